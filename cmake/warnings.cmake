@@ -1,0 +1,6 @@
+# Warnings are errors in every build of ours; system headers are exempt.
+add_library(leeward_warnings INTERFACE)
+target_compile_options(leeward_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wcast-align
+  -Wunused -Woverloaded-virtual -Wswitch -Wunused-result -Wimplicit-fallthrough -Wno-missing-field-initializers
+  -Wno-restrict)  # GCC 12 warns falsely about std::string concatenation

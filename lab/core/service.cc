@@ -1,0 +1,16 @@
+#include "lab/core/service.h"
+
+#include <fmt/format.h>
+
+namespace leeward::lab {
+
+void Service::HandleInternal(std::string_view operation, const shapes::Value& /*input*/, Reply reply) {
+  reply(ApiError{"UnknownOperationException",
+                 fmt::format("{} has no internal operation {}", name(), operation), 400, {}});
+}
+
+std::string Arn(const Host& host, std::string_view service, std::string_view resource) {
+  return fmt::format("arn:aws:{}:{}:{}:{}", service, host.region(), host.account(), resource);
+}
+
+}  // namespace leeward::lab
