@@ -1,0 +1,123 @@
+// Application: what is protected, as its spec file says it, checked and with defaults filled in.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/time.h"
+#include "model/ids.h"
+
+namespace leeward::model {
+
+struct Regions {
+  Region home;      // "A": where the application lives on a good day
+  Region recovery;  // "B": where it goes
+  Region witness;   // watches and votes; empty when the application has none
+};
+
+struct Objectives {
+  base::Duration rto{};  // time without service that the business accepts
+  base::Duration rpo{};  // age of the oldest write it accepts to lose
+};
+
+enum class Pattern { kBackupAndRestore, kPilotLight, kWarmStandby, kMultiActive };
+
+enum class Engine { kPostgres, kMysql, kMariadb };
+
+// An RDS instance that has the same identifier in both Regions, the recovery one a read replica.
+struct Rds {
+  std::string instance;
+  Engine engine = Engine::kPostgres;
+  std::string database;      // the application's database, where canaries and probe writes go
+  std::string user;          // a login that owns the database
+  std::string password_env;  // environment variable with its password; empty: libpq's own ways (pgpass)
+};
+
+// An ECS service of the same name in both Regions.
+struct Ecs {
+  std::string cluster;
+  std::string service;
+  int standby = 1;  // tasks while the Region stands by
+  int active = 1;   // tasks while it is active
+};
+
+enum class TrafficSwitch { kRoutingControl };
+
+// The public name, answered by Route 53 failover records whose health checks are ARC routing controls.
+struct Route53 {
+  std::string name;           // "shop.example.test"
+  TrafficSwitch switched_by = TrafficSwitch::kRoutingControl;
+  std::string control_panel;  // ARC control panel; default: the application's name
+  std::string load_balancer;  // ELBv2 load balancer of the same name in both Regions
+  std::string health_path;    // "/health"
+  int port = 443;
+  base::Duration ttl{};       // of the records; at least 1 s
+};
+
+using ComponentKind = std::variant<Rds, Ecs, Route53>;
+
+struct Component {
+  ComponentName name;
+  ComponentKind kind;
+  std::vector<ComponentName> needs;  // works only while these do
+};
+
+struct Detection {
+  base::Duration probe_every{};   // 100 ms to 60 s
+  base::Duration probe_timeout{}; // never longer than probe_every
+  int failures = 3;               // consecutive failures that make a target suspect-to-down, 1 to 20
+  int quorum = 2;                 // fresh views that must agree, 1 to 7
+};
+
+enum class FailoverMode { kAutomatic, kManual };
+enum class OverRpo { kAsk, kRefuse, kProceed };
+
+struct Failover {
+  FailoverMode mode = FailoverMode::kManual;
+  OverRpo when_loss_over_rpo = OverRpo::kAsk;
+  base::Duration lease{};  // how long the writer lease lives without renewal
+};
+
+// The load of a drill, sent as a client of the application would.
+struct Workload {
+  std::string url;         // "http://shop.example.test:8080"
+  std::string write_method, write_path;  // "POST", "/orders"
+  std::string read_method, read_path;    // "GET", "/orders/{id}"
+  double rate = 0;         // writes per second, open loop
+};
+
+// A statement that must be true in the recovered data.
+struct DataCheck {
+  std::string name;
+  ComponentName component;
+  std::string sql;  // answers one row with one true/false column
+};
+
+// A pointer to AWS calls that put the application's home Region in place in a lab, for drills.
+struct LabStage {
+  std::string file;  // relative to the spec
+};
+
+struct Application {
+  ApplicationName name;
+  Regions regions;
+  Objectives objectives;
+  Pattern pattern = Pattern::kWarmStandby;
+  std::vector<Component> components;  // in spec order
+  Detection detection;
+  Failover failover;
+  std::optional<Workload> workload;
+  std::vector<DataCheck> checks;
+  std::optional<LabStage> lab;
+
+  const Component* Find(const ComponentName& component) const {
+    for (const Component& c : components) {
+      if (c.name == component) return &c;
+    }
+    return nullptr;
+  }
+};
+
+}  // namespace leeward::model

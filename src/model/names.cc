@@ -1,0 +1,113 @@
+#include "model/names.h"
+
+#include "base/check.h"
+
+namespace leeward::model {
+
+std::string_view Name(Pattern pattern) {
+  switch (pattern) {
+    case Pattern::kBackupAndRestore: return "backup-and-restore";
+    case Pattern::kPilotLight: return "pilot-light";
+    case Pattern::kWarmStandby: return "warm-standby";
+    case Pattern::kMultiActive: return "multi-active";
+  }
+  CHECK_MSG(false, "Pattern outside its enum");
+}
+
+std::string_view Name(Engine engine) {
+  switch (engine) {
+    case Engine::kPostgres: return "postgres";
+    case Engine::kMysql: return "mysql";
+    case Engine::kMariadb: return "mariadb";
+  }
+  CHECK_MSG(false, "Engine outside its enum");
+}
+
+std::string_view Name(FailoverMode mode) {
+  switch (mode) {
+    case FailoverMode::kAutomatic: return "automatic";
+    case FailoverMode::kManual: return "manual";
+  }
+  CHECK_MSG(false, "FailoverMode outside its enum");
+}
+
+std::string_view Name(OverRpo policy) {
+  switch (policy) {
+    case OverRpo::kAsk: return "ask";
+    case OverRpo::kRefuse: return "refuse";
+    case OverRpo::kProceed: return "proceed";
+  }
+  CHECK_MSG(false, "OverRpo outside its enum");
+}
+
+std::string_view Name(Action action) {
+  switch (action) {
+    case Action::kProtect: return "protect";
+    case Action::kFailover: return "failover";
+    case Action::kSwitchover: return "switchover";
+    case Action::kFailback: return "failback";
+  }
+  CHECK_MSG(false, "Action outside its enum");
+}
+
+std::string_view Name(Phase phase) {
+  switch (phase) {
+    case Phase::kPrepare: return "prepare";
+    case Phase::kDetect: return "detect";
+    case Phase::kDecide: return "decide";
+    case Phase::kFence: return "fence";
+    case Phase::kPromote: return "promote";
+    case Phase::kScale: return "scale";
+    case Phase::kTraffic: return "traffic";
+    case Phase::kVerify: return "verify";
+    case Phase::kReprotect: return "reprotect";
+  }
+  CHECK_MSG(false, "Phase outside its enum");
+}
+
+std::string_view Name(OnFailure policy) {
+  switch (policy) {
+    case OnFailure::kStop: return "stop";
+    case OnFailure::kContinue: return "continue";
+  }
+  CHECK_MSG(false, "OnFailure outside its enum");
+}
+
+std::string_view Name(Signal signal) {
+  switch (signal) {
+    case Signal::kApplication: return "application";
+    case Signal::kStore: return "store";
+    case Signal::kControlPlane: return "control-plane";
+  }
+  CHECK_MSG(false, "Signal outside its enum");
+}
+
+std::string_view Name(Seen seen) {
+  switch (seen) {
+    case Seen::kGood: return "good";
+    case Seen::kBad: return "bad";
+    case Seen::kNothing: return "nothing";
+  }
+  CHECK_MSG(false, "Seen outside its enum");
+}
+
+std::string_view Name(Health health) {
+  switch (health) {
+    case Health::kUnknown: return "unknown";
+    case Health::kUp: return "up";
+    case Health::kSuspect: return "suspect";
+    case Health::kDown: return "down";
+  }
+  CHECK_MSG(false, "Health outside its enum");
+}
+
+std::string_view KindName(const ComponentKind& kind) {
+  struct Visitor {
+    std::string_view operator()(const Rds&) const { return "rds"; }
+    std::string_view operator()(const Ecs&) const { return "ecs"; }
+    std::string_view operator()(const Route53&) const { return "route53"; }
+  };
+  return std::visit(Visitor{}, kind);
+}
+
+}  // namespace leeward::model
