@@ -68,6 +68,9 @@ struct PublicEndpoint {
   std::string address;              // literal loopback address in the Region's block
   std::uint16_t port = 0;
   std::filesystem::path backend;    // Unix socket that is connected for every arrival
+  // Only for the global plane: the lab Region whose faults (kill, dark, isolate, slow) the endpoint shares,
+  // as an ARC cluster endpoint does. Empty: the publisher's own Region; for the global plane, none.
+  std::string region = "";
 };
 class Network {
  public:
@@ -84,6 +87,9 @@ class Network {
   // and cuts, to address:port in `to_region`. The same for the same arguments.
   virtual std::pair<std::string, std::uint16_t> Link(std::string_view to_region, std::string_view address,
                                                      std::uint16_t port) = 0;
+  // Whether the lab's Region is killed or dark, as the network knows it at this instant. False for a Region
+  // that is not in the lab.
+  virtual bool IsDark(std::string_view region) const = 0;
 };
 
 class Service;
@@ -110,6 +116,12 @@ class Host {
   // Starts a child that dies with this process. `exited` runs on the event thread.
   virtual base::Result<ChildId> Spawn(const ChildSpec& spec, std::function<void(ExitStatus)> exited) = 0;
   virtual void Signal(ChildId child, int signal) = 0;
+  // Runs `then` soon on the event thread. The only member that may be called from any thread.
+  virtual void Post(std::function<void()> then) = 0;
+  // The Unix socket on which this process answers AWS requests; a backend for endpoints of its own.
+  virtual std::filesystem::path ApiSocket() const = 0;
+  // The --dns address of the lab, "127.0.0.1:5353"; for the global plane, empty elsewhere.
+  virtual std::string DnsAddress() const = 0;
   // Another service in this process, or nullptr.
   virtual Service* Find(std::string_view name) = 0;
   // Calls a service in another Region (or "global") through the lab's network; ApiError with code
