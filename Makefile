@@ -1,0 +1,38 @@
+# The three commands: `make build`, `make demo`, `make test`. Each sets up what it needs.
+BUILD := build
+
+.PHONY: setup build demo test bench format tidy clean asan tsan
+.DEFAULT_GOAL := build
+
+setup:
+	@scripts/setup
+
+build: setup
+	@cmake --preset release >$(BUILD)-configure.log 2>&1 || { cat $(BUILD)-configure.log; rm -f $(BUILD)-configure.log; exit 1; }
+	@rm -f $(BUILD)-configure.log
+	@cmake --build $(BUILD)
+
+demo: build
+	$(BUILD)/leeward drill examples/shop/shop.yaml --lab --report shop-drill.html
+
+test: build
+	cd $(BUILD) && ctest --output-on-failure --no-tests=error
+
+asan tsan: setup
+	cmake --preset $@
+	cmake --build build-$@
+	cd build-$@ && ctest --output-on-failure --no-tests=error -LE slow
+
+bench: build
+	cmake --preset release -DLEEWARD_BENCH=ON
+	cmake --build $(BUILD)
+	bench/run
+
+format:
+	git ls-files '*.cc' '*.h' | xargs clang-format -i
+
+tidy: build
+	scripts/tidy
+
+clean:
+	rm -rf build build-dev build-asan build-tsan
