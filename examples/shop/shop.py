@@ -1,0 +1,311 @@
+#!/usr/bin/python3
+"""A small shop: orders in PostgreSQL behind HTTP/1.1, with Debian's stock libraries only.
+
+  GET  /health       200 {"role": "primary" | "replica", "region": ...} when the database answers, else 503
+  POST /orders       {"id": "...", "item": "lantern", "quantity": 2}: commits, then answers 201 with the order;
+                     the same id again answers the same order (200). The id may also be sent as Idempotency-Key
+  GET  /orders/{id}  200 with the order, or 404
+
+Environment: SHOP_DB_HOST, SHOP_DB_PORT, SHOP_DB_NAME, SHOP_DB_USER, SHOP_DB_PASSWORD; HOST and PORT to listen on;
+AWS_REGION is what /health says it is in.
+"""
+
+import json
+import os
+import re
+import select
+import signal
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import psycopg2
+import psycopg2.errors
+import psycopg2.extensions
+
+POOL_SIZE = 8          # idle connections kept
+WRITE_SECONDS = 2.0    # longest a request waits for the database
+HEALTH_SECONDS = 0.4   # longest a health check does: shorter than any prober's patience
+MAX_BODY = 64 * 1024
+ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
+CATALOGUE = {"lantern": 4200, "rope": 1250, "oilskin": 8900, "compass": 3300}  # cents
+
+SCHEMA = """
+create table if not exists orders (
+  id text primary key,
+  total_cents bigint not null,
+  created_at timestamptz not null default clock_timestamp());
+create table if not exists order_lines (
+  order_id text not null references orders(id),
+  line int not null,
+  item text not null,
+  quantity int not null check (quantity > 0),
+  price_cents bigint not null,
+  primary key (order_id, line));
+"""
+
+INSERT = """
+with placed as (
+  insert into orders (id, total_cents) values (%(id)s, %(quantity)s::bigint * %(price)s)
+  on conflict (id) do nothing returning id, total_cents, created_at),
+line as (
+  insert into order_lines (order_id, line, item, quantity, price_cents)
+  select id, 1, %(item)s, %(quantity)s, %(price)s from placed)
+select id, %(item)s::text, %(quantity)s::int, total_cents, to_json(created_at) from placed
+"""
+
+SELECT = """
+select o.id, l.item, l.quantity, o.total_cents, to_json(o.created_at)
+from orders o join order_lines l on l.order_id = o.id and l.line = 1 where o.id = %(id)s
+"""
+
+
+class Unavailable(Exception):
+    """The database cannot serve this request now; a retry later may work."""
+
+
+# --- database -----------------------------------------------------------------------------------------
+
+_deadline = threading.local()
+
+
+def _wait(connection):
+    """Waits for the database at most until this thread's deadline, whatever the network does."""
+    while True:
+        state = connection.poll()
+        if state == psycopg2.extensions.POLL_OK:
+            return
+        left = _deadline.at - time.monotonic()
+        poller = select.poll()
+        poller.register(connection.fileno(),
+                        select.POLLIN if state == psycopg2.extensions.POLL_READ else select.POLLOUT)
+        if left <= 0 or not poller.poll(left * 1000):
+            raise psycopg2.OperationalError("the database did not answer in time")
+
+
+psycopg2.extensions.set_wait_callback(_wait)
+
+
+class Database:
+    def __init__(self, environment):
+        self._where = dict(
+            host=environment["SHOP_DB_HOST"],
+            port=int(environment.get("SHOP_DB_PORT", "5432")),
+            dbname=environment.get("SHOP_DB_NAME", "shop"),
+            user=environment.get("SHOP_DB_USER", "shop"),
+            password=environment.get("SHOP_DB_PASSWORD", ""),
+            application_name="shop",
+        )
+        self._lock = threading.Lock()
+        self._idle = []
+
+    def _connect(self):
+        connection = psycopg2.connect(**self._where)
+        connection.autocommit = True  # each statement is one transaction
+        return connection
+
+    def _take(self):
+        with self._lock:
+            if self._idle:
+                return self._idle.pop(), True
+        return self._connect(), False
+
+    def _give_back(self, connection):
+        with self._lock:
+            if not connection.closed and len(self._idle) < POOL_SIZE:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    def run(self, statement, parameters=None, seconds=WRITE_SECONDS):
+        """One statement in one transaction; its first row or None. A connection that died while it was idle
+        is replaced at once; statements here are safe to repeat."""
+        _deadline.at = time.monotonic() + seconds
+        try:
+            while True:
+                connection, was_idle = self._take()
+                try:
+                    with connection.cursor() as cursor:
+                        cursor.execute(statement, parameters)
+                        row = cursor.fetchone() if cursor.description else None
+                except (psycopg2.OperationalError, psycopg2.InterfaceError):
+                    connection.close()
+                    if not was_idle:
+                        raise
+                    continue
+                except psycopg2.Error:
+                    self._give_back(connection)
+                    raise
+                self._give_back(connection)
+                return row
+        except psycopg2.errors.ReadOnlySqlTransaction:
+            raise Unavailable("the database is read-only here: this Region stands by") from None
+        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+            raise Unavailable("no database: " + (str(error).strip().splitlines() or ["gone"])[0]) from None
+
+
+# --- orders -------------------------------------------------------------------------------------------
+
+def as_order(row):
+    return {"id": row[0], "item": row[1], "quantity": row[2], "total_cents": row[3], "created_at": row[4]}
+
+
+class Orders:
+    def __init__(self, database):
+        self._database = database
+
+    def place(self, order):
+        """The order and whether it is new."""
+        try:
+            row = self._database.run(INSERT, order)
+        except psycopg2.errors.UndefinedTable:
+            self.create_tables()
+            row = self._database.run(INSERT, order)
+        return (as_order(row), True) if row else (self.find(order["id"]), False)
+
+    def find(self, order_id):
+        try:
+            row = self._database.run(SELECT, {"id": order_id})
+        except psycopg2.errors.UndefinedTable:
+            row = None
+        return as_order(row) if row else None
+
+    def create_tables(self):
+        try:
+            self._database.run(SCHEMA)
+        except (psycopg2.errors.UniqueViolation, psycopg2.errors.DuplicateTable):
+            pass  # another task made them in the same instant
+
+
+def read_order(body, key):
+    """The order that a request asks for, or ValueError with what is wrong with it."""
+    try:
+        asked = json.loads(body or b"{}")
+    except ValueError:
+        raise ValueError("the body is not JSON") from None
+    if not isinstance(asked, dict):
+        raise ValueError("the body is not a JSON object")
+    order_id = asked.get("id") or key
+    if not isinstance(order_id, str) or not ID.match(order_id):
+        raise ValueError("send an id of 1 to 128 letters, digits or ._:- (member id, or Idempotency-Key)")
+    item = asked.get("item", "lantern")
+    quantity = asked.get("quantity", 1)
+    if not isinstance(item, str) or item not in CATALOGUE:
+        raise ValueError("no such item; there are: " + ", ".join(sorted(CATALOGUE)))
+    if type(quantity) is not int or not 1 <= quantity <= 1000:
+        raise ValueError("quantity is a whole number from 1 to 1000")
+    return {"id": order_id, "item": item, "quantity": quantity, "price": CATALOGUE[item]}
+
+
+# --- HTTP ---------------------------------------------------------------------------------------------
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "shop"
+    sys_version = ""
+    disable_nagle_algorithm = True
+    wbufsize = -1   # one packet an answer
+    timeout = 75    # of an idle connection
+    orders = None
+    database = None
+    region = ""
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self, status, body):
+        data = json.dumps(body).encode()
+        self.wfile.write(b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n" % (
+            status, self.responses[status][0].encode(), len(data),
+            b"Connection: close\r\n" if self.close_connection else b""))
+        self.wfile.write(data)
+
+    def guarded(self, serve):
+        try:
+            serve()
+        except Unavailable as error:
+            self.answer(503, {"error": str(error)})
+        except psycopg2.Error as error:
+            print("shop: %s %s: %r" % (self.command, self.path, error), file=sys.stderr, flush=True)
+            self.answer(500, {"error": "the database refused this request"})
+
+    def do_GET(self):
+        if self.path == "/health":
+            self.guarded(self.health)
+        elif self.path.startswith("/orders/"):
+            self.guarded(self.show)
+        else:
+            self.answer(404, {"error": "there is /health, /orders and /orders/{id}"})
+
+    def do_POST(self):
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdigit() or int(length) > MAX_BODY:
+            self.close_connection = True
+            self.answer(413 if length.isdigit() else 411, {"error": "send a body of at most 64 KiB"})
+            return
+        body = self.rfile.read(int(length))
+        if self.path != "/orders":
+            self.answer(404, {"error": "orders are placed at /orders"})
+            return
+        try:
+            order = read_order(body, self.headers.get("Idempotency-Key"))
+        except ValueError as error:
+            self.answer(400, {"error": str(error)})
+            return
+        self.guarded(lambda: self.place(order))
+
+    def health(self):
+        standby, = self.database.run("select pg_is_in_recovery()", seconds=HEALTH_SECONDS)
+        self.answer(200, {"role": "replica" if standby else "primary", "region": self.region})
+
+    def place(self, order):
+        placed, is_new = self.orders.place(order)
+        if placed is None:
+            raise Unavailable("the order was not found again; try once more")
+        if (placed["item"], placed["quantity"]) != (order["item"], order["quantity"]):
+            self.answer(409, {"error": "this id has another order already"})
+        else:
+            self.answer(201 if is_new else 200, placed)
+
+    def show(self):
+        order = self.orders.find(self.path[len("/orders/"):])
+        if order is None:
+            self.answer(404, {"error": "no such order"})
+        else:
+            self.answer(200, order)
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+    def handle_error(self, request, client_address):
+        pass  # clients come and go
+
+
+def main():
+    if "SHOP_DB_HOST" not in os.environ:
+        sys.exit("shop: SHOP_DB_HOST is not set; it names the database's host")
+    Handler.database = Database(os.environ)
+    Handler.orders = Orders(Handler.database)
+    Handler.region = os.environ.get("AWS_REGION", "")
+    address = (os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8080")))
+    try:
+        server = Server(address, Handler)
+    except OSError as error:
+        sys.exit("shop: cannot listen on %s:%d: %s" % (address + (error.strerror,)))
+    try:
+        Handler.orders.create_tables()
+    except (Unavailable, psycopg2.Error) as error:
+        print("shop: %s" % error, file=sys.stderr, flush=True)  # /health says so too, until it is there
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    print("shop: listening on %s:%d" % address, flush=True)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        pass
+
+
+if __name__ == "__main__":
+    main()
