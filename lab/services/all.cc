@@ -1,0 +1,21 @@
+#include "lab/services/all.h"
+
+#include <array>
+
+#include "lab/services/sts.h"
+
+namespace leeward::lab {
+namespace {
+
+// clang-format off
+constexpr auto kServices = std::to_array<ServiceEntry>({
+    // name, place, Region whose loss takes the control plane away (global ones only), maker
+    {"sts", Place::kRegion, "", MakeSts},
+});
+// clang-format on
+
+}  // namespace
+
+std::span<const ServiceEntry> AllServices() { return kServices; }
+
+}  // namespace leeward::lab

@@ -1,0 +1,21 @@
+#include "os/clock.h"
+
+#include <time.h>
+
+#include "base/check.h"
+
+namespace leeward::os {
+namespace {
+
+base::Duration Read(clockid_t id) {
+  timespec now{};
+  CHECK(clock_gettime(id, &now) == 0);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+}  // namespace
+
+base::WallTime SystemClock::Now() const { return {Read(CLOCK_REALTIME)}; }
+base::MonotonicTime SystemClock::Monotonic() const { return {Read(CLOCK_MONOTONIC)}; }
+
+}  // namespace leeward::os
