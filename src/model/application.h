@@ -1,6 +1,7 @@
 // Application: what is protected, as its spec file says it, checked and with defaults filled in.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -30,9 +31,12 @@ enum class Engine { kPostgres, kMysql, kMariadb };
 struct Rds {
   std::string instance;
   Engine engine = Engine::kPostgres;
-  std::string database;      // the application's database, where canaries and probe writes go
-  std::string user;          // a login that owns the database
-  std::string password_env;  // environment variable with its password; empty: libpq's own ways (pgpass)
+  std::string database;  // the application's database, where canaries and probe writes go
+  std::string user;      // a login that owns the database
+  std::string
+      password_env;  // environment variable with its password; empty: libpq's own ways (pgpass)
+  std::string security_group;  // name of the group in both Regions; empty: the VPC's default
+  std::string instance_class;  // of the replica; empty: the source's
 };
 
 // An ECS service of the same name in both Regions.
@@ -41,19 +45,28 @@ struct Ecs {
   std::string service;
   int standby = 1;  // tasks while the Region stands by
   int active = 1;   // tasks while it is active
+  // Container variables whose value is the address of that component's endpoint in the task's own
+  // Region.
+  std::map<std::string, ComponentName> environment;
+  std::string
+      load_balancer;  // ELBv2 load balancer of the same name in both Regions; empty: none in front
+  std::string target_group;  // of the same name in both Regions; default: the load balancer's name
+  int port = 80;             // that the containers and the load balancer listen on
+  std::string health_path;   // "/health"
 };
 
 enum class TrafficSwitch { kRoutingControl };
 
-// The public name, answered by Route 53 failover records whose health checks are ARC routing controls.
+// The public name, answered by Route 53 failover records whose health checks are ARC routing
+// controls.
 struct Route53 {
-  std::string name;           // "shop.example.test"
+  std::string name;  // "shop.example.test"
   TrafficSwitch switched_by = TrafficSwitch::kRoutingControl;
   std::string control_panel;  // ARC control panel; default: the application's name
   std::string load_balancer;  // ELBv2 load balancer of the same name in both Regions
   std::string health_path;    // "/health"
   int port = 443;
-  base::Duration ttl{};       // of the records; at least 1 s
+  base::Duration ttl{};  // of the records; at least 1 s
 };
 
 using ComponentKind = std::variant<Rds, Ecs, Route53>;
@@ -65,10 +78,10 @@ struct Component {
 };
 
 struct Detection {
-  base::Duration probe_every{};   // 100 ms to 60 s
-  base::Duration probe_timeout{}; // never longer than probe_every
-  int failures = 3;               // consecutive failures that make a target suspect-to-down, 1 to 20
-  int quorum = 2;                 // fresh views that must agree, 1 to 7
+  base::Duration probe_every{};    // 100 ms to 60 s
+  base::Duration probe_timeout{};  // never longer than probe_every
+  int failures = 3;  // consecutive failures that make a target suspect-to-down, 1 to 20
+  int quorum = 2;    // fresh views that must agree, 1 to 7
 };
 
 enum class FailoverMode { kAutomatic, kManual };
@@ -82,10 +95,10 @@ struct Failover {
 
 // The load of a drill, sent as a client of the application would.
 struct Workload {
-  std::string url;         // "http://shop.example.test:8080"
+  std::string url;                       // "http://shop.example.test:8080"
   std::string write_method, write_path;  // "POST", "/orders"
   std::string read_method, read_path;    // "GET", "/orders/{id}"
-  double rate = 0;         // writes per second, open loop
+  double rate = 0;                       // writes per second, open loop
 };
 
 // A statement that must be true in the recovered data.

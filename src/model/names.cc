@@ -2,104 +2,180 @@
 
 #include "base/check.h"
 
+// The values of one enum, and the way back from a name.
+#define LEEWARD_ENUM(Enum, ...)                          \
+  template <>                                            \
+  const std::vector<Enum>& AllOf<Enum>() {               \
+    using enum Enum;                                     \
+    static const std::vector<Enum> kAll = {__VA_ARGS__}; \
+    return kAll;                                         \
+  }                                                      \
+  bool FromName(std::string_view name, Enum* value) {    \
+    for (Enum candidate : AllOf<Enum>()) {               \
+      if (Name(candidate) == name) {                     \
+        *value = candidate;                              \
+        return true;                                     \
+      }                                                  \
+    }                                                    \
+    return false;                                        \
+  }
+
 namespace leeward::model {
 
 std::string_view Name(Pattern pattern) {
   switch (pattern) {
-    case Pattern::kBackupAndRestore: return "backup-and-restore";
-    case Pattern::kPilotLight: return "pilot-light";
-    case Pattern::kWarmStandby: return "warm-standby";
-    case Pattern::kMultiActive: return "multi-active";
+    case Pattern::kBackupAndRestore:
+      return "backup-and-restore";
+    case Pattern::kPilotLight:
+      return "pilot-light";
+    case Pattern::kWarmStandby:
+      return "warm-standby";
+    case Pattern::kMultiActive:
+      return "multi-active";
   }
   CHECK_MSG(false, "Pattern outside its enum");
 }
 
 std::string_view Name(Engine engine) {
   switch (engine) {
-    case Engine::kPostgres: return "postgres";
-    case Engine::kMysql: return "mysql";
-    case Engine::kMariadb: return "mariadb";
+    case Engine::kPostgres:
+      return "postgres";
+    case Engine::kMysql:
+      return "mysql";
+    case Engine::kMariadb:
+      return "mariadb";
   }
   CHECK_MSG(false, "Engine outside its enum");
 }
 
 std::string_view Name(FailoverMode mode) {
   switch (mode) {
-    case FailoverMode::kAutomatic: return "automatic";
-    case FailoverMode::kManual: return "manual";
+    case FailoverMode::kAutomatic:
+      return "automatic";
+    case FailoverMode::kManual:
+      return "manual";
   }
   CHECK_MSG(false, "FailoverMode outside its enum");
 }
 
 std::string_view Name(OverRpo policy) {
   switch (policy) {
-    case OverRpo::kAsk: return "ask";
-    case OverRpo::kRefuse: return "refuse";
-    case OverRpo::kProceed: return "proceed";
+    case OverRpo::kAsk:
+      return "ask";
+    case OverRpo::kRefuse:
+      return "refuse";
+    case OverRpo::kProceed:
+      return "proceed";
   }
   CHECK_MSG(false, "OverRpo outside its enum");
 }
 
 std::string_view Name(Action action) {
   switch (action) {
-    case Action::kProtect: return "protect";
-    case Action::kFailover: return "failover";
-    case Action::kSwitchover: return "switchover";
-    case Action::kFailback: return "failback";
+    case Action::kProtect:
+      return "protect";
+    case Action::kFailover:
+      return "failover";
+    case Action::kSwitchover:
+      return "switchover";
+    case Action::kFailback:
+      return "failback";
   }
   CHECK_MSG(false, "Action outside its enum");
 }
 
 std::string_view Name(Phase phase) {
   switch (phase) {
-    case Phase::kPrepare: return "prepare";
-    case Phase::kDetect: return "detect";
-    case Phase::kDecide: return "decide";
-    case Phase::kFence: return "fence";
-    case Phase::kPromote: return "promote";
-    case Phase::kScale: return "scale";
-    case Phase::kTraffic: return "traffic";
-    case Phase::kVerify: return "verify";
-    case Phase::kReprotect: return "reprotect";
+    case Phase::kPrepare:
+      return "prepare";
+    case Phase::kDetect:
+      return "detect";
+    case Phase::kDecide:
+      return "decide";
+    case Phase::kFence:
+      return "fence";
+    case Phase::kPromote:
+      return "promote";
+    case Phase::kScale:
+      return "scale";
+    case Phase::kTraffic:
+      return "traffic";
+    case Phase::kVerify:
+      return "verify";
+    case Phase::kReprotect:
+      return "reprotect";
   }
   CHECK_MSG(false, "Phase outside its enum");
 }
 
 std::string_view Name(OnFailure policy) {
   switch (policy) {
-    case OnFailure::kStop: return "stop";
-    case OnFailure::kContinue: return "continue";
+    case OnFailure::kStop:
+      return "stop";
+    case OnFailure::kContinue:
+      return "continue";
   }
   CHECK_MSG(false, "OnFailure outside its enum");
 }
 
 std::string_view Name(Signal signal) {
   switch (signal) {
-    case Signal::kApplication: return "application";
-    case Signal::kStore: return "store";
-    case Signal::kControlPlane: return "control-plane";
+    case Signal::kApplication:
+      return "application";
+    case Signal::kStore:
+      return "store";
+    case Signal::kControlPlane:
+      return "control-plane";
   }
   CHECK_MSG(false, "Signal outside its enum");
 }
 
 std::string_view Name(Seen seen) {
   switch (seen) {
-    case Seen::kGood: return "good";
-    case Seen::kBad: return "bad";
-    case Seen::kNothing: return "nothing";
+    case Seen::kGood:
+      return "good";
+    case Seen::kBad:
+      return "bad";
+    case Seen::kNothing:
+      return "nothing";
   }
   CHECK_MSG(false, "Seen outside its enum");
 }
 
 std::string_view Name(Health health) {
   switch (health) {
-    case Health::kUnknown: return "unknown";
-    case Health::kUp: return "up";
-    case Health::kSuspect: return "suspect";
-    case Health::kDown: return "down";
+    case Health::kUnknown:
+      return "unknown";
+    case Health::kUp:
+      return "up";
+    case Health::kSuspect:
+      return "suspect";
+    case Health::kDown:
+      return "down";
   }
   CHECK_MSG(false, "Health outside its enum");
 }
+
+std::string_view Name(TrafficSwitch switched_by) {
+  switch (switched_by) {
+    case TrafficSwitch::kRoutingControl:
+      return "routing-control";
+  }
+  CHECK_MSG(false, "TrafficSwitch outside its enum");
+}
+
+LEEWARD_ENUM(Pattern, kBackupAndRestore, kPilotLight, kWarmStandby, kMultiActive)
+LEEWARD_ENUM(Engine, kPostgres, kMysql, kMariadb)
+LEEWARD_ENUM(FailoverMode, kAutomatic, kManual)
+LEEWARD_ENUM(OverRpo, kAsk, kRefuse, kProceed)
+LEEWARD_ENUM(Action, kProtect, kFailover, kSwitchover, kFailback)
+LEEWARD_ENUM(Phase, kPrepare, kDetect, kDecide, kFence, kPromote, kScale, kTraffic, kVerify,
+             kReprotect)
+LEEWARD_ENUM(OnFailure, kStop, kContinue)
+LEEWARD_ENUM(Signal, kApplication, kStore, kControlPlane)
+LEEWARD_ENUM(Seen, kGood, kBad, kNothing)
+LEEWARD_ENUM(Health, kUnknown, kUp, kSuspect, kDown)
+LEEWARD_ENUM(TrafficSwitch, kRoutingControl)
 
 std::string_view KindName(const ComponentKind& kind) {
   struct Visitor {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "model/application.h"
 #include "model/observation.h"
@@ -19,6 +20,26 @@ std::string_view Name(OnFailure policy);
 std::string_view Name(Signal signal);
 std::string_view Name(Seen seen);
 std::string_view Name(Health health);
+std::string_view Name(TrafficSwitch switched_by);
+
+// The value of that name; false, and `value` untouched, when there is none.
+bool FromName(std::string_view name, Pattern* value);
+bool FromName(std::string_view name, Engine* value);
+bool FromName(std::string_view name, FailoverMode* value);
+bool FromName(std::string_view name, OverRpo* value);
+bool FromName(std::string_view name, Action* value);
+bool FromName(std::string_view name, Phase* value);
+bool FromName(std::string_view name, OnFailure* value);
+bool FromName(std::string_view name, Signal* value);
+bool FromName(std::string_view name, Seen* value);
+bool FromName(std::string_view name, Health* value);
+bool FromName(std::string_view name, TrafficSwitch* value);
+
+// Every value of one of the enums above, in its order. For messages that list what is allowed, and
+// for tests.
+template <typename Enum>
+const std::vector<Enum>& AllOf();
+
 // "rds", "ecs", "route53": the component's kind as in the spec.
 std::string_view KindName(const ComponentKind& kind);
 

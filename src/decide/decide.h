@@ -1,0 +1,130 @@
+// Decide: a frozen snapshot to a goal, by a table of transitions with a reason each.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/time.h"
+#include "model/application.h"
+#include "model/observation.h"
+#include "model/plan.h"
+
+namespace leeward::decide {
+
+// What should happen next.
+enum class Goal {
+  kStay,         // all is as it should be
+  kWatch,        // something is wrong or unknown; nothing may be done about it yet
+  kFailover,     // leave `from` for `to`, unplanned
+  kAskFailover,  // the same, when a human says so
+  kAskFailback,  // the application runs away from home and home is back: a human may send it home
+  kResume,  // components are active in different Regions: an execution was interrupted; finish it
+  kAlarm,   // no Region can take the application: a human is needed
+};
+std::string_view Name(Goal goal);
+
+// Where the application takes writes and traffic now.
+enum class Active { kHome, kRecovery, kMixed, kUnknown };
+std::string_view Name(Active active);
+
+// What the table looks at; a summary of one snapshot.
+struct Situation {
+  Active active = Active::kUnknown;
+  model::Health home = model::Health::kUnknown;
+  model::Health recovery = model::Health::kUnknown;
+  model::FailoverMode mode = model::FailoverMode::kManual;
+  bool cooling = false;  // a failover ended less than `Options::cool_down` ago
+};
+
+struct Options {
+  base::Duration cool_down{600'000'000'000};  // after a failover no automatic one starts; 0 to 24 h
+};
+
+// Rows of the table in decide/failover_table.cc, in order; the first that matches wins.
+enum class Row {
+  kActiveMixed,
+  kActiveUnknown,
+  kHomeHealthy,
+  kHomeSuspect,
+  kHomeUnknown,
+  kHomeDownNoRefuge,
+  kHomeDownRefugeUnknown,
+  kHomeDownCooling,
+  kHomeDownManual,
+  kHomeDownAutomatic,
+  kAwayHomeBack,
+  kAwayHealthy,
+  kAwaySuspect,
+  kAwayUnknown,
+  kAwayDownHomeUnusable,
+  kAwayDownHomeUp,
+};
+std::string_view Name(Row row);
+
+struct Decision {
+  Goal goal = Goal::kWatch;
+  Row row = Row::kActiveUnknown;
+  model::Region from, to;  // filled when the goal is a move
+  std::string reason;      // the row and what it saw, for people
+};
+
+Situation SituationOf(const model::Application& application, const model::Snapshot& snapshot,
+                      std::optional<base::WallTime> last_failover_end, const Options& options);
+Decision Decide(const model::Application& application, const Situation& situation);
+
+// --- Gates
+// -----------------------------------------------------------------------------------------------
+
+enum class Answer { kPass, kAsk, kRefuse };
+std::string_view Name(Answer answer);
+
+struct GateAnswer {
+  Answer answer = Answer::kRefuse;
+  std::string reason;  // one precise sentence
+};
+
+// How much a store would lose at most if it were promoted now; absent: cannot be told.
+struct LossBound {
+  model::ComponentName component;
+  std::optional<base::Duration> bound;
+};
+// now − newest source commit or canary that is visible in the standby, plus the clocks' margin.
+// Absent when nothing was ever visible.
+LossBound BoundOf(const model::StoreLag& lag, base::WallTime now, base::Duration clock_margin);
+
+struct LossTerms {
+  base::Duration budget{};  // the spec's RPO
+  model::OverRpo policy = model::OverRpo::kAsk;
+  std::optional<base::Duration> accepted;  // --accept-loss: a human accepts up to this much
+};
+// kPass: every bound is within budget, or accepted, or the policy is to proceed. An unknown bound
+// is over every budget. kAsk: a human may accept; kRefuse: policy says no.
+GateAnswer LossGate(const std::vector<LossBound>& bounds, const LossTerms& terms);
+
+// What is known about the old writer of one store.
+enum class OldWriter {
+  kClosed,       // it was reached and closed; sessions ended
+  kUnreachable,  // tried, no answer: proves nothing by itself
+  kNotTried,     // the snapshot said its Region does not answer
+};
+struct StoreFence {
+  model::ComponentName component;
+  OldWriter writer = OldWriter::kNotTried;
+};
+// A drill's own statement that it ended the Region's processes.
+struct KilledByDrill {
+  model::Region region;
+  base::WallTime at;
+};
+struct FenceEvidence {
+  model::Region old_region;
+  std::vector<StoreFence> stores;
+  std::string override_text;  // "NAME: REASON", signed by an operator; empty: none
+  std::optional<KilledByDrill> killed;
+};
+// Proof that no store's old writer can take a write: each closed, or a signed override, or the
+// drill's kill.
+GateAnswer FenceProof(const FenceEvidence& evidence);
+
+}  // namespace leeward::decide
