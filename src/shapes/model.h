@@ -35,6 +35,7 @@ struct Member {
   bool flattened = false;
   bool xml_attribute = false;
   bool host_label = false;
+  bool json_value = false;  // a header that holds base64 of JSON
   std::string_view xml_namespace_uri = "";
   std::string_view xml_namespace_prefix = "";
 };
@@ -67,7 +68,10 @@ struct Shape {
   std::string_view pattern = "";
   std::string_view location_name = "";    // rest-xml: root element
   std::string_view xml_namespace = "";
+  std::string_view xml_namespace_prefix = "";
   bool document = false;                  // free-form JSON
+  bool event_stream = false;              // not served by either side's codecs
+  bool sensitive = false;                 // never logged
 
   const Member* FindMember(std::string_view member_name) const {
     for (const Member& member : members) {
@@ -89,6 +93,24 @@ struct Operation {
   std::string_view input_xml_namespace = "";
   std::span<const Shape* const> errors;
   std::string_view endpoint_prefix = "";       // host prefix, when the operation has one
+  std::string_view endpoint_host = "";         // a host of its own, when it has one
+  std::string_view signing_region = "";        // and the Region it is signed for
+  bool unsigned_request = false;               // carries no signature: AssumeRoleWithWebIdentity
+  bool checksum_required = false;              // the body needs Content-MD5
+};
+
+// An operation that exists, but whose shapes are not kept: enough to recognise it and refuse it by name.
+struct OtherOperation {
+  std::string_view name;
+  std::string_view http_method;
+  std::string_view request_uri;
+};
+
+// The one endpoint of a global service in a partition.
+struct PartitionEndpoint {
+  std::string_view partition;  // "aws", "aws-cn", "aws-us-gov"
+  std::string_view host;
+  std::string_view signing_region;
 };
 
 struct Pagination {
@@ -129,6 +151,9 @@ struct Model {
   std::span<const Pagination> paginations;
   std::span<const Waiter> waiters;
   bool query_compatible = false;           // awsQueryCompatible: x-amzn-query-error
+  std::span<const OtherOperation> other_operations;         // sorted by name
+  std::span<const PartitionEndpoint> partition_endpoints;   // global services only
+  std::string_view host_template = "";     // empty: {endpoint_prefix}.{region}.{dns_suffix}
 
   const Operation* FindOperation(std::string_view operation_name) const {
     for (const Operation& operation : operations) {
