@@ -20,6 +20,9 @@ using ErrorCode = boost::system::error_code;
 namespace {
 
 struct SignalWatch {
+  SignalWatch(asio::io_context& context, std::function<void(int)> callback)
+      : set(context), then(std::move(callback)) {}
+
   asio::signal_set set;
   std::function<void(int)> then;
 
@@ -68,8 +71,7 @@ EventLoop::TimerId EventLoop::After(base::Duration delay, std::function<void()> 
 void EventLoop::Cancel(TimerId timer) { impl_->timers.erase(timer); }
 
 void EventLoop::OnSignals(const std::vector<int>& signals, std::function<void(int)> then) {
-  auto watch =
-      std::make_unique<SignalWatch>(SignalWatch{asio::signal_set(impl_->context), std::move(then)});
+  auto watch = std::make_unique<SignalWatch>(impl_->context, std::move(then));
   for (const int signal : signals) watch->set.add(signal);
   watch->Wait();
   impl_->signals.push_back(std::move(watch));
