@@ -24,8 +24,6 @@ asan tsan: setup
 	cd build-$@ && ctest --output-on-failure --no-tests=error -LE slow
 
 bench: build
-	cmake --preset release -DLEEWARD_BENCH=ON
-	cmake --build $(BUILD)
 	bench/run
 
 format:
