@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "lab/services/arc_config.h"
 #include "lab/services/sts.h"
 
 namespace leeward::lab {
@@ -11,6 +12,8 @@ namespace {
 constexpr auto kServices = std::to_array<ServiceEntry>({
     // name, place, Region whose loss takes the control plane away (global ones only), maker
     {"sts", Place::kRegion, "", MakeSts},
+    {"route53-recovery-control-config", Place::kGlobal, "us-west-2", MakeArcConfig},
+    {"route53-recovery-cluster", Place::kGlobal, "", MakeArcCluster},
 });
 // clang-format on
 
