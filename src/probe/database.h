@@ -1,0 +1,65 @@
+// What Leeward asks of an application's PostgreSQL database: where its log is, how fresh it is,
+// canaries, probe writes, and closing and opening it to others.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "probe/postgres.h"
+
+namespace leeward::probe {
+
+struct LogPosition {
+  bool in_recovery = false;
+  std::string received;  // replica: last position received; writer: its current position
+  std::string replayed;  // replica: last position replayed; writer: its current position
+  // Stamp of the newest source commit that was replayed, by the source's clock; absent: none since
+  // start.
+  std::optional<base::WallTime> last_replayed;
+};
+
+base::Result<LogPosition> ReadLogPosition(PostgresSession& session, base::MonotonicTime deadline);
+
+// Order of two positions "16/B374D848". kInvalid when one is not a position.
+base::Result<std::uint64_t> LogOffset(const std::string& position);
+
+// Makes the schema `leeward` with the tables `canary` and `probe` where they are not there.
+base::Status EnsureTables(PostgresSession& session, base::MonotonicTime deadline);
+
+struct Canary {
+  std::string observer;
+  std::uint64_t sequence = 0;
+  base::WallTime stamp;  // the observer's clock, read before the write is sent
+};
+
+// Replaces the observer's canary. Every commit that was acknowledged before its stamp is in the log
+// before it, so a replica that shows it has all of them.
+base::Status WriteCanary(PostgresSession& session, const Canary& canary,
+                         base::MonotonicTime deadline);
+
+// The newest stamp of all observers; nullopt when there is no canary or no table.
+base::Result<std::optional<base::WallTime>> NewestCanary(PostgresSession& session,
+                                                         base::MonotonicTime deadline);
+
+// Commits a row. kWrongState while the database is read-only. Makes the table when it is missing.
+base::Status ProbeWrite(PostgresSession& session, const std::string& key,
+                        base::MonotonicTime deadline);
+
+// Both through a session in the server's database `postgres`, because the closed one lets nobody
+// in. Closes the database to new sessions and ends the others' sessions in it; done when none is
+// left.
+base::Status CloseDatabase(PostgresSession& session, const std::string& database,
+                           base::MonotonicTime deadline, const Cancelled& cancelled = {});
+base::Status OpenDatabase(PostgresSession& session, const std::string& database,
+                          base::MonotonicTime deadline);
+// Whether new sessions are let in. kNotFound: no such database.
+base::Result<bool> IsDatabaseOpen(PostgresSession& session, const std::string& database,
+                                  base::MonotonicTime deadline);
+
+// The timeline a writer writes on; kWrongState on a replica.
+base::Result<std::uint32_t> WriterTimeline(PostgresSession& session, base::MonotonicTime deadline);
+
+}  // namespace leeward::probe
