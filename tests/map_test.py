@@ -107,7 +107,7 @@ class MapTest(unittest.TestCase):
                 if target == "lab":
                     wrong.append(f"{path}: includes the lab")
                 if target in rooms and target != room and "*" not in allowed and target not in allowed:
-                    testing = path.endswith("_test.cc") and target in ("ports", "os")
+                    testing = (path.endswith("_test.cc") or "/testing/" in path) and target in ("ports", "os")
                     if not testing:
                         wrong.append(f"{path}: may not include {include}; src/README.md allows {sorted(allowed)}")
         self.assertEqual(wrong, [])
