@@ -53,8 +53,10 @@ std::string ConnectionInfo(const Upstream& upstream, const Secrets& secrets,
                            std::string_view application_name) {
   // The time-outs let a standby notice a dark source; none of them holds up a promotion.
   return fmt::format(
-      "host={} port={} user={} password={} connect_timeout=5 keepalives_idle=5 keepalives_interval=2 "
-      "keepalives_count=3 tcp_user_timeout=10000 sslmode=disable gssencmode=disable application_name={}",
+      "host={} port={} user={} password={} connect_timeout=5 keepalives_idle=5 "
+      "keepalives_interval=2 "
+      "keepalives_count=3 tcp_user_timeout=10000 sslmode=disable gssencmode=disable "
+      "application_name={}",
       upstream.host, upstream.port, kReplicationUser, secrets.replication, application_name);
 }
 
@@ -74,7 +76,8 @@ constexpr std::string_view kFixedSettings =
     "wal_sender_timeout = 30s\n"
     "wal_receiver_timeout = 30s\n"
     "wal_receiver_status_interval = 1s\n"
-    "wal_retrieve_retry_interval = 100ms\n"  // at 5 s, one promotion in five right after a loss stalls
+    "wal_retrieve_retry_interval = 100ms\n"  // at 5 s, one promotion in five right after a loss
+                                             // stalls
     "hot_standby = on\n"
     "hot_standby_feedback = off\n"
     "password_encryption = 'scram-sha-256'\n"
@@ -83,14 +86,49 @@ constexpr std::string_view kFixedSettings =
     "log_timezone = 'UTC'\n"
     "timezone = 'UTC'\n";
 
+using SharedConnection = std::shared_ptr<std::unique_ptr<SqlConnection>>;
+
+// Never a waiting pg_promote(): its own snapshot can hold up the replay that it waits for.
+Await<base::Status> AskToPromote(Host& host, SqlTarget target, SharedConnection connection) {
+  return Offload<base::Status>(host, [target, connection]() -> base::Status {
+    ASSIGN_OR_RETURN(*connection, SqlConnection::Open(target));
+    const base::Result<Rows> answer = (*connection)->Query("SELECT pg_promote(wait => false)");
+    if (!answer.ok()) return answer.error();
+    return base::Ok();
+  });
+}
+
+Await<bool> LeftRecovery(Host& host, SqlTarget target, SharedConnection connection) {
+  return Offload<bool>(host, [target, connection] {
+    if (*connection == nullptr) {
+      auto opened = SqlConnection::Open(target);
+      if (!opened.ok()) return false;
+      *connection = std::move(opened).value();
+    }
+    const base::Result<Rows> answer = (*connection)->Query("SELECT pg_is_in_recovery()");
+    if (!answer.ok()) connection->reset();
+    return answer.ok() && !answer->empty() && answer->front().front() == "f";
+  });
+}
+
+Await<base::Status> RemoveTree(Host& host, fs::path directory) {
+  return Offload<base::Status>(host, [directory]() -> base::Status {
+    std::error_code error;
+    fs::remove_all(directory, error);
+    if (!error) return base::Ok();
+    return base::ServiceBroken("cannot remove " + directory.string() + ": " + error.message());
+  });
+}
+
 }  // namespace
 
 base::Status CheckSocketRoom(const fs::path& directory) {
   const std::size_t length = (directory / "01234567" / ".s.PGSQL.5432").string().size();
   if (length <= kSunPath) return base::Ok();
-  return base::Invalid(fmt::format(
-      "the lab's state directory makes socket paths {} characters too long at {}; choose a shorter --state",
-      length - kSunPath, directory.string()));
+  return base::Invalid(
+      fmt::format("the lab's state directory makes socket paths {} characters too long at {}; "
+                  "choose a shorter --state",
+                  length - kSunPath, directory.string()));
 }
 
 Await<base::Result<ExitStatus>> RunChild(Host& host, ChildSpec spec) {
@@ -134,23 +172,18 @@ Flow<base::Status> Engine::RunTool(std::vector<std::string> argv, std::string wh
   const base::Result<ExitStatus> ended = co_await RunChild(host_, std::move(spec));
   if (!ended.ok()) co_return base::Error(ended.error()).Context(what);
   if (ended->code == 0) co_return base::Ok();
-  co_return base::ServiceBroken(
-      fmt::format("{} ended with {}; see {}", what,
-                  ended->signal != 0 ? fmt::format("signal {}", ended->signal)
-                                     : fmt::format("code {}", ended->code),
-                  (directory_ / "tool.log").string()));
+  co_return base::ServiceBroken(fmt::format("{} ended with {}; see {}", what,
+                                            ended->signal != 0
+                                                ? fmt::format("signal {}", ended->signal)
+                                                : fmt::format("code {}", ended->code),
+                                            (directory_ / "tool.log").string()));
 }
 
 Flow<base::Status> Engine::EmptyData() {
   base::Status prepared = PrepareDirectory();
   if (!prepared.ok()) co_return prepared;
   const fs::path old = data();
-  co_return co_await Offload<base::Status>(host_, [old]() -> base::Status {
-    std::error_code error;
-    fs::remove_all(old, error);
-    if (error) return base::ServiceBroken("cannot empty " + old.string() + ": " + error.message());
-    return base::Ok();
-  });
+  co_return co_await RemoveTree(host_, old);
 }
 
 Flow<base::Status> Engine::CopyFrom(fs::path cluster) {
@@ -170,10 +203,9 @@ Flow<base::Status> Engine::CloneFrom(Upstream upstream) {
     Secrets without;
     std::string connection = ConnectionInfo(upstream, without, "pg_basebackup");
     connection.erase(connection.find("password= "), std::string_view("password= ").size());
-    std::vector<std::string> argv = {Tool("pg_basebackup"), "-d",          connection,
-                                     "-D",                  data().string(), "-X",
-                                     "stream",              "-S",          upstream.slot,
-                                     "-c",                  "fast",        "--no-sync"};
+    std::vector<std::string> argv = {Tool("pg_basebackup"), "-d", connection, "-D",
+                                     data().string(),       "-X", "stream",   "-S",
+                                     upstream.slot,         "-c", "fast",     "--no-sync"};
     outcome = co_await RunTool(std::move(argv), "the base backup");
     if (outcome.ok()) break;
     co_await Sleep(host_, limits.start_retry);
@@ -190,9 +222,21 @@ Flow<base::Status> Engine::BackUpTo(fs::path backup) {
   if (!prepared.ok()) co_return prepared;
   std::vector<std::string> argv;
   if (running()) {
-    argv = {Tool("pg_basebackup"), "-h",     directory_.string(), "-U", std::string(kReplicationUser),
-            "-D",                  backup.string(), "-F",   "tar", "-X",
-            "stream",              "-c",     "fast",        "--compress=1", "--no-sync"};
+    argv = {Tool("pg_basebackup"),
+            "-h",
+            directory_.string(),
+            "-U",
+            std::string(kReplicationUser),
+            "-D",
+            backup.string(),
+            "-F",
+            "tar",
+            "-X",
+            "stream",
+            "-c",
+            "fast",
+            "--compress=1",
+            "--no-sync"};
   } else {
     argv = {"/bin/tar", "-czf", (backup / "base.tar.gz").string(), "-C", data().string(), "."};
   }
@@ -313,28 +357,12 @@ Flow<base::Status> Engine::Promote() {
   std::ofstream(data() / "leeward.conf", std::ios::app)
       << "max_standby_streaming_delay = 0\nmax_standby_archive_delay = 0\n";
   Reload();
-  const SqlTarget target = Target();
   auto connection = std::make_shared<std::unique_ptr<SqlConnection>>();
-  // Never a waiting pg_promote(): its own snapshot can hold up the replay that it waits for.
-  base::Status asked = co_await Offload<base::Status>(host_, [target, connection]() -> base::Status {
-    ASSIGN_OR_RETURN(*connection, SqlConnection::Open(target));
-    const base::Result<Rows> answer = (*connection)->Query("SELECT pg_promote(wait => false)");
-    if (!answer.ok()) return answer.error();
-    return base::Ok();
-  });
+  base::Status asked = co_await AskToPromote(host_, Target(), connection);
   if (!asked.ok()) co_return asked;
   const base::MonotonicTime deadline = host_.clock().Monotonic() + limits.promote;
   while (host_.clock().Monotonic() < deadline) {
-    const bool writable = co_await Offload<bool>(host_, [target, connection] {
-      if (*connection == nullptr) {
-        auto opened = SqlConnection::Open(target);
-        if (!opened.ok()) return false;
-        *connection = std::move(opened).value();
-      }
-      const base::Result<Rows> answer = (*connection)->Query("SELECT pg_is_in_recovery()");
-      if (!answer.ok()) connection->reset();
-      return answer.ok() && !answer->empty() && answer->front().front() == "f";
-    });
+    const bool writable = co_await LeftRecovery(host_, Target(), connection);
     if (writable) co_return base::Ok();
     if (!running()) co_return base::ServiceBroken("PostgreSQL ended while it was promoted");
     co_await Sleep(host_, limits.poll);
@@ -343,19 +371,16 @@ Flow<base::Status> Engine::Promote() {
 }
 
 Flow<base::Result<Rows>> Engine::Sql(std::vector<std::string> statements, std::string database) {
-  const SqlTarget target = Target(std::move(database));
-  co_return co_await Offload<base::Result<Rows>>(
-      host_, [target, statements = std::move(statements)] { return RunSql(target, statements); });
+  auto asked = Offload<base::Result<Rows>>(
+      host_, [target = Target(std::move(database)), statements = std::move(statements)] {
+        return RunSql(target, statements);
+      });
+  co_return co_await asked;
 }
 
 Flow<base::Status> Engine::Remove() {
   const fs::path directory = directory_;
-  co_return co_await Offload<base::Status>(host_, [directory]() -> base::Status {
-    std::error_code error;
-    fs::remove_all(directory, error);
-    if (error) return base::ServiceBroken("cannot remove " + directory.string());
-    return base::Ok();
-  });
+  co_return co_await RemoveTree(host_, directory);
 }
 
 }  // namespace leeward::lab::rds

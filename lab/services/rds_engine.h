@@ -1,7 +1,8 @@
-// Engine: one PostgreSQL server of the lab, from an empty directory to a running primary or standby.
+// Engine: one PostgreSQL server of the lab, from an empty directory to a running primary or
+// standby.
 //
-// It knows nothing of the RDS API. The server listens on a Unix socket only; the lab's network gives it its
-// public address. All waits are bounded.
+// It knows nothing of the RDS API. The server listens on a Unix socket only; the lab's network
+// gives it its public address. All waits are bounded.
 #pragma once
 
 #include <filesystem>
@@ -44,13 +45,13 @@ struct EngineConfig {
 };
 
 struct EngineLimits {
-  base::Duration start{600'000'000'000};      // crash recovery included
+  base::Duration start{600'000'000'000};  // crash recovery included
   base::Duration fast_shutdown{30'000'000'000};
-  base::Duration promote{600'000'000'000};    // replay of what was received included
-  base::Duration poll{5'000'000};             // between looks at a server that starts or is promoted
-  int start_attempts = 5;                     // while an earlier server's last processes go away
+  base::Duration promote{600'000'000'000};  // replay of what was received included
+  base::Duration poll{5'000'000};           // between looks at a server that starts or is promoted
+  int start_attempts = 5;                   // while an earlier server's last processes go away
   base::Duration start_retry{200'000'000};
-  int copy_attempts = 3;                      // base backups through a link that may break
+  int copy_attempts = 3;  // base backups through a link that may break
 };
 
 class Engine : public std::enable_shared_from_this<Engine> {
@@ -75,7 +76,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // Writes a consistent, restorable copy of the running server into the directory `backup`.
   Flow<base::Status> BackUpTo(std::filesystem::path backup);
 
-  // Writes the configuration; it counts from the next Start, or Reload for what can change under way.
+  // Writes the configuration; it counts from the next Start, or Reload for what can change under
+  // way.
   base::Status Configure(const EngineConfig& config);
   Flow<base::Status> Start();
   Flow<base::Status> Stop();

@@ -1,12 +1,16 @@
 // Flow: a job of many waits, written as one function.
 //
 //   Flow<Status> Restart(Engine& engine) {
-//     RETURN... = co_await engine.Stop();
+//     co_await engine.Stop();
 //     co_return co_await engine.Start();
 //   }
 //
-// A Flow runs on its process's event thread only. Start it with Detach(), or co_await it in another Flow. A Flow
-// whose wait is dropped (the host went away) is destroyed with all that waits for it: nothing leaks.
+// A Flow runs on its process's event thread only. Start it with Detach(), or co_await it in another
+// Flow. A Flow whose wait is dropped (the host went away) is destroyed with all that waits for it:
+// nothing leaks.
+//
+// Never write a lambda or a braced aggregate inside a co_await expression: GCC 12 destroys such
+// temporaries twice. Make the awaited object in a function or a statement of its own.
 #pragma once
 
 #include <coroutine>
@@ -90,7 +94,8 @@ class [[nodiscard]] Flow {
  public:
   using promise_type = flow_internal::Promise<T>;
 
-  Flow(std::coroutine_handle<promise_type> handle) : handle_(handle) {}  // NOLINT: made by the compiler
+  Flow(std::coroutine_handle<promise_type> handle)
+      : handle_(handle) {}  // NOLINT: made by the compiler
   Flow(Flow&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
   Flow(const Flow&) = delete;
   Flow& operator=(const Flow&) = delete;
@@ -121,7 +126,8 @@ class [[nodiscard]] Flow {
   std::coroutine_handle<promise_type> handle_;
 };
 
-// One wait for a callback: `start` is given the function that ends the wait, to be called exactly once.
+// One wait for a callback: `start` is given the function that ends the wait, to be called exactly
+// once.
 template <typename T>
 class Await {
  public:

@@ -41,10 +41,9 @@ SqlConnection::~SqlConnection() { PQfinish(handle_->connection); }
 base::Result<std::unique_ptr<SqlConnection>> SqlConnection::Open(const SqlTarget& target) {
   const std::string options =
       fmt::format("-c statement_timeout={}", base::Millis(target.statement_timeout));
-  const std::array<const char*, 11> keys = {"host",          "port",   "user",
-                                            "password",      "dbname", "connect_timeout",
-                                            "options",       "sslmode", "gssencmode",
-                                            "application_name", nullptr};
+  const std::array<const char*, 11> keys = {
+      "host",    "port",    "user",       "password",         "dbname", "connect_timeout",
+      "options", "sslmode", "gssencmode", "application_name", nullptr};
   const std::array<const char*, 11> values = {target.socket_directory.c_str(),
                                               "5432",
                                               target.user.c_str(),

@@ -1,4 +1,5 @@
-// SQL to one of the lab's own PostgreSQL servers, over its Unix socket. Blocking: for worker threads.
+// SQL to one of the lab's own PostgreSQL servers, over its Unix socket. Blocking: for worker
+// threads.
 #pragma once
 
 #include <memory>

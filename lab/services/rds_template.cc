@@ -68,10 +68,18 @@ Flow<base::Status> Template::Build() {
   if (outcome.ok()) outcome = host_.GiveToEngine(password);
   if (!outcome.ok()) co_return outcome;
   ChildSpec spec;
-  // In the background of a lab that is coming up: it must not hold the rest up.
-  spec.argv = {"/usr/bin/nice", "-n", "10", fmt::format("{}/initdb", kPostgresBin),
-               "-D", (directory_ / "data").string(), "-U", std::string(kAdminUser), "-E", "UTF8",
-               "--locale=C.UTF-8", "-A", "scram-sha-256", "--wal-segsize=4", "--no-sync",
+  spec.argv = {fmt::format("{}/initdb", kPostgresBin),
+               "-D",
+               (directory_ / "data").string(),
+               "-U",
+               std::string(kAdminUser),
+               "-E",
+               "UTF8",
+               "--locale=C.UTF-8",
+               "-A",
+               "scram-sha-256",
+               "--wal-segsize=4",
+               "--no-sync",
                "--pwfile=" + password.string()};
   spec.directory = directory_;
   spec.log = directory_ / "initdb.log";
@@ -95,10 +103,11 @@ Flow<base::Status> Template::Build() {
 
 Flow<base::Result<fs::path>> Template::Ready() {
   if (Complete()) co_return directory_ / "data";
-  co_return co_await Await<Outcome>([this](Await<Outcome>::Done done) {
+  Await<Outcome> made([this](Await<Outcome>::Done done) {
     waiting_.push_back(std::move(done));
     Make();
   });
+  co_return co_await made;
 }
 
 }  // namespace leeward::lab::rds

@@ -1,5 +1,5 @@
-// Template: one initialised, empty cluster per Region, copied for every new instance, so that creating an
-// instance takes as long as copying and starting it.
+// Template: one initialised, empty cluster per Region, copied for every new instance, so that
+// creating an instance takes as long as copying and starting it.
 #pragma once
 
 #include <filesystem>
