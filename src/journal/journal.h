@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -43,6 +44,11 @@ class Journal {
   const std::string& path() const { return path_; }
 
  private:
+  // Cuts a torn tail and writes a missing header.
+  base::Status Prepare();
+  // Bytes onto the disk, or nothing of them.
+  base::Status Write(std::string_view bytes);
+
   Journal(std::string path, std::unique_ptr<ports::AppendFile> file, Summary summary)
       : path_(std::move(path)), file_(std::move(file)), summary_(std::move(summary)) {}
 
