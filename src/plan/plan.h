@@ -36,7 +36,8 @@ struct KilledByDrill {
 
 struct Options {
   Timeouts timeouts;
-  int attempts = 3;                           // of a step that may be tried again; 1 to 10
+  model::Region to;  // --to; empty: the Region where the application is not active
+  int attempts = 3;  // of a step that may be tried again; 1 to 10
   std::optional<base::Duration> accept_loss;  // --accept-loss
   std::string override_fence;                 // --override-fence "NAME: REASON"
   std::optional<KilledByDrill> killed;

@@ -1,0 +1,42 @@
+// The shop: the application that tests of every room use.
+#pragma once
+
+#include "model/application.h"
+
+namespace leeward::model::testing {
+
+inline Application Shop() {
+  using base::Duration;
+  Application shop;
+  shop.name = ApplicationName("shop");
+  shop.regions = {Region("us-east-1"), Region("us-west-2"), Region("eu-west-1")};
+  shop.objectives = {Duration(std::chrono::minutes(15)), Duration(std::chrono::seconds(5))};
+  Rds orders;
+  orders.instance = "orders";
+  orders.database = orders.user = "shop";
+  orders.password_env = "SHOP_DB_PASSWORD";
+  orders.security_group = "orders-db";
+  Ecs web;
+  web.cluster = "shop";
+  web.service = "web";
+  web.standby = 1;
+  web.active = 3;
+  web.environment["SHOP_DB_HOST"] = ComponentName("orders");
+  web.load_balancer = web.target_group = "shop";
+  web.port = 8080;
+  web.health_path = "/health";
+  Route53 traffic;
+  traffic.name = "shop.example.test";
+  traffic.control_panel = traffic.load_balancer = "shop";
+  traffic.health_path = "/health";
+  traffic.port = 8080;
+  traffic.ttl = std::chrono::seconds(1);
+  shop.components = {{ComponentName("orders"), orders, {}},
+                     {ComponentName("web"), web, {ComponentName("orders")}},
+                     {ComponentName("traffic"), traffic, {ComponentName("web")}}};
+  shop.detection = {std::chrono::milliseconds(500), std::chrono::milliseconds(500), 3, 2};
+  shop.failover = {FailoverMode::kAutomatic, OverRpo::kAsk, std::chrono::seconds(2)};
+  return shop;
+}
+
+}  // namespace leeward::model::testing

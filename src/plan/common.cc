@@ -1,0 +1,188 @@
+// Steps of the whole application: the gates, the verification, the inventory; and the order between
+// kinds.
+#include "model/names.h"
+#include "plan/draft.h"
+
+namespace leeward::plan {
+
+using model::Action;
+using model::OnFailure;
+using model::Phase;
+
+const std::vector<StepTemplate>& CommonTemplates() {
+  static const std::vector<StepTemplate> kTemplates = {
+      {"gate.loss",
+       Phase::kDecide,
+       "compare the loss with the RPO",
+       "no loss over budget is accepted in silence",
+       "nothing to take back",
+       &Timeouts::look,
+       Attempts::kOnce,
+       OnFailure::kStop,
+       {}},
+      {"gate.fence-proof",
+       Phase::kFence,
+       "prove that {other} cannot write",
+       "two Regions must never write at once",
+       "nothing to take back",
+       &Timeouts::look,
+       Attempts::kOnce,
+       OnFailure::kStop,
+       {}},
+      {"app.verify",
+       Phase::kVerify,
+       "check the recovered data in {region}",
+       "the spec's own checks decide whether the data is whole",
+       "nothing to take back",
+       &Timeouts::confirm,
+       Attempts::kSeveral,
+       OnFailure::kStop,
+       {}},
+      {"inventory.refresh",
+       Phase::kPrepare,
+       "save what a failover needs to know",
+       "in an emergency nothing may have to be asked of a Region that is lost",
+       "nothing to take back",
+       &Timeouts::look,
+       Attempts::kSeveral,
+       OnFailure::kStop,
+       {{"rds", "DescribeDBInstances"},
+        {"rds", "DescribeDBInstances", Where::kOther},
+        {"ecs", "DescribeServices"},
+        {"ecs", "DescribeServices", Where::kOther},
+        {"elbv2", "DescribeLoadBalancers"},
+        {"elbv2", "DescribeLoadBalancers", Where::kOther},
+        {"elbv2", "DescribeTargetGroups"},
+        {"elbv2", "DescribeTargetGroups", Where::kOther},
+        {"route53-recovery-control-config", "ListClusters", Where::kGlobal},
+        {"route53-recovery-control-config", "DescribeCluster", Where::kGlobal},
+        {"route53-recovery-control-config", "ListControlPanels", Where::kGlobal},
+        {"route53-recovery-control-config", "ListRoutingControls", Where::kGlobal}}},
+  };
+  return kTemplates;
+}
+
+// Between component kinds; what one component needs of another is in the pass `order`.
+const std::vector<OrderRule>& CommonOrder() {
+  static const std::vector<OrderRule> kOrder = {
+      // Nothing of the old Region is touched before the loss is known and accepted.
+      {"rds.measure", "gate.loss", Scope::kAll},
+      {"gate.loss", "rds.fence", Scope::kAll},
+      {"gate.loss", "ecs.quiesce", Scope::kAll},
+      {"rds.fence", "gate.fence-proof", Scope::kAll},
+      {"ecs.quiesce", "gate.fence-proof", Scope::kAll},
+      // Nothing of the new Region is changed before both gates have passed.
+      {"gate.loss", "rds.drain", Scope::kAll},
+      {"gate.loss", "ecs.scale", Scope::kAll},
+      {"gate.loss", "route53.shift", Scope::kAll},
+      {"gate.fence-proof", "rds.drain", Scope::kAll},
+      {"gate.fence-proof", "ecs.scale", Scope::kAll},
+      {"gate.fence-proof", "route53.shift", Scope::kAll},
+      // A planned move: tasks are there, and every replica, before the first writer is closed.
+      {"rds.replicate@to", "rds.quiesce@from", Scope::kAll},
+      {"rds.replicate@to", "ecs.scale@to", Scope::kAll},
+      {"ecs.scale@to", "rds.quiesce@from", Scope::kAll},
+      // Traffic moves last, to what is ready, whether the spec says `needs` or not.
+      {"rds.promote@to", "route53.shift", Scope::kAll},
+      {"rds.open@to", "route53.shift", Scope::kAll},
+      {"ecs.ready@to", "route53.shift", Scope::kAll},
+      {"route53.confirm", "ecs.settle@to", Scope::kAll},
+      {"rds.promote@to", "app.verify", Scope::kAll},
+      {"rds.open@to", "app.verify", Scope::kAll},
+      {"ecs.ready@to", "app.verify", Scope::kAll},
+      {"route53.confirm", "app.verify", Scope::kAll},
+      // The old side is put away only when the new side is proven.
+      {"app.verify", "ecs.scale@from", Scope::kAll},
+      {"app.verify", "rds.retire-old@from", Scope::kAll},
+      {"app.verify", "rds.check-source@to", Scope::kAll},
+      // The inventory describes what is there in the end.
+      {"rds.replicate", "inventory.refresh", Scope::kAll},
+      {"ecs.replicate", "inventory.refresh", Scope::kAll},
+      {"ecs.scale", "inventory.refresh", Scope::kAll},
+      {"route53.protect", "inventory.refresh", Scope::kAll},
+      {"route53.confirm", "inventory.refresh", Scope::kAll},
+      {"app.verify", "inventory.refresh", Scope::kAll},
+  };
+  return kOrder;
+}
+
+namespace {
+
+std::string StepIds(const Draft& draft, std::string_view kind) {
+  std::string ids;
+  for (const model::Step& step : draft.plan.steps) {
+    if (step.kind.str() == kind)
+      ids += (ids.empty() ? "" : ",") + step.kind.str() + "/" + step.component.str();
+  }
+  return ids;
+}
+
+std::string Stores(const Draft& draft) {
+  std::string names;
+  for (const model::Component& component : draft.application.components) {
+    if (!std::holds_alternative<model::Rds>(component.kind)) continue;
+    names += (names.empty() ? "" : ",") + component.name.str();
+  }
+  return names;
+}
+
+void EmitGates(Draft& draft) {
+  const Options& options = draft.options;
+  model::Step& loss = draft.Emit("gate.loss", {}, draft.plan.to);
+  loss.parameters = {
+      {"budget-ns", std::to_string(draft.application.objectives.rpo.count())},
+      {"policy", std::string(model::Name(draft.application.failover.when_loss_over_rpo))},
+      {"measures", StepIds(draft, "rds.measure")}};
+  if (options.accept_loss)
+    loss.parameters["accept-loss-ns"] = std::to_string(options.accept_loss->count());
+  model::Step& fence = draft.Emit("gate.fence-proof", {}, draft.plan.to);
+  fence.parameters = {{"old-region", draft.plan.from.str()},
+                      {"stores", Stores(draft)},
+                      {"fences", StepIds(draft, "rds.fence")}};
+  if (!options.override_fence.empty()) fence.parameters["override"] = options.override_fence;
+  if (options.killed) {
+    fence.parameters["killed-region"] = options.killed->region.str();
+    fence.parameters["killed-at-ns"] = std::to_string(options.killed->at.since_epoch.count());
+  }
+}
+
+}  // namespace
+
+base::Status EmitCommon(Draft& draft) {
+  switch (draft.plan.action) {
+    case Action::kProtect:
+      draft.Emit("inventory.refresh", {}, draft.plan.to);
+      break;
+    case Action::kFailover:
+      EmitGates(draft);
+      draft.Emit("app.verify", {}, draft.plan.to);
+      break;
+    case Action::kSwitchover:
+    case Action::kFailback:
+      draft.Emit("app.verify", {}, draft.plan.to);
+      draft.Emit("inventory.refresh", {}, draft.plan.to).phase = Phase::kReprotect;
+      break;
+  }
+  return base::Ok();
+}
+
+base::Status EmitComponents(Draft& draft) {
+  for (const model::Component& component : draft.application.components) {
+    const Recipe& recipe = RecipeOf(component);
+    switch (draft.plan.action) {
+      case Action::kProtect:
+        recipe.protect(component, draft);
+        break;
+      case Action::kFailover:
+        recipe.failover(component, draft);
+        break;
+      case Action::kSwitchover:
+      case Action::kFailback:
+        recipe.move(component, draft);
+        break;
+    }
+  }
+  return base::Ok();
+}
+
+}  // namespace leeward::plan

@@ -1,0 +1,88 @@
+#include "plan/draft.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/check.h"
+#include "model/names.h"
+
+namespace leeward::plan {
+namespace {
+
+std::string Fill(std::string text, const std::map<std::string, std::string>& values) {
+  for (const auto& [name, value] : values) {
+    const std::string hole = "{" + name + "}";
+    for (auto at = text.find(hole); at != std::string::npos; at = text.find(hole))
+      text.replace(at, hole.size(), value);
+  }
+  return text;
+}
+
+std::vector<const StepTemplate*> AllTemplates() {
+  std::vector<const StepTemplate*> all;
+  for (const Recipe* recipe : Recipes()) {
+    for (const StepTemplate& one : recipe->templates()) all.push_back(&one);
+  }
+  for (const StepTemplate& one : CommonTemplates()) all.push_back(&one);
+  return all;
+}
+
+}  // namespace
+
+const std::vector<const Recipe*>& Recipes() {
+  static const std::vector<const Recipe*> kRecipes = {&RdsRecipe(), &EcsRecipe(), &Route53Recipe()};
+  return kRecipes;
+}
+
+const Recipe& RecipeOf(const model::Component& component) {
+  for (const Recipe* recipe : Recipes()) {
+    if (recipe->kind == model::KindName(component.kind)) return *recipe;
+  }
+  CHECK_MSG(false, "a component kind has no recipe");
+}
+
+const StepTemplate& TemplateOf(std::string_view kind) {
+  for (const StepTemplate* one : AllTemplates()) {
+    if (one->kind == kind) return *one;
+  }
+  CHECK_MSG(false, std::string(kind).c_str());
+}
+
+model::Step& Draft::Emit(std::string_view kind, const model::ComponentName& component,
+                         const model::Region& region) {
+  const StepTemplate& one = TemplateOf(kind);
+  const std::map<std::string, std::string> values = {
+      {"component", component.str()}, {"region", region.str()}, {"other", Other(region).str()}};
+  model::Step step;
+  step.kind = model::StepKind(one.kind);
+  step.component = component;
+  step.region = region;
+  step.phase = one.phase;
+  step.title = Fill(one.title, values);
+  step.reason = Fill(one.reason, values);
+  step.undo = Fill(one.undo, values);
+  step.on_failure = one.on_failure;
+  plan.steps.push_back(std::move(step));
+  return plan.steps.back();
+}
+
+bool Draft::Has(std::string_view kind) const {
+  return std::any_of(plan.steps.begin(), plan.steps.end(),
+                     [kind](const model::Step& step) { return step.kind.str() == kind; });
+}
+
+std::vector<model::StepKind> AllStepKinds() {
+  std::vector<model::StepKind> kinds;
+  for (const StepTemplate* one : AllTemplates()) kinds.emplace_back(one->kind);
+  return kinds;
+}
+
+std::vector<Operation> AllOperations() {
+  std::set<Operation> operations;
+  for (const StepTemplate* one : AllTemplates()) {
+    for (const CallTemplate& call : one->calls) operations.insert({call.service, call.operation});
+  }
+  return {operations.begin(), operations.end()};
+}
+
+}  // namespace leeward::plan

@@ -1,0 +1,132 @@
+// Draft: a plan in the making, handed from pass to pass.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "plan/plan.h"
+
+namespace leeward::plan {
+
+// Where a step's AWS call is sent.
+enum class Where {
+  kHere,    // the Region in which the step acts
+  kOther,   // the other of the application's two Regions
+  kGlobal,  // a service with one control plane for all Regions
+  kData,    // a data plane that outlives any one Region
+};
+
+struct CallTemplate {
+  const char* service;
+  const char* operation;
+  Where where = Where::kHere;
+};
+
+enum class Attempts { kOnce, kSeveral };
+
+// Everything about a step kind that does not depend on the plan. Tables: rds.cc, ecs.cc,
+// route53.cc, common.cc.
+struct StepTemplate {
+  const char* kind;
+  model::Phase phase;
+  const char* title;  // "{component}", "{region}" and "{other}" are filled in
+  const char* reason;
+  const char* undo;  // empty: it cannot be taken back
+  base::Duration Timeouts::*timeout;
+  Attempts attempts;
+  model::OnFailure on_failure;
+  std::vector<CallTemplate> calls;
+};
+
+// A step that must come after another, by kind; "@to" or "@from" behind the kind narrows it to the
+// steps that act in that Region. Tables beside the step kinds.
+enum class Scope {
+  kSame,  // within one component
+  kAll,   // over all components
+};
+struct OrderRule {
+  const char* before;
+  const char* after;
+  Scope scope;
+};
+
+struct Draft {
+  const model::Application& application;
+  const model::Inventory& inventory;
+  const model::Snapshot& snapshot;
+  const Options& options;
+  model::Plan plan;
+
+  bool from_may_answer = true;  // the snapshot does not say that `from` is down
+
+  // Adds a step of this kind, filled in from its template. Its id becomes final in the pass
+  // `names`.
+  model::Step& Emit(std::string_view kind, const model::ComponentName& component,
+                    const model::Region& region);
+  const model::Region& Other(const model::Region& region) const {
+    return region == plan.from ? plan.to : plan.from;
+  }
+  // Whether any step of this kind is in the plan.
+  bool Has(std::string_view kind) const;
+};
+
+// What a component kind brings to plans.
+struct Recipe {
+  const char* kind;  // as model::KindName says it
+  const std::vector<StepTemplate>& (*templates)();
+  const std::vector<OrderRule>& (*order)();
+  // Each adds this component's steps for an action.
+  void (*protect)(const model::Component& component, Draft& draft);
+  void (*failover)(const model::Component& component, Draft& draft);
+  void (*move)(const model::Component& component,
+               Draft& draft);  // planned: switchover and failback
+  // Kinds after which others may rely on the component, and which wait for what the component
+  // relies on; by action. Empty: the plan has no such step.
+  struct Ends {
+    const char* ready;
+    const char* waits;
+  };
+  Ends in_protect, in_failover, in_move;
+};
+const std::vector<const Recipe*>& Recipes();
+const Recipe& RecipeOf(const model::Component& component);
+
+const Recipe& RdsRecipe();
+const Recipe& EcsRecipe();
+const Recipe& Route53Recipe();
+
+// Steps of the whole application: gates, verification, inventory.
+const std::vector<StepTemplate>& CommonTemplates();
+const std::vector<OrderRule>& CommonOrder();
+
+const StepTemplate& TemplateOf(std::string_view kind);
+// The Region whose control plane a service's calls need when they are sent to `region`; empty:
+// none.
+model::Region ControlPlaneOf(std::string_view service, const model::Region& region);
+
+// --- Passes, in order; the list with the reason of the order is passes.cc
+// --------------------------------
+
+base::Status CheckOptions(Draft& draft);
+base::Status AssignRoles(Draft& draft);
+base::Status EmitComponents(Draft& draft);
+base::Status EmitCommon(Draft& draft);
+base::Status NameSteps(Draft& draft);
+base::Status OrderSteps(Draft& draft);
+base::Status SortSteps(Draft& draft);
+base::Status ReduceOrder(Draft& draft);
+base::Status SetLimits(Draft& draft);
+base::Status AnnotateCalls(Draft& draft);
+base::Status CheckNothingNeedsTheLost(Draft& draft);
+
+struct Pass {
+  const char* name;
+  base::Status (*run)(Draft& draft);
+};
+const std::vector<Pass>& Passes();
+
+}  // namespace leeward::plan

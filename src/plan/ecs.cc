@@ -1,0 +1,148 @@
+// ECS: a service of the same name in both Regions, scaled down in the one that stands by.
+#include <algorithm>
+
+#include "plan/draft.h"
+
+namespace leeward::plan {
+namespace {
+
+using model::OnFailure;
+using model::Phase;
+
+const std::vector<StepTemplate>& Templates() {
+  static const std::vector<StepTemplate> kTemplates = {
+      {"ecs.replicate",
+       Phase::kPrepare,
+       "run {component} in {region} as in {other}, at its standby size",
+       "images, task definition and targets are in {region} before {other} is lost",
+       "delete the service in {region}",
+       &Timeouts::scale,
+       Attempts::kSeveral,
+       OnFailure::kStop,
+       {{"ecs", "DescribeServices", Where::kOther},
+        {"ecs", "DescribeTaskDefinition", Where::kOther},
+        {"ecs", "DescribeTaskDefinition"},
+        {"ecs", "RegisterTaskDefinition"},
+        {"ecs", "DescribeClusters"},
+        {"ecs", "CreateCluster"},
+        {"ecs", "DescribeServices"},
+        {"ecs", "CreateService"},
+        {"ecs", "UpdateService"},
+        {"elbv2", "DescribeTargetGroups"},
+        {"elbv2", "DescribeTargetHealth"}}},
+      {"ecs.quiesce",
+       Phase::kFence,
+       "stop {component} in {region}",
+       "{region} may still answer; its tasks would write to the old store",
+       "UpdateService to the active size again",
+       &Timeouts::fence,
+       Attempts::kOnce,
+       OnFailure::kContinue,
+       {{"ecs", "UpdateService"}}},
+      {"ecs.scale",
+       Phase::kScale,
+       "size {component} in {region}",
+       "capacity is there when the traffic comes, and no larger than needed elsewhere",
+       "UpdateService to the former size",
+       &Timeouts::scale,
+       Attempts::kSeveral,
+       OnFailure::kStop,
+       {{"ecs", "DescribeServices"}, {"ecs", "UpdateService"}}},
+      {"ecs.ready",
+       Phase::kScale,
+       "wait until {component} serves in {region}",
+       "traffic moves only to targets that are healthy on the promoted store",
+       "nothing to take back",
+       &Timeouts::scale,
+       Attempts::kSeveral,
+       OnFailure::kStop,
+       {{"elbv2", "DescribeTargetGroups"}, {"elbv2", "DescribeTargetHealth"}}},
+      {"ecs.settle",
+       Phase::kVerify,
+       "wait until all tasks of {component} run in {region}",
+       "a recovery is over when the full size serves",
+       "nothing to take back",
+       &Timeouts::scale,
+       Attempts::kSeveral,
+       OnFailure::kStop,
+       {{"ecs", "DescribeServices"}}},
+  };
+  return kTemplates;
+}
+
+const std::vector<OrderRule>& Order() {
+  static const std::vector<OrderRule> kOrder = {
+      {"ecs.scale@to", "ecs.ready@to", Scope::kSame},
+      {"ecs.ready@to", "ecs.settle@to", Scope::kSame},
+  };
+  return kOrder;
+}
+
+const model::Ecs& Of(const model::Component& component) {
+  return std::get<model::Ecs>(component.kind);
+}
+
+model::Step& EmitFor(const char* kind, const model::Component& component,
+                     const model::Region& region, Draft& draft) {
+  model::Step& step = draft.Emit(kind, component.name, region);
+  step.parameters["cluster"] = Of(component).cluster;
+  step.parameters["service"] = Of(component).service;
+  return step;
+}
+
+model::Step& Scale(const model::Component& component, const model::Region& region, int desired,
+                   Draft& draft) {
+  model::Step& step = EmitFor("ecs.scale", component, region, draft);
+  step.parameters["desired"] = std::to_string(desired);
+  step.title += " to " + std::to_string(desired);
+  return step;
+}
+
+void Ready(const model::Component& component, const model::Region& region, Draft& draft) {
+  // Active may be waited for later; what stood by is enough to serve the first request.
+  const int healthy = std::max(1, Of(component).standby);
+  EmitFor("ecs.ready", component, region, draft).parameters["healthy"] = std::to_string(healthy);
+}
+
+void Settle(const model::Component& component, const model::Region& region, Draft& draft) {
+  EmitFor("ecs.settle", component, region, draft).parameters["desired"] =
+      std::to_string(Of(component).active);
+}
+
+void Protect(const model::Component& component, Draft& draft) {
+  model::Step& step = EmitFor("ecs.replicate", component, draft.plan.to, draft);
+  step.parameters["source-region"] = draft.plan.from.str();
+  step.parameters["desired"] = std::to_string(Of(component).standby);
+}
+
+void Failover(const model::Component& component, Draft& draft) {
+  if (draft.from_may_answer)
+    EmitFor("ecs.quiesce", component, draft.plan.from, draft).parameters["desired"] = "0";
+  Scale(component, draft.plan.to, Of(component).active, draft);
+  Ready(component, draft.plan.to, draft);
+  Settle(component, draft.plan.to, draft);
+}
+
+void Move(const model::Component& component, Draft& draft) {
+  Scale(component, draft.plan.to, Of(component).active, draft);
+  Ready(component, draft.plan.to, draft);
+  Settle(component, draft.plan.to, draft);
+  Scale(component, draft.plan.from, Of(component).standby, draft).phase = Phase::kReprotect;
+}
+
+}  // namespace
+
+const Recipe& EcsRecipe() {
+  static const Recipe kRecipe = {"ecs",
+                                 Templates,
+                                 Order,
+                                 Protect,
+                                 Failover,
+                                 Move,
+                                 {"ecs.replicate", "ecs.replicate"},
+                                 {"ecs.ready", "ecs.ready"},
+                                 {"ecs.ready", "ecs.ready"}};
+  return kRecipe;
+}
+
+}  // namespace leeward::plan

@@ -1,0 +1,98 @@
+// Passes `limits`, `calls` and `nothing-lost`: how long, how often, with whose control plane, and
+// whether that is allowed.
+#include <algorithm>
+
+#include "model/names.h"
+#include "plan/draft.h"
+
+namespace leeward::plan {
+namespace {
+
+// Services whose control plane stands in one Region for all (partition aws).
+struct GlobalService {
+  const char* service;
+  const char* region;
+  bool endpoint_is_regional;
+};
+constexpr GlobalService kGlobalServices[] = {
+    {"route53", "us-east-1", false},
+    {"route53-recovery-control-config", "us-west-2", true},
+};
+constexpr char kDataPlane[] = "route53-recovery-cluster";
+
+const GlobalService* FindGlobal(std::string_view service) {
+  for (const GlobalService& one : kGlobalServices) {
+    if (one.service == service) return &one;
+  }
+  return nullptr;
+}
+
+model::AwsCall CallOf(const CallTemplate& one, const Draft& draft, const model::Step& step) {
+  model::AwsCall call{one.service, one.operation, {}, {}};
+  switch (one.where) {
+    case Where::kHere:
+      call.region = step.region;
+      break;
+    case Where::kOther:
+      call.region = draft.Other(step.region);
+      break;
+    case Where::kGlobal:
+      if (const GlobalService* global = FindGlobal(one.service);
+          global != nullptr && global->endpoint_is_regional) {
+        call.region = model::Region(global->region);
+      }
+      break;
+    case Where::kData:
+      break;
+  }
+  call.control_plane = ControlPlaneOf(one.service, call.region);
+  return call;
+}
+
+}  // namespace
+
+model::Region ControlPlaneOf(std::string_view service, const model::Region& region) {
+  if (service == kDataPlane) return {};
+  if (const GlobalService* global = FindGlobal(service)) return model::Region(global->region);
+  return region;
+}
+
+base::Status SetLimits(Draft& draft) {
+  for (model::Step& step : draft.plan.steps) {
+    const StepTemplate& one = TemplateOf(step.kind.str());
+    step.timeout = draft.options.timeouts.*one.timeout;
+    step.max_attempts = one.attempts == Attempts::kOnce ? 1 : draft.options.attempts;
+  }
+  return base::Ok();
+}
+
+base::Status AnnotateCalls(Draft& draft) {
+  for (model::Step& step : draft.plan.steps) {
+    for (const CallTemplate& one : TemplateOf(step.kind.str()).calls)
+      step.calls.push_back(CallOf(one, draft, step));
+  }
+  return base::Ok();
+}
+
+// A failover must work while `from` and everything that lives there are gone. Best-effort steps may
+// try.
+base::Status CheckNothingNeedsTheLost(Draft& draft) {
+  if (draft.plan.action != model::Action::kFailover) return base::Ok();
+  const model::Region& lost = draft.plan.from;
+  for (const model::Step& step : draft.plan.steps) {
+    if (step.on_failure == model::OnFailure::kContinue) continue;
+    if (step.region == lost) {
+      return base::Refused("step " + step.id.str() + " acts in " + lost.str() +
+                           ", which the failover is to do without");
+    }
+    for (const model::AwsCall& call : step.calls) {
+      if (call.region != lost && call.control_plane != lost) continue;
+      return base::Refused("step " + step.id.str() + " needs " + lost.str() + " for " +
+                           call.service + " " + call.operation +
+                           "; the failover is to do without it");
+    }
+  }
+  return base::Ok();
+}
+
+}  // namespace leeward::plan

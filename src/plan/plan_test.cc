@@ -1,0 +1,270 @@
+#include "plan/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/testing/golden.h"
+#include "model/names.h"
+#include "model/testing/shop.h"
+#include "plan/draft.h"
+
+namespace leeward::plan {
+namespace {
+
+using base::ErrorCode;
+using model::Action;
+using model::Health;
+using model::Plan;
+using model::Region;
+using model::Step;
+using model::StepId;
+
+const Region kHome("us-east-1"), kRecovery("us-west-2");
+
+model::Verdict VerdictOf(const Region& region, Health health) {
+  model::Verdict verdict;
+  verdict.region = region;
+  verdict.health = health;
+  return verdict;
+}
+
+// Everything is active in one Region.
+model::Snapshot ActiveIn(const Region& region, Health home, Health recovery) {
+  model::Snapshot snapshot;
+  snapshot.at = base::WallTime{base::Duration(1'763'887'253'000'000'000)};
+  snapshot.verdicts = {VerdictOf(kHome, home), VerdictOf(kRecovery, recovery)};
+  snapshot.active = {{model::ComponentName("orders"), region},
+                     {model::ComponentName("traffic"), region}};
+  return snapshot;
+}
+
+const model::Snapshot kAllWell = ActiveIn(kHome, Health::kUp, Health::kUp);
+const model::Snapshot kHomeLost = ActiveIn(kHome, Health::kDown, Health::kUp);
+const model::Snapshot kAway = ActiveIn(kRecovery, Health::kUp, Health::kUp);
+
+base::Result<Plan> MakeFor(Action action, const model::Snapshot& snapshot,
+                           const Options& options = {}) {
+  return Make(action, model::testing::Shop(), {}, snapshot, options);
+}
+
+Plan MustMake(Action action, const model::Snapshot& snapshot, const Options& options = {}) {
+  base::Result<Plan> plan = MakeFor(action, snapshot, options);
+  CHECK_MSG(plan.ok(), plan.ok() ? "" : plan.error().message().c_str());
+  return *std::move(plan);
+}
+
+// Whether `step` cannot start before `before` is done.
+bool WaitsFor(const Plan& plan, const std::string& step, const std::string& before) {
+  const Step* found = plan.Find(StepId(step));
+  CHECK_MSG(found != nullptr, step.c_str());
+  return std::any_of(found->after.begin(), found->after.end(), [&](const StepId& id) {
+    return id.str() == before || WaitsFor(plan, id.str(), before);
+  });
+}
+
+void ExpectGolden(const std::string& name, const std::string& actual) {
+  base::testing::ExpectGolden("src/plan/testdata/" + name, actual);
+}
+
+TEST(PlanTest, ReadsAsReviewed) {
+  ExpectGolden("protect.txt", ToText(MustMake(Action::kProtect, kAllWell)));
+  ExpectGolden("failover_home_lost.txt", ToText(MustMake(Action::kFailover, kHomeLost)));
+  ExpectGolden("failover_home_answers.txt", ToText(MustMake(Action::kFailover, kAllWell)));
+  ExpectGolden("switchover.txt", ToText(MustMake(Action::kSwitchover, kAllWell)));
+  ExpectGolden("failback.txt", ToText(MustMake(Action::kFailback, kAway)));
+  ExpectGolden("failover_home_lost.json", ToJson(MustMake(Action::kFailover, kHomeLost)));
+  ExpectGolden("failover_home_lost.dot", ToDot(MustMake(Action::kFailover, kHomeLost)));
+}
+
+TEST(PlanTest, JsonComesBackAsTheSamePlan) {
+  for (Action action : {Action::kProtect, Action::kFailover, Action::kSwitchover}) {
+    Options options;
+    options.reason = "because \"quoted\" → and more";
+    const std::string json = ToJson(MustMake(action, kAllWell, options));
+    const base::Result<Plan> back = FromJson(json);
+    ASSERT_TRUE(back.ok()) << back.error().message();
+    EXPECT_EQ(ToJson(*back), json);
+  }
+}
+
+TEST(PlanTest, EditedJsonIsCheckedAgain) {
+  const std::string json = ToJson(MustMake(Action::kFailover, kHomeLost));
+  const auto with = [&](const std::string& from, const std::string& to) {
+    std::string edited = json;
+    CHECK(edited.find(from) != std::string::npos);
+    return edited.replace(edited.find(from), from.size(), to);
+  };
+  for (const std::string& wrong :
+       {std::string(), std::string("[]"), with("\"leeward_plan\": 1", "\"leeward_plan\": 2"),
+        with("\"failover\"", "\"flyover\""), with("\"timeout_ns\": ", "\"timeout_ns\": -"),
+        with("\"rds.measure/orders\"", "\"gate.loss\""), with("\"title\"", "\"titel\"")}) {
+    EXPECT_EQ(FromJson(wrong).error().code(), ErrorCode::kInvalid);
+  }
+}
+
+TEST(PlanTest, EveryStepWaitsOnlyForStepsBeforeIt) {
+  for (const auto& [action, snapshot] :
+       {std::pair(Action::kProtect, kAllWell), std::pair(Action::kFailover, kHomeLost),
+        std::pair(Action::kFailover, kAllWell), std::pair(Action::kSwitchover, kAllWell),
+        std::pair(Action::kFailback, kAway)}) {
+    std::set<StepId> before;
+    for (const Step& step : MustMake(action, snapshot).steps) {
+      for (const StepId& id : step.after)
+        EXPECT_TRUE(before.contains(id)) << step.id << " waits for " << id;
+      EXPECT_TRUE(before.insert(step.id).second) << step.id << " is there twice";
+      EXPECT_FALSE(step.title.empty() || step.reason.empty()) << step.id;
+      EXPECT_EQ(step.title.find('{'), std::string::npos) << step.title;
+      EXPECT_GT(step.timeout.count(), 0) << step.id;
+    }
+  }
+}
+
+TEST(PlanTest, NoFailoverStepNeedsTheLostRegionInEitherDirection) {
+  for (const auto& [active, lost_home, lost_recovery] :
+       {std::tuple(kHome, Health::kDown, Health::kUp),
+        std::tuple(kRecovery, Health::kUp, Health::kDown)}) {
+    const Plan plan = MustMake(Action::kFailover, ActiveIn(active, lost_home, lost_recovery));
+    for (const Step& step : plan.steps) {
+      EXPECT_NE(step.region, active) << step.id;
+      for (const model::AwsCall& call : step.calls) {
+        EXPECT_NE(call.region, active) << step.id << " " << call.operation;
+        EXPECT_NE(call.control_plane, active) << step.id << " " << call.operation;
+      }
+    }
+  }
+}
+
+TEST(PlanTest, AFailoverThatWouldNeedTheLostRegionIsRefused) {
+  model::Application shop = model::testing::Shop();
+  const Options options;
+  Draft draft{shop, {}, kHomeLost, options, {}};
+  draft.plan.from = kHome;
+  draft.plan.to = kRecovery;
+  draft.Emit("route53.protect", model::ComponentName("traffic"), kRecovery);  // needs us-east-1
+  ASSERT_TRUE(AnnotateCalls(draft).ok());
+  EXPECT_EQ(CheckNothingNeedsTheLost(draft).error().code(), ErrorCode::kRefused);
+}
+
+TEST(PlanTest, OldWriterIsFencedOnlyWhenItsRegionMayAnswer) {
+  EXPECT_EQ(MustMake(Action::kFailover, kHomeLost).Find(StepId("rds.fence/orders")), nullptr);
+  for (Health health : {Health::kUp, Health::kSuspect, Health::kUnknown}) {
+    const Plan plan = MustMake(Action::kFailover, ActiveIn(kHome, health, Health::kUp));
+    ASSERT_NE(plan.Find(StepId("rds.fence/orders")), nullptr);
+    EXPECT_TRUE(WaitsFor(plan, "rds.fence/orders", "gate.loss"))
+        << "nothing is closed before the loss is accepted";
+    EXPECT_TRUE(WaitsFor(plan, "gate.fence-proof", "rds.fence/orders"));
+    EXPECT_EQ(plan.Find(StepId("gate.fence-proof"))->parameters.at("fences"), "rds.fence/orders");
+  }
+}
+
+//   measure → gate.loss ┬→ drain → promote ┬→ ready → shift → confirm → verify
+//   gate.fence-proof ───┴→ scale ──────────┘
+TEST(PlanTest, FailoverPromotesAfterBothGatesAndShiftsAfterReady) {
+  const Plan plan = MustMake(Action::kFailover, kHomeLost);
+  for (const char* step : {"rds.promote/orders", "ecs.scale/web"}) {
+    EXPECT_TRUE(WaitsFor(plan, step, "gate.loss")) << step;
+    EXPECT_TRUE(WaitsFor(plan, step, "gate.fence-proof")) << step;
+  }
+  EXPECT_FALSE(WaitsFor(plan, "ecs.scale/web", "rds.promote/orders"))
+      << "tasks start while the store is promoted";
+  EXPECT_TRUE(WaitsFor(plan, "ecs.ready/web", "rds.promote/orders"));
+  EXPECT_TRUE(WaitsFor(plan, "route53.shift/traffic", "ecs.ready/web"));
+  EXPECT_TRUE(WaitsFor(plan, "app.verify", "route53.confirm/traffic"));
+}
+
+TEST(PlanTest, TrafficMovesLastEvenWhenTheSpecDoesNotSaySo) {
+  model::Application shop = model::testing::Shop();
+  for (model::Component& component : shop.components) component.needs.clear();
+  const base::Result<Plan> plan = Make(Action::kFailover, shop, {}, kHomeLost, {});
+  ASSERT_TRUE(plan.ok());
+  EXPECT_TRUE(WaitsFor(*plan, "route53.shift/traffic", "rds.promote/orders"));
+  EXPECT_TRUE(WaitsFor(*plan, "route53.shift/traffic", "ecs.ready/web"));
+}
+
+TEST(PlanTest, PlannedMovesCloseTheWriterOnlyWhenEverythingIsThere) {
+  const Plan plan = MustMake(Action::kFailback, kAway);
+  EXPECT_EQ(plan.from, kRecovery);
+  EXPECT_EQ(plan.to, kHome);
+  EXPECT_TRUE(WaitsFor(plan, "rds.replicate/orders@us-east-1", "rds.preserve-old/orders"));
+  EXPECT_TRUE(WaitsFor(plan, "rds.quiesce/orders", "rds.replicate/orders@us-east-1"));
+  EXPECT_TRUE(WaitsFor(plan, "rds.quiesce/orders", "ecs.scale/web@us-east-1"));
+  EXPECT_TRUE(WaitsFor(plan, "rds.promote/orders", "rds.drain-to/orders"));
+  EXPECT_TRUE(WaitsFor(plan, "route53.shift/traffic", "rds.open/orders"));
+  EXPECT_TRUE(WaitsFor(plan, "rds.retire-old/orders", "app.verify"));
+  EXPECT_TRUE(WaitsFor(plan, "rds.replicate/orders@us-west-2", "rds.retire-old/orders"));
+  EXPECT_TRUE(WaitsFor(plan, "inventory.refresh", "rds.replicate/orders@us-west-2"));
+}
+
+TEST(PlanTest, WhatCannotBePlannedIsSaid) {
+  EXPECT_EQ(MakeFor(Action::kFailover, model::Snapshot()).error().message(),
+            "it is not known where the application is active; say --to REGION");
+  EXPECT_EQ(MakeFor(Action::kFailback, kAllWell).error().code(), ErrorCode::kWrongState);
+  EXPECT_EQ(MakeFor(Action::kSwitchover, kHomeLost).error().code(), ErrorCode::kWrongState);
+  EXPECT_EQ(MakeFor(Action::kFailover, ActiveIn(kHome, Health::kUp, Health::kDown)).error().code(),
+            ErrorCode::kWrongState);
+  model::Snapshot mixed = kAllWell;
+  mixed.active[model::ComponentName("orders")] = kRecovery;
+  EXPECT_NE(MakeFor(Action::kFailover, mixed).error().message().find("--to REGION"),
+            std::string::npos);
+  Options options;
+  options.to = Region("eu-west-1");
+  EXPECT_EQ(MakeFor(Action::kFailover, kAllWell, options).error().code(), ErrorCode::kInvalid);
+}
+
+TEST(PlanTest, MixedAndUnknownStatesCanBeLeftByNamingTheRegion) {
+  model::Snapshot mixed = kAllWell;
+  mixed.active[model::ComponentName("orders")] = kRecovery;
+  Options options;
+  options.to = kRecovery;
+  EXPECT_TRUE(MakeFor(Action::kFailover, mixed, options).ok());
+  EXPECT_TRUE(MakeFor(Action::kFailover, model::Snapshot(), options).ok());
+}
+
+TEST(PlanTest, OptionsOutOfRangeAreRefused) {
+  Options options;
+  options.timeouts.promote = base::Duration(0);
+  EXPECT_EQ(MakeFor(Action::kFailover, kHomeLost, options).error().message(),
+            "time-out 'promote' is 0s; write 1s to 2h");
+  options = {};
+  options.attempts = 0;
+  EXPECT_EQ(MakeFor(Action::kFailover, kHomeLost, options).error().code(), ErrorCode::kInvalid);
+}
+
+TEST(PlanTest, GateParametersCarryWhatAPersonSaid) {
+  Options options;
+  options.accept_loss = base::Duration(30'000'000'000);
+  options.override_fence = "ANA: I pulled the plug";
+  options.killed = KilledByDrill{kHome, base::WallTime{base::Duration(5)}};
+  const Plan plan = MustMake(Action::kFailover, kHomeLost, options);
+  EXPECT_EQ(plan.Find(StepId("gate.loss"))->parameters.at("accept-loss-ns"), "30000000000");
+  EXPECT_EQ(plan.Find(StepId("gate.fence-proof"))->parameters.at("override"),
+            "ANA: I pulled the plug");
+  EXPECT_EQ(plan.Find(StepId("gate.fence-proof"))->parameters.at("killed-at-ns"), "5");
+}
+
+TEST(PlanTest, ControlPlanesAreWhereAwsHasThem) {
+  EXPECT_EQ(ControlPlaneOf("route53", {}), Region("us-east-1"));
+  EXPECT_EQ(ControlPlaneOf("route53-recovery-control-config", {}), Region("us-west-2"));
+  EXPECT_EQ(ControlPlaneOf("route53-recovery-cluster", {}), Region());
+  EXPECT_EQ(ControlPlaneOf("rds", Region("eu-west-1")), Region("eu-west-1"));
+}
+
+TEST(PlanTest, EveryKindEmittedIsListedOnceAndEveryRuleNamesAKind) {
+  std::set<std::string> kinds;
+  for (const model::StepKind& kind : AllStepKinds())
+    EXPECT_TRUE(kinds.insert(kind.str()).second) << kind;
+  const auto known = [&](const std::string& side) {
+    return kinds.contains(side.substr(0, side.find('@')));
+  };
+  std::vector<OrderRule> rules = CommonOrder();
+  for (const Recipe* recipe : Recipes())
+    rules.insert(rules.end(), recipe->order().begin(), recipe->order().end());
+  for (const OrderRule& rule : rules)
+    EXPECT_TRUE(known(rule.before) && known(rule.after)) << rule.before << rule.after;
+  EXPECT_FALSE(AllOperations().empty());
+}
+
+}  // namespace
+}  // namespace leeward::plan

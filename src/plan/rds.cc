@@ -1,0 +1,201 @@
+// RDS: an instance of the same identifier in both Regions, the standby one a read replica.
+#include "plan/draft.h"
+
+namespace leeward::plan {
+namespace {
+
+using model::OnFailure;
+using model::Phase;
+
+const std::vector<StepTemplate>& Templates() {
+  static const std::vector<StepTemplate> kTemplates = {
+      {"rds.check-source",
+       Phase::kPrepare,
+       "check that {component} in {region} can be replicated",
+       "a replica needs a source that is available, of the stated engine, and keeps backups",
+       "set BackupRetentionPeriod back",
+       &Timeouts::create,
+       Attempts::kSeveral,
+       OnFailure::kStop,
+       {{"rds", "DescribeDBInstances"}, {"rds", "ModifyDBInstance"}}},
+      {"rds.replicate",
+       Phase::kPrepare,
+       "make {component} in {region} a replica of {other}",
+       "the data must be in {region} before {other} is lost",
+       "delete the replica in {region}",
+       &Timeouts::create,
+       Attempts::kSeveral,
+       OnFailure::kStop,
+       {{"ec2", "DescribeSecurityGroups"},
+        {"rds", "DescribeDBInstances"},
+        {"rds", "CreateDBInstanceReadReplica"},
+        {"rds", "DescribeDBInstances", Where::kOther}}},
+      {"rds.measure",
+       Phase::kDecide,
+       "measure what {component} would lose",
+       "the loss bound is journalled and compared with the RPO before anything is promoted",
+       "nothing to take back",
+       &Timeouts::look,
+       Attempts::kSeveral,
+       OnFailure::kStop,
+       {}},
+      {"rds.fence",
+       Phase::kFence,
+       "close the writer of {component} in {region}",
+       "{region} may still answer; no two Regions may write",
+       "open it again: ALTER DATABASE ... ALLOW_CONNECTIONS true",
+       &Timeouts::fence,
+       Attempts::kOnce,
+       OnFailure::kContinue,
+       {}},
+      {"rds.quiesce",
+       Phase::kFence,
+       "close the writer of {component} in {region}",
+       "a planned move loses nothing: writes end here before they begin in {other}",
+       "open it again: ALTER DATABASE ... ALLOW_CONNECTIONS true",
+       &Timeouts::drain,
+       Attempts::kSeveral,
+       OnFailure::kStop,
+       {}},
+      {"rds.drain",
+       Phase::kPromote,
+       "replay what {component} has received in {region}",
+       "log that was received and not replayed would be lost",
+       "nothing to take back",
+       &Timeouts::drain,
+       Attempts::kSeveral,
+       OnFailure::kStop,
+       {}},
+      {"rds.drain-to",
+       Phase::kPromote,
+       "replay {component} in {region} up to the last write of {other}",
+       "a planned move promotes only what is complete",
+       "nothing to take back",
+       &Timeouts::drain,
+       Attempts::kSeveral,
+       OnFailure::kStop,
+       {}},
+      {"rds.promote",
+       Phase::kPromote,
+       "promote {component} in {region}",
+       "the replica becomes the writer; only {region} is needed for it",
+       "",
+       &Timeouts::promote,
+       Attempts::kSeveral,
+       OnFailure::kStop,
+       {{"rds", "DescribeDBInstances"}, {"rds", "PromoteReadReplica"}}},
+      {"rds.open",
+       Phase::kPromote,
+       "open {component} in {region} for connections",
+       "the closing of the old writer was replicated and holds here too",
+       "close it: ALTER DATABASE ... ALLOW_CONNECTIONS false",
+       &Timeouts::look,
+       Attempts::kSeveral,
+       OnFailure::kStop,
+       {}},
+      {"rds.preserve-old",
+       Phase::kReprotect,
+       "close and keep the old {component} in {region}",
+       "it may hold writes that never left {region}; they are kept and listed",
+       "rename it back",
+       &Timeouts::create,
+       Attempts::kSeveral,
+       OnFailure::kStop,
+       {{"rds", "DescribeDBInstances"}, {"rds", "ModifyDBInstance"}}},
+      {"rds.retire-old",
+       Phase::kReprotect,
+       "set the old {component} in {region} aside",
+       "its position is proven equal to the new writer's first; it is stopped, not deleted",
+       "rename and start it again",
+       &Timeouts::create,
+       Attempts::kSeveral,
+       OnFailure::kStop,
+       {{"rds", "DescribeDBInstances"}, {"rds", "ModifyDBInstance"}, {"rds", "StopDBInstance"}}},
+  };
+  return kTemplates;
+}
+
+const std::vector<OrderRule>& Order() {
+  static const std::vector<OrderRule> kOrder = {
+      {"rds.preserve-old@to", "rds.replicate@to", Scope::kSame},
+      {"rds.check-source@from", "rds.replicate@to", Scope::kSame},
+      {"rds.replicate@to", "rds.quiesce@from", Scope::kSame},
+      {"rds.fence@from", "rds.drain@to", Scope::kSame},
+      {"rds.drain@to", "rds.promote@to", Scope::kSame},
+      {"rds.quiesce@from", "rds.drain-to@to", Scope::kSame},
+      {"rds.drain-to@to", "rds.promote@to", Scope::kSame},
+      {"rds.promote@to", "rds.open@to", Scope::kSame},
+      {"rds.open@to", "rds.retire-old@from", Scope::kSame},
+      {"rds.retire-old@from", "rds.replicate@from", Scope::kSame},
+      {"rds.check-source@to", "rds.replicate@from", Scope::kSame},
+  };
+  return kOrder;
+}
+
+const model::Rds& Of(const model::Component& component) {
+  return std::get<model::Rds>(component.kind);
+}
+
+model::Step& EmitFor(const char* kind, const model::Component& component,
+                     const model::Region& region, Draft& draft) {
+  model::Step& step = draft.Emit(kind, component.name, region);
+  step.parameters["instance"] = Of(component).instance;
+  return step;
+}
+
+void Replicate(const model::Component& component, const model::Region& into, Draft& draft) {
+  EmitFor("rds.replicate", component, into, draft).parameters["source-region"] =
+      draft.Other(into).str();
+}
+
+void Protect(const model::Component& component, Draft& draft) {
+  EmitFor("rds.check-source", component, draft.plan.from, draft);
+  Replicate(component, draft.plan.to, draft);
+}
+
+void Failover(const model::Component& component, Draft& draft) {
+  const model::Region& from = draft.plan.from;
+  const model::Region& to = draft.plan.to;
+  model::Step& measure = EmitFor("rds.measure", component, to, draft);
+  measure.parameters["source-region"] = from.str();
+  measure.parameters["budget-ns"] = std::to_string(draft.application.objectives.rpo.count());
+  if (draft.from_may_answer) EmitFor("rds.fence", component, from, draft);
+  EmitFor("rds.drain", component, to, draft);
+  EmitFor("rds.promote", component, to, draft);
+}
+
+void Move(const model::Component& component, Draft& draft) {
+  const model::Region& from = draft.plan.from;
+  const model::Region& to = draft.plan.to;
+  if (draft.plan.action == model::Action::kFailback) {
+    EmitFor("rds.preserve-old", component, to, draft).parameters["writer-region"] = from.str();
+    EmitFor("rds.check-source", component, from,
+            draft);  // a promoted replica keeps no backups until told to
+    Replicate(component, to, draft);
+  }
+  EmitFor("rds.quiesce", component, from, draft);
+  EmitFor("rds.drain-to", component, to, draft).parameters["source-region"] = from.str();
+  EmitFor("rds.promote", component, to, draft);
+  EmitFor("rds.open", component, to, draft);
+  EmitFor("rds.retire-old", component, from, draft).parameters["writer-region"] = to.str();
+  EmitFor("rds.check-source", component, to, draft).phase = Phase::kReprotect;
+  EmitFor("rds.replicate", component, from, draft).phase = Phase::kReprotect;
+  draft.plan.steps.back().parameters["source-region"] = to.str();
+}
+
+}  // namespace
+
+const Recipe& RdsRecipe() {
+  static const Recipe kRecipe = {"rds",
+                                 Templates,
+                                 Order,
+                                 Protect,
+                                 Failover,
+                                 Move,
+                                 {"rds.replicate", "rds.check-source"},
+                                 {"rds.promote", "rds.drain"},
+                                 {"rds.open", "rds.promote"}};
+  return kRecipe;
+}
+
+}  // namespace leeward::plan
