@@ -52,6 +52,7 @@ base::Error SocketError(std::string_view action, const Address& address, int err
   const std::string message =
       fmt::format("cannot {} {}: {}", action, address.ToString(), strerror(error));
   if (error == EADDRINUSE) return base::Already(message);
+  if (error == EAGAIN) return base::Exhausted(message);  // a Unix socket's backlog is full
   if (error == EACCES || error == EPERM) return base::Denied(message);
   return base::Unreachable(message);
 }
