@@ -1,0 +1,13 @@
+// Steps of the whole application.
+#pragma once
+
+#include "steps/work.h"
+
+namespace leeward::steps {
+
+// app.cc
+Result<StepOutcome> AppVerify(const Work& work);
+// inventory.cc
+Result<StepOutcome> InventoryRefresh(const Work& work);
+
+}  // namespace leeward::steps

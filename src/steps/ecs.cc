@@ -1,0 +1,181 @@
+#include "steps/ecs.h"
+
+#include "probe/http.h"
+
+namespace leeward::steps {
+namespace {
+
+std::string ServicePlace(const Work& work, const model::Ecs& ecs) {
+  return "service " + ecs.cluster + "/" + ecs.service + " in " + work.region().str();
+}
+
+Status SetDesired(const Work& work, base::Duration limit, const model::Ecs& ecs,
+                  std::int64_t desired) {
+  const Value input = Value::Struct(
+      {{"cluster", ecs.cluster}, {"service", ecs.service}, {"desiredCount", desired}});
+  const auto updated = work.CallFor(limit, work.region(), "ecs", "UpdateService", input);
+  return updated.ok() ? base::Ok() : Status(updated.error());
+}
+
+Result<std::int64_t> HealthyTargets(const Work& work, const std::string& target_group) {
+  ASSIGN_OR_RETURN(const Value answer,
+                   work.Call(work.region(), "elbv2", "DescribeTargetHealth",
+                             Value::Struct({{"TargetGroupArn", target_group}})));
+  std::int64_t healthy = 0;
+  for (const Value& target : answer.Items("TargetHealthDescriptions")) {
+    if (target.Sub("TargetHealth").String("State") == "healthy") ++healthy;
+  }
+  return healthy;
+}
+
+}  // namespace
+
+Result<std::optional<Value>> DescribeService(const Work& work, const Region& region,
+                                             const model::Ecs& ecs) {
+  const Value input =
+      Value::Struct({{"cluster", ecs.cluster}, {"services", Value::List{ecs.service}}});
+  auto answer = work.Call(region, "ecs", "DescribeServices", input);
+  if (!answer.ok() && answer.error().service_code() == "ClusterNotFoundException") {
+    return std::optional<Value>();
+  }
+  if (!answer.ok()) return std::move(answer).error();
+  for (const Value& service : answer->Items("services")) {
+    if (service.String("status") != "INACTIVE") return std::optional<Value>(service);
+  }
+  return std::optional<Value>();
+}
+
+Result<LoadBalancer> FindLoadBalancer(const Work& work, const Region& region,
+                                      const std::string& name) {
+  const auto missing = [&] {
+    return base::NotFound("there is no load balancer '" + name + "' in " + region.str() +
+                          "; traffic needs one of this name in both Regions");
+  };
+  const auto answer = work.Call(region, "elbv2", "DescribeLoadBalancers",
+                                Value::Struct({{"Names", Value::List{name}}}));
+  if (!answer.ok() && answer.error().code() == base::ErrorCode::kNotFound) return missing();
+  if (!answer.ok()) return answer.error();
+  const Value::List& found = answer->Items("LoadBalancers");
+  if (found.empty()) return missing();
+  LoadBalancer balancer;
+  balancer.arn = found.front().String("LoadBalancerArn");
+  balancer.dns_name = found.front().String("DNSName");
+  balancer.zone_id = found.front().String("CanonicalHostedZoneId");
+  for (const Value& zone : found.front().Items("AvailabilityZones")) {
+    if (zone.Has("SubnetId")) balancer.subnets.emplace_back(zone.String("SubnetId"));
+  }
+  return balancer;
+}
+
+Result<std::string> TargetGroupArn(const Work& work, const Region& region,
+                                   const std::string& name) {
+  const auto answer = work.Call(region, "elbv2", "DescribeTargetGroups",
+                                Value::Struct({{"Names", Value::List{name}}}));
+  if (!answer.ok() && answer.error().code() != base::ErrorCode::kNotFound) return answer.error();
+  if (!answer.ok() || answer->Items("TargetGroups").empty()) {
+    return base::NotFound("there is no target group '" + name + "' in " + region.str() +
+                          "; make it there as it is in the home Region");
+  }
+  return std::string(answer->Items("TargetGroups").front().String("TargetGroupArn"));
+}
+
+Status AskHealth(const Work& work, const std::string& address, int port, const std::string& path) {
+  const std::string url = "http://" + address + ":" + std::to_string(port) + path;
+  ASSIGN_OR_RETURN(
+      const probe::HttpReply reply,
+      probe::AskHttp({.url = url, .source_address = work.tools().source_address},
+                     work.tools().resolver, work.Within(work.limits().http), work.tools().clock));
+  if (reply.status == 200) return base::Ok();
+  return base::ServiceBroken(url + " answers " + std::to_string(reply.status));
+}
+
+Result<StepOutcome> EcsQuiesce(const Work& work) {
+  ASSIGN_OR_RETURN(const model::Ecs* ecs, work.Component<model::Ecs>());
+  const Status done = SetDesired(work, work.limits().old_region, *ecs, 0);
+  if (done.ok())
+    return StepOutcome{ServicePlace(work, *ecs) + " is told to stop", {{"proof", "asked"}}};
+  if (done.error().code() == base::ErrorCode::kCancelled) return done.error();
+  return StepOutcome{ServicePlace(work, *ecs) + " could not be stopped: " + done.error().message(),
+                     {{"proof", "unreachable"}}};
+}
+
+Result<StepOutcome> EcsScale(const Work& work) {
+  ASSIGN_OR_RETURN(const model::Ecs* ecs, work.Component<model::Ecs>());
+  ASSIGN_OR_RETURN(const std::int64_t desired, work.IntParameter("desired"));
+  ASSIGN_OR_RETURN(const std::optional<Value> service, DescribeService(work, work.region(), *ecs));
+  if (!service) {
+    return base::NotFound("there is no " + ServicePlace(work, *ecs) +
+                          "; run `leeward protect` first");
+  }
+  const std::int64_t before = service->Int("desiredCount");
+  if (before == desired) return StepOutcome{"wants " + std::to_string(desired) + " already", {}};
+  RETURN_IF_ERROR(SetDesired(work, work.limits().call, *ecs, desired));
+  return StepOutcome{"from " + std::to_string(before) + " to " + std::to_string(desired) + " tasks",
+                     {{"before", std::to_string(before)}}};
+}
+
+Result<StepOutcome> EcsReady(const Work& work) {
+  ASSIGN_OR_RETURN(const model::Ecs* ecs, work.Component<model::Ecs>());
+  ASSIGN_OR_RETURN(const std::int64_t wanted, work.IntParameter("healthy"));
+  if (ecs->load_balancer.empty()) {
+    ASSIGN_OR_RETURN(const std::int64_t running,
+                     work.Await<std::int64_t>(
+                         "tasks of " + ServicePlace(work, *ecs), work.ApiPace(),
+                         [&]() -> Result<std::optional<std::int64_t>> {
+                           ASSIGN_OR_RETURN(const std::optional<Value> service,
+                                            DescribeService(work, work.region(), *ecs));
+                           const std::int64_t now = service ? service->Int("runningCount") : 0;
+                           return now >= wanted ? std::optional<std::int64_t>(now) : std::nullopt;
+                         }));
+    return StepOutcome{std::to_string(running) + " tasks run", {}};
+  }
+  const model::ComponentName& name = work.step().component;
+  std::string group(work.Fact(name, work.region(), "target-group.arn"));
+  if (group.empty()) {
+    ASSIGN_OR_RETURN(group, TargetGroupArn(work, work.region(), ecs->target_group));
+  }
+  std::string address(work.Fact(name, work.region(), "load-balancer.address"));
+  if (address.empty()) {
+    ASSIGN_OR_RETURN(const LoadBalancer balancer,
+                     FindLoadBalancer(work, work.region(), ecs->load_balancer));
+    address = balancer.dns_name;
+  }
+  ASSIGN_OR_RETURN(const std::int64_t healthy,
+                   work.Await<std::int64_t>(
+                       std::to_string(wanted) + " healthy targets of " + ServicePlace(work, *ecs),
+                       work.ApiPace(), [&]() -> Result<std::optional<std::int64_t>> {
+                         ASSIGN_OR_RETURN(const std::int64_t now, HealthyTargets(work, group));
+                         return now >= wanted ? std::optional<std::int64_t>(now) : std::nullopt;
+                       }));
+  const auto served = work.Await<bool>(
+      "a healthy answer of " + ServicePlace(work, *ecs),
+      {work.limits().http_poll, work.limits().http_poll}, [&]() -> Result<std::optional<bool>> {
+        RETURN_IF_ERROR(AskHealth(work, address, ecs->port, ecs->health_path));
+        return std::optional<bool>(true);
+      });
+  if (!served.ok()) return served.error();
+  return StepOutcome{std::to_string(healthy) + " healthy, " + address + " answers 200",
+                     {{"address", address}}};
+}
+
+Result<StepOutcome> EcsSettle(const Work& work) {
+  ASSIGN_OR_RETURN(const model::Ecs* ecs, work.Component<model::Ecs>());
+  ASSIGN_OR_RETURN(const std::int64_t desired, work.IntParameter("desired"));
+  std::int64_t said = -1;
+  return work.Await<StepOutcome>(
+      "all tasks of " + ServicePlace(work, *ecs), work.ApiPace(),
+      [&]() -> Result<std::optional<StepOutcome>> {
+        ASSIGN_OR_RETURN(const std::optional<Value> service,
+                         DescribeService(work, work.region(), *ecs));
+        if (!service) return base::NotFound("there is no " + ServicePlace(work, *ecs));
+        const std::int64_t running = service->Int("runningCount");
+        const std::string text =
+            std::to_string(running) + " of " + std::to_string(desired) + " tasks run";
+        if (running != said) work.Say(text);
+        said = running;
+        if (running != desired) return std::optional<StepOutcome>();
+        return std::optional<StepOutcome>(StepOutcome{text, {}});
+      });
+}
+
+}  // namespace leeward::steps

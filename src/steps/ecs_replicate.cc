@@ -1,0 +1,244 @@
+// An ECS service in the recovery Region as it is at home: the same task definition with the
+// Region's own addresses, at its standby size.
+#include <algorithm>
+#include <array>
+
+#include "steps/ecs.h"
+#include "steps/rds.h"
+
+namespace leeward::steps {
+namespace {
+
+// What a task definition is registered with; the rest of what DescribeTaskDefinition answers is
+// ECS's own.
+constexpr std::array<std::string_view, 15> kRegistered = {"family",
+                                                          "taskRoleArn",
+                                                          "executionRoleArn",
+                                                          "networkMode",
+                                                          "containerDefinitions",
+                                                          "volumes",
+                                                          "placementConstraints",
+                                                          "requiresCompatibilities",
+                                                          "cpu",
+                                                          "memory",
+                                                          "pidMode",
+                                                          "ipcMode",
+                                                          "proxyConfiguration",
+                                                          "ephemeralStorage",
+                                                          "runtimePlatform"};
+
+// The part of a described task definition that can be registered again.
+Value Registrable(const Value& described) {
+  Value definition = Value::Struct();
+  for (const std::string_view name : kRegistered) {
+    const Value* member = described.Find(name);
+    if (member != nullptr && !(member->is_list() && member->list().empty())) {
+      definition.Set(name, *member);
+    }
+  }
+  return definition;
+}
+
+Result<Value> TaskDefinition(const Work& work, const Region& region, const std::string& arn) {
+  ASSIGN_OR_RETURN(const Value answer, work.Call(region, "ecs", "DescribeTaskDefinition",
+                                                 Value::Struct({{"taskDefinition", arn}})));
+  return Registrable(answer.Sub("taskDefinition"));
+}
+
+// The address in the step's Region of every component that a container variable names.
+Result<std::map<std::string, std::string>> Addresses(const Work& work, const model::Ecs& ecs) {
+  std::map<std::string, std::string> values;
+  for (const auto& [variable, component] : ecs.environment) {
+    const model::Component* found = work.application().Find(component);
+    const auto* rds = found == nullptr ? nullptr : std::get_if<model::Rds>(&found->kind);
+    if (rds == nullptr) {
+      return base::Invalid("component '" + component.str() + "' has no address that " + variable +
+                           " could carry; name an rds component");
+    }
+    ASSIGN_OR_RETURN(const Instance instance, NeedInstance(work, work.region(), rds->instance));
+    values[variable] = instance.address;
+  }
+  return values;
+}
+
+void SetVariable(Value& container, const std::string& name, const std::string& value) {
+  if (!container.Has("environment")) return;
+  for (Value& variable : container.Find("environment")->list()) {
+    if (variable.String("name") == name) variable.Set("value", value);
+  }
+}
+
+// How many containers have the variable.
+int Count(const Value& definition, const std::string& name) {
+  int count = 0;
+  for (const Value& container : definition.Items("containerDefinitions")) {
+    for (const Value& variable : container.Items("environment")) {
+      if (variable.String("name") == name) ++count;
+    }
+  }
+  return count;
+}
+
+Result<Value> Localized(const Work& work, const model::Ecs& ecs, Value definition) {
+  ASSIGN_OR_RETURN(const auto values, Addresses(work, ecs));
+  for (const auto& [name, value] : values) {
+    if (Count(definition, name) == 0) {
+      return base::Invalid("no container of service " + ecs.service + " has the variable " + name +
+                           "; check `environment` in the spec");
+    }
+    for (Value& container : definition.Find("containerDefinitions")->list()) {
+      SetVariable(container, name, value);
+    }
+  }
+  return definition;
+}
+
+Status EnsureCluster(const Work& work, const std::string& cluster) {
+  ASSIGN_OR_RETURN(const Value answer,
+                   work.Call(work.region(), "ecs", "DescribeClusters",
+                             Value::Struct({{"clusters", Value::List{cluster}}})));
+  for (const Value& found : answer.Items("clusters")) {
+    if (found.String("status") == "ACTIVE") return base::Ok();
+  }
+  const auto made =
+      work.Call(work.region(), "ecs", "CreateCluster", Value::Struct({{"clusterName", cluster}}));
+  return made.ok() ? base::Ok() : Status(made.error());
+}
+
+// The Region's ids of security groups that have these ids in the other Region, by their names.
+Result<Value::List> TranslateGroups(const Work& work, const Region& from, const Value::List& ids) {
+  Value::List translated;
+  if (ids.empty()) return translated;
+  ASSIGN_OR_RETURN(const Value there, work.Pages(from, "ec2", "DescribeSecurityGroups",
+                                                 Value::Struct({{"GroupIds", ids}})));
+  for (const Value& group : there.Items("SecurityGroups")) {
+    const Value filter =
+        Value::Struct({{"Name", "group-name"}, {"Values", Value::List{group.String("GroupName")}}});
+    ASSIGN_OR_RETURN(const Value here,
+                     work.Pages(work.region(), "ec2", "DescribeSecurityGroups",
+                                Value::Struct({{"Filters", Value::List{filter}}})));
+    if (here.Items("SecurityGroups").empty()) {
+      return base::NotFound("there is no security group '" +
+                            std::string(group.String("GroupName")) + "' in " + work.region().str() +
+                            "; make it there as it is in " + from.str());
+    }
+    translated.emplace_back(here.Items("SecurityGroups").front().String("GroupId"));
+  }
+  return translated;
+}
+
+// Tasks stand in the subnets of their Region's load balancer.
+Result<Value> Network(const Work& work, const model::Ecs& ecs, const Region& from,
+                      const Value& source) {
+  Value network = source.Sub("networkConfiguration");
+  Value* vpc = network.Find("awsvpcConfiguration");
+  if (vpc == nullptr) return network;
+  if (!ecs.load_balancer.empty()) {
+    ASSIGN_OR_RETURN(const LoadBalancer balancer,
+                     FindLoadBalancer(work, work.region(), ecs.load_balancer));
+    if (!balancer.subnets.empty()) {
+      vpc->Set("subnets", Value::List(balancer.subnets.begin(), balancer.subnets.end()));
+    }
+  }
+  ASSIGN_OR_RETURN(Value::List groups, TranslateGroups(work, from, vpc->Items("securityGroups")));
+  vpc->Erase("securityGroups");
+  if (!groups.empty()) vpc->Set("securityGroups", std::move(groups));
+  return network;
+}
+
+Status CreateService(const Work& work, const model::Ecs& ecs, const Region& from,
+                     const Value& source, const std::string& definition, std::int64_t desired) {
+  Value input = Value::Struct({{"cluster", ecs.cluster},
+                               {"serviceName", ecs.service},
+                               {"taskDefinition", definition},
+                               {"desiredCount", desired}});
+  if (!ecs.load_balancer.empty()) {
+    ASSIGN_OR_RETURN(const std::string group,
+                     TargetGroupArn(work, work.region(), ecs.target_group));
+    Value::List balancers = source.Items("loadBalancers");
+    if (balancers.empty()) {
+      return base::WrongState("service " + ecs.service + " in " + from.str() +
+                              " has no load balancer, the spec says it has '" + ecs.load_balancer +
+                              "'");
+    }
+    balancers.resize(1);
+    balancers.front().Set("targetGroupArn", group);
+    input.Set("loadBalancers", std::move(balancers));
+  }
+  ASSIGN_OR_RETURN(Value network, Network(work, ecs, from, source));
+  if (!network.is_null()) input.Set("networkConfiguration", std::move(network));
+  for (const char* kept :
+       {"launchType", "platformVersion", "schedulingStrategy", "propagateTags"}) {
+    if (source.Has(kept)) input.Set(kept, source.Sub(kept));
+  }
+  const auto created = work.Call(work.region(), "ecs", "CreateService", input);
+  return created.ok() ? base::Ok() : Status(created.error());
+}
+
+// The task definition to run here: the one that runs already if it is right, else a new revision.
+Result<std::string> EnsureDefinition(const Work& work, const Value& wanted,
+                                     const std::optional<Value>& service) {
+  if (service) {
+    const std::string current(service->String("taskDefinition"));
+    ASSIGN_OR_RETURN(const Value running, TaskDefinition(work, work.region(), current));
+    if (running == wanted) return current;
+  }
+  ASSIGN_OR_RETURN(const Value registered,
+                   work.Call(work.region(), "ecs", "RegisterTaskDefinition", wanted));
+  return std::string(registered.Sub("taskDefinition").String("taskDefinitionArn"));
+}
+
+Status AwaitHealthy(const Work& work, const model::Ecs& ecs, std::int64_t desired) {
+  if (desired == 0 || ecs.load_balancer.empty()) return base::Ok();
+  ASSIGN_OR_RETURN(const std::string group, TargetGroupArn(work, work.region(), ecs.target_group));
+  const auto healthy =
+      work.Await<bool>("a healthy target of " + Place(ecs.service, work.region()), work.ApiPace(),
+                       [&]() -> Result<std::optional<bool>> {
+                         ASSIGN_OR_RETURN(const Value answer,
+                                          work.Call(work.region(), "elbv2", "DescribeTargetHealth",
+                                                    Value::Struct({{"TargetGroupArn", group}})));
+                         for (const Value& target : answer.Items("TargetHealthDescriptions")) {
+                           if (target.Sub("TargetHealth").String("State") == "healthy")
+                             return std::optional<bool>(true);
+                         }
+                         work.Say("waiting for a healthy target in " + work.region().str());
+                         return std::optional<bool>();
+                       });
+  return healthy.ok() ? base::Ok() : Status(healthy.error());
+}
+
+}  // namespace
+
+Result<StepOutcome> EcsReplicate(const Work& work) {
+  ASSIGN_OR_RETURN(const model::Ecs* ecs, work.Component<model::Ecs>());
+  ASSIGN_OR_RETURN(const std::string source_region, work.Parameter("source-region"));
+  ASSIGN_OR_RETURN(const std::int64_t desired, work.IntParameter("desired"));
+  const Region from(source_region);
+  ASSIGN_OR_RETURN(const std::optional<Value> source, DescribeService(work, from, *ecs));
+  if (!source) {
+    return base::NotFound("there is no service " + ecs->cluster + "/" + ecs->service + " in " +
+                          from.str() + "; check `cluster` and `service` in the spec");
+  }
+  ASSIGN_OR_RETURN(Value definition,
+                   TaskDefinition(work, from, std::string(source->String("taskDefinition"))));
+  ASSIGN_OR_RETURN(const Value wanted, Localized(work, *ecs, std::move(definition)));
+  RETURN_IF_ERROR(EnsureCluster(work, ecs->cluster));
+  ASSIGN_OR_RETURN(const std::optional<Value> service, DescribeService(work, work.region(), *ecs));
+  ASSIGN_OR_RETURN(const std::string arn, EnsureDefinition(work, wanted, service));
+  if (!service) {
+    RETURN_IF_ERROR(CreateService(work, *ecs, from, *source, arn, desired));
+  } else if (service->String("taskDefinition") != arn || service->Int("desiredCount") != desired) {
+    const auto updated = work.Call(work.region(), "ecs", "UpdateService",
+                                   Value::Struct({{"cluster", ecs->cluster},
+                                                  {"service", ecs->service},
+                                                  {"taskDefinition", arn},
+                                                  {"desiredCount", desired}}));
+    if (!updated.ok()) return updated.error();
+  }
+  RETURN_IF_ERROR(AwaitHealthy(work, *ecs, desired));
+  return StepOutcome{std::string(service ? "was there already" : "created") + ", " +
+                         std::to_string(desired) + " tasks on standby",
+                     {{"task_definition", arn}}};
+}
+
+}  // namespace leeward::steps

@@ -1,0 +1,100 @@
+// Learning, while all is well, everything a failover needs, so that then nothing has to be asked.
+#include "steps/app.h"
+#include "steps/ecs.h"
+#include "steps/rds.h"
+#include "steps/route53.h"
+
+namespace leeward::steps {
+namespace {
+
+class Refresh {
+ public:
+  explicit Refresh(const Work& work) : work_(work) {}
+
+  Result<StepOutcome> Run() {
+    inventory_.refreshed = work_.tools().clock.Now();
+    for (const model::Component& component : work_.application().components) {
+      RETURN_IF_ERROR(std::visit([&](const auto& kind) { return Learn(component.name, kind); },
+                                 component.kind));
+    }
+    if (!work_.tools().save_inventory) {
+      return base::Invalid("there is nowhere to save the inventory");
+    }
+    RETURN_IF_ERROR(work_.tools().save_inventory(inventory_));
+    return StepOutcome{std::to_string(inventory_.facts.size()) + " facts saved",
+                       {{"facts", std::to_string(inventory_.facts.size())}}};
+  }
+
+ private:
+  std::vector<Region> BothRegions() const {
+    return {work_.application().regions.home, work_.application().regions.recovery};
+  }
+
+  void Put(const model::ComponentName& component, const Region& region, const std::string& name,
+           std::string value) {
+    inventory_.facts[{component, region, name}] = std::move(value);
+  }
+
+  Status Learn(const model::ComponentName& name, const model::Rds& rds) {
+    for (const Region& region : BothRegions()) {
+      ASSIGN_OR_RETURN(const Instance instance, NeedInstance(work_, region, rds.instance));
+      Put(name, region, "instance.arn", instance.arn);
+      Put(name, region, "instance.class", instance.instance_class);
+      Put(name, region, "endpoint.address", instance.address);
+      Put(name, region, "endpoint.port", std::to_string(instance.port));
+    }
+    return base::Ok();
+  }
+
+  Status Learn(const model::ComponentName& name, const model::Ecs& ecs) {
+    for (const Region& region : BothRegions()) {
+      ASSIGN_OR_RETURN(const std::optional<Value> service, DescribeService(work_, region, ecs));
+      if (!service) {
+        return base::NotFound("there is no service " + ecs.cluster + "/" + ecs.service + " in " +
+                              region.str());
+      }
+      Put(name, region, "service.arn", std::string(service->String("serviceArn")));
+      Put(name, region, "task-definition.arn", std::string(service->String("taskDefinition")));
+      if (ecs.load_balancer.empty()) continue;
+      RETURN_IF_ERROR(LearnFront(name, region, ecs.load_balancer));
+      ASSIGN_OR_RETURN(const std::string group, TargetGroupArn(work_, region, ecs.target_group));
+      Put(name, region, "target-group.arn", group);
+    }
+    return base::Ok();
+  }
+
+  Status LearnFront(const model::ComponentName& name, const Region& region,
+                    const std::string& load_balancer) {
+    ASSIGN_OR_RETURN(const LoadBalancer balancer, FindLoadBalancer(work_, region, load_balancer));
+    Put(name, region, "load-balancer.arn", balancer.arn);
+    Put(name, region, "load-balancer.address", balancer.dns_name);
+    return base::Ok();
+  }
+
+  Status Learn(const model::ComponentName& name, const model::Route53& route53) {
+    ASSIGN_OR_RETURN(const ControlPanel panel, FindControlPanel(work_, route53));
+    ASSIGN_OR_RETURN(const auto controls, RoutingControls(work_, panel));
+    for (const Region& region : BothRegions()) {
+      const auto control = controls.find(ControlName(work_.application(), region));
+      if (control == controls.end()) {
+        return base::NotFound("there is no routing control " +
+                              ControlName(work_.application(), region) + "; run `leeward protect`");
+      }
+      Put(name, region, "routing-control.arn", control->second);
+      RETURN_IF_ERROR(LearnFront(name, region, route53.load_balancer));
+    }
+    for (std::size_t i = 0; i < panel.endpoints.size(); ++i) {
+      Put(name, Region(), "cluster-endpoint." + std::to_string(i), FactText(panel.endpoints[i]));
+    }
+    return base::Ok();
+  }
+
+  const Work& work_;
+  model::Inventory inventory_;
+};
+
+}  // namespace
+
+Result<StepOutcome> InventoryRefresh(const Work& work) { return Refresh(work).Run(); }
+
+}  // namespace leeward::steps

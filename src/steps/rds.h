@@ -1,0 +1,63 @@
+// Steps of the component kind `rds`, and what they share.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "model/application.h"
+#include "probe/database.h"
+#include "probe/postgres.h"
+#include "steps/work.h"
+
+namespace leeward::steps {
+
+// rds_prepare.cc
+Result<StepOutcome> RdsCheckSource(const Work& work);
+Result<StepOutcome> RdsReplicate(const Work& work);
+// rds_log.cc
+Result<StepOutcome> RdsMeasure(const Work& work);
+Result<StepOutcome> RdsDrain(const Work& work);
+Result<StepOutcome> RdsDrainTo(const Work& work);
+// rds_fence.cc
+Result<StepOutcome> RdsFence(const Work& work);
+Result<StepOutcome> RdsQuiesce(const Work& work);
+Result<StepOutcome> RdsOpen(const Work& work);
+// rds_promote.cc
+Result<StepOutcome> RdsPromote(const Work& work);
+// rds_aside.cc
+Result<StepOutcome> RdsPreserveOld(const Work& work);
+Result<StepOutcome> RdsRetireOld(const Work& work);
+
+// An instance as DescribeDBInstances tells of it.
+struct Instance {
+  std::string arn, status, engine, instance_class;
+  std::string address;
+  int port = 5432;
+  std::int64_t retention_days = 0;
+  std::string source;  // what it is a replica of: an ARN, or an identifier; empty: of nothing
+  bool has_replicas = false;
+  std::string replication_status;  // of a replica: "replicating"; empty when it is not told
+};
+// nullopt: no such instance.
+Result<std::optional<Instance>> DescribeInstance(const Work& work, const Region& region,
+                                                 const std::string& identifier);
+// The instance, which has to be there.
+Result<Instance> NeedInstance(const Work& work, const Region& region,
+                              const std::string& identifier);
+// Waits until the instance is there and in this state.
+Result<Instance> AwaitStatus(const Work& work, const Region& region, const std::string& identifier,
+                             const std::string& status);
+
+// Where the component's database answers in a Region: from the inventory, or, when it was never
+// learned, from that Region.
+Result<probe::PostgresAddress> DatabaseIn(const Work& work, const model::Rds& rds,
+                                          const Region& region);
+probe::PostgresAddress DatabaseAt(const Work& work, const model::Rds& rds, const std::string& host,
+                                  int port);
+// The same server's database `postgres`, which stays open when the application's is closed.
+probe::PostgresAddress ControlDatabase(probe::PostgresAddress address);
+
+// Where the server's log is, through `address`.
+Result<probe::LogPosition> LogPositionAt(const Work& work, const probe::PostgresAddress& address);
+
+}  // namespace leeward::steps

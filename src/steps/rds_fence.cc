@@ -1,0 +1,68 @@
+// Closing the old writer, and opening the new one.
+#include "steps/rds.h"
+
+namespace leeward::steps {
+namespace {
+
+// Closes the database; the log position that nothing of the application is behind.
+Result<std::string> Close(const Work& work, const probe::PostgresAddress& address,
+                          base::MonotonicTime deadline) {
+  const auto cancelled = [&] { return work.Cancelled(); };
+  return work.shared().sessions.With(
+      ControlDatabase(address), deadline, cancelled,
+      [&](probe::PostgresSession& session) -> Result<std::string> {
+        RETURN_IF_ERROR(probe::CloseDatabase(session, address.database, deadline, cancelled));
+        ASSIGN_OR_RETURN(const probe::LogPosition position,
+                         probe::ReadLogPosition(session, deadline));
+        return position.replayed;
+      });
+}
+
+}  // namespace
+
+Result<StepOutcome> RdsFence(const Work& work) {
+  ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
+  const base::MonotonicTime deadline = work.Within(work.limits().old_region);
+  const std::string place = Place(rds->instance, work.region());
+  // Only from the inventory: asking the old Region's control plane for the address would cost a
+  // time-out that nothing may wait for.
+  if (work.Fact(work.step().component, work.region(), "endpoint.address").empty()) {
+    return StepOutcome{place + " has no known address; nothing was closed",
+                       {{"proof", "unreachable"}}};
+  }
+  ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
+  const Result<std::string> closed = Close(work, address, deadline);
+  if (closed.ok()) {
+    return StepOutcome{"closed to all sessions at " + *closed,
+                       {{"proof", "closed"}, {"final_lsn", *closed}}};
+  }
+  if (closed.error().code() == base::ErrorCode::kCancelled) return closed.error();
+  return StepOutcome{place + " could not be closed: " + closed.error().message(),
+                     {{"proof", "unreachable"}}};
+}
+
+Result<StepOutcome> RdsQuiesce(const Work& work) {
+  ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
+  ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
+  ASSIGN_OR_RETURN(const std::string final_lsn, Close(work, address, work.context().deadline));
+  return StepOutcome{"closed; the last write is at " + final_lsn,
+                     {{"final_lsn", final_lsn}, {"proof", "closed"}}};
+}
+
+Result<StepOutcome> RdsOpen(const Work& work) {
+  ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
+  ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
+  const base::MonotonicTime deadline = work.Within(work.limits().sql);
+  const auto cancelled = [&] { return work.Cancelled(); };
+  RETURN_IF_ERROR(work.shared().sessions.With(
+      ControlDatabase(address), deadline, cancelled, [&](probe::PostgresSession& session) {
+        return probe::OpenDatabase(session, address.database, deadline);
+      }));
+  RETURN_IF_ERROR(work.shared().sessions.With(address, deadline, cancelled,
+                                              [&](probe::PostgresSession& session) {
+                                                return probe::ProbeWrite(session, "open", deadline);
+                                              }));
+  return StepOutcome{"open; a write was committed", {}};
+}
+
+}  // namespace leeward::steps

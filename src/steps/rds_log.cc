@@ -1,0 +1,125 @@
+// What a replica has of its source's log: the loss bound, and replaying what was received.
+#include <algorithm>
+
+#include "decide/decide.h"
+#include "steps/rds.h"
+
+namespace leeward::steps {
+namespace {
+
+using Found = std::optional<StepOutcome>;
+
+// The newest canary through the application's own database; nothing when that one cannot be
+// entered.
+Result<std::optional<base::WallTime>> CanaryAt(const Work& work,
+                                               const probe::PostgresAddress& address) {
+  const base::MonotonicTime deadline = work.Within(work.limits().sql);
+  auto newest = work.shared().sessions.With(
+      address, deadline, [&] { return work.Cancelled(); },
+      [&](probe::PostgresSession& session) { return probe::NewestCanary(session, deadline); });
+  if (!newest.ok() && (newest.error().code() == base::ErrorCode::kWrongState ||
+                       newest.error().code() == base::ErrorCode::kNotFound)) {
+    return std::optional<base::WallTime>();
+  }
+  return newest;
+}
+
+StepOutcome Measured(const Work& work, const model::StoreLag& lag,
+                     std::optional<base::WallTime> canary) {
+  const decide::LossBound bound = decide::BoundOf(lag, lag.read_at, work.limits().clock_margin);
+  StepOutcome outcome;
+  outcome.outputs["read_at"] = base::FormatIso8601(lag.read_at);
+  outcome.outputs["received_lsn"] = lag.received;
+  outcome.outputs["replayed_lsn"] = lag.replayed;
+  outcome.outputs["clock_margin_ns"] = std::to_string(work.limits().clock_margin.count());
+  if (!bound.bound) {
+    outcome.detail = "unknown: no commit and no canary of " + work.step().component.str() +
+                     " was ever visible in " + work.region().str();
+    return outcome;
+  }
+  const bool by_canary = canary && lag.newest_visible == canary;
+  outcome.outputs["bound_ns"] = std::to_string(bound.bound->count());
+  outcome.outputs["newest_visible"] = base::FormatIso8601(*lag.newest_visible);
+  outcome.outputs["source"] = by_canary ? "newest canary" : "newest replayed commit";
+  outcome.detail = "at most " + base::HumanDuration(*bound.bound) + " of writes, by the " +
+                   outcome.outputs["source"];
+  if (lag.received != lag.replayed) outcome.detail += "; log is still being replayed";
+  return outcome;
+}
+
+}  // namespace
+
+Result<StepOutcome> RdsMeasure(const Work& work) {
+  ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
+  ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
+  // Both sessions are kept and used again by the promotion.
+  ASSIGN_OR_RETURN(const probe::LogPosition position,
+                   LogPositionAt(work, ControlDatabase(address)));
+  ASSIGN_OR_RETURN(const std::optional<base::WallTime> canary, CanaryAt(work, address));
+  if (!position.in_recovery) {
+    return StepOutcome{Place(rds->instance, work.region()) +
+                           " takes writes already: its loss was decided when it was promoted",
+                       {{"already_promoted", "yes"}}};
+  }
+  model::StoreLag lag;
+  lag.component = work.step().component;
+  lag.read_at = work.tools().clock.Now();
+  lag.received = position.received;
+  lag.replayed = position.replayed;
+  lag.standby_reachable = true;
+  lag.newest_visible = position.last_replayed;
+  if (canary && (!lag.newest_visible || *lag.newest_visible < *canary)) lag.newest_visible = canary;
+  return Measured(work, lag, canary);
+}
+
+Result<StepOutcome> RdsDrain(const Work& work) {
+  ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
+  ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
+  std::string received_then, last_seen;
+  base::MonotonicTime moved = work.tools().clock.Monotonic();
+  return work.Await<StepOutcome>(
+      "replay in " + Place(rds->instance, work.region()), work.SqlPace(), [&]() -> Result<Found> {
+        ASSIGN_OR_RETURN(const probe::LogPosition at,
+                         LogPositionAt(work, ControlDatabase(address)));
+        if (!at.in_recovery) return Found(StepOutcome{"takes writes already", {}});
+        // What arrives while this waits is not waited for: a source that lives would never be done.
+        if (received_then.empty()) received_then = at.received;
+        ASSIGN_OR_RETURN(const std::uint64_t goal, probe::LogOffset(received_then));
+        ASSIGN_OR_RETURN(const std::uint64_t replayed, probe::LogOffset(at.replayed));
+        StepOutcome done{"replayed to " + at.replayed,
+                         {{"received_lsn", at.received}, {"replayed_lsn", at.replayed}}};
+        if (replayed >= goal) return Found(std::move(done));
+        const base::MonotonicTime now = work.tools().clock.Monotonic();
+        if (at.replayed != last_seen) moved = now;
+        last_seen = at.replayed;
+        if (now - moved < work.limits().drain_still) return Found();
+        // The source died in the middle of a record; promotion passes over such a rest.
+        done.detail +=
+            "; the last " + std::to_string(goal - replayed) + " bytes received are no whole record";
+        return Found(std::move(done));
+      });
+}
+
+Result<StepOutcome> RdsDrainTo(const Work& work) {
+  ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
+  const std::string final_lsn = work.Output("rds.quiesce", "final_lsn");
+  ASSIGN_OR_RETURN(const std::uint64_t goal, probe::LogOffset(final_lsn));
+  ASSIGN_OR_RETURN(const Instance instance, NeedInstance(work, work.region(), rds->instance));
+  const probe::PostgresAddress address =
+      ControlDatabase(DatabaseAt(work, *rds, instance.address, instance.port));
+  return work.Await<StepOutcome>(
+      Place(rds->instance, work.region()) + " to replay to " + final_lsn, work.SqlPace(),
+      [&]() -> Result<Found> {
+        ASSIGN_OR_RETURN(const probe::LogPosition at, LogPositionAt(work, address));
+        if (!at.in_recovery && instance.source.empty()) {
+          return Found(StepOutcome{"takes writes already", {{"replayed_lsn", at.replayed}}});
+        }
+        ASSIGN_OR_RETURN(const std::uint64_t replayed, probe::LogOffset(at.replayed));
+        if (replayed < goal) return Found();
+        return Found(StepOutcome{
+            "complete: replayed to " + at.replayed + ", the last write was at " + final_lsn,
+            {{"replayed_lsn", at.replayed}}});
+      });
+}
+
+}  // namespace leeward::steps

@@ -1,0 +1,95 @@
+#include "steps/route53.h"
+
+#include <algorithm>
+#include <set>
+
+#include "probe/http.h"
+#include "steps/ecs.h"
+
+namespace leeward::steps {
+namespace {
+
+// Every address that the Region's front answers at.
+Result<std::set<std::string>> FrontAddresses(const Work& work, const model::Route53& route53,
+                                             const Region& region) {
+  std::string front(work.Fact(work.step().component, region, "load-balancer.address"));
+  if (front.empty()) {
+    ASSIGN_OR_RETURN(const LoadBalancer balancer,
+                     FindLoadBalancer(work, region, route53.load_balancer));
+    front = balancer.dns_name;
+  }
+  ASSIGN_OR_RETURN(const probe::DnsAnswer answer,
+                   work.tools().resolver.Resolve(front, work.Within(work.limits().http),
+                                                 [&] { return work.Cancelled(); }));
+  return std::set<std::string>(answer.addresses.begin(), answer.addresses.end());
+}
+
+}  // namespace
+
+Result<StepOutcome> Route53Shift(const Work& work) {
+  ASSIGN_OR_RETURN(const model::Route53* route53, work.Component<model::Route53>());
+  ASSIGN_OR_RETURN(const std::string on, work.Parameter("on"));
+  ASSIGN_OR_RETURN(const std::string off, work.Parameter("off"));
+  const model::Inventory& inventory = work.context().inventory;
+  const model::ComponentName& name = work.step().component;
+  const std::string control_on = KnownControl(inventory, name, Region(on));
+  const std::string control_off = KnownControl(inventory, name, Region(off));
+  if (control_on.empty() || control_off.empty()) {
+    return base::NotFound("no routing control of " + route53->name +
+                          " is known; run `leeward protect` while all is well");
+  }
+  // A request of an earlier shift must not arrive behind this one.
+  work.shared().background.Join();
+  // No look first: the change is atomic, and making it again changes nothing. The endpoint in the
+  // Region that is left is asked last: in a failover it is the one that will not answer.
+  ASSIGN_OR_RETURN(const ClusterAnswer answer,
+                   SetControls(work.shared(), KnownEndpoints(inventory, name),
+                               {{control_on, "On"}, {control_off, "Off"}},
+                               {.operation = "",
+                                .last = Region(off),
+                                .deadline = work.context().deadline,
+                                .cancelled = [&] { return work.Cancelled(); }}));
+  return StepOutcome{
+      on + " on, " + off + " off, by the endpoint in " + answer.by.str() +
+          (answer.asked > 1 ? " (" + std::to_string(answer.asked) + " were asked)" : ""),
+      {{"shifted_at", base::FormatIso8601(work.tools().clock.Now())}}};
+}
+
+Result<StepOutcome> Route53Confirm(const Work& work) {
+  ASSIGN_OR_RETURN(const model::Route53* route53, work.Component<model::Route53>());
+  ASSIGN_OR_RETURN(const std::string region, work.Parameter("region"));
+  ASSIGN_OR_RETURN(const std::set<std::string> front,
+                   FrontAddresses(work, *route53, Region(region)));
+  const std::string url =
+      "http://" + route53->name + ":" + std::to_string(route53->port) + route53->health_path;
+  std::string seen;
+  return work.Await<StepOutcome>(
+      route53->name + " to lead to " + region,
+      {work.limits().http_poll, work.limits().http_poll * 10},
+      [&]() -> Result<std::optional<StepOutcome>> {
+        ASSIGN_OR_RETURN(
+            const probe::DnsAnswer answer,
+            work.tools().resolver.Resolve(route53->name, work.Within(work.limits().http),
+                                          [&] { return work.Cancelled(); }));
+        const std::string& address = answer.addresses.front();
+        if (address != seen) work.Say(route53->name + " is " + address);
+        seen = address;
+        const bool all_there =
+            std::all_of(answer.addresses.begin(), answer.addresses.end(),
+                        [&](const std::string& one) { return front.contains(one); });
+        if (!all_there) return std::optional<StepOutcome>();
+        ASSIGN_OR_RETURN(
+            const probe::HttpReply reply,
+            probe::AskHttp(
+                {.url = url, .connect_to = address, .source_address = work.tools().source_address},
+                work.tools().resolver, work.Within(work.limits().http), work.tools().clock));
+        if (reply.status != 200) {
+          return base::ServiceBroken(url + " answers " + std::to_string(reply.status));
+        }
+        return std::optional<StepOutcome>(
+            StepOutcome{route53->name + " is " + address + " in " + region + " and answers 200",
+                        {{"address", address}}});
+      });
+}
+
+}  // namespace leeward::steps

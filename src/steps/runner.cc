@@ -1,0 +1,96 @@
+#include "steps/runner.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "steps/app.h"
+#include "steps/ecs.h"
+#include "steps/gates.h"
+#include "steps/rds.h"
+#include "steps/route53.h"
+#include "steps/work.h"
+
+namespace leeward::steps {
+namespace {
+
+struct Entry {
+  std::string_view kind;
+  Result<StepOutcome> (*run)(const Work& work);
+};
+
+// Sorted by kind.
+constexpr std::array kRunners = {
+    Entry{"app.verify", AppVerify},
+    Entry{"ecs.quiesce", EcsQuiesce},
+    Entry{"ecs.ready", EcsReady},
+    Entry{"ecs.replicate", EcsReplicate},
+    Entry{"ecs.scale", EcsScale},
+    Entry{"ecs.settle", EcsSettle},
+    Entry{"gate.fence-proof", GateFenceProof},
+    Entry{"gate.loss", GateLoss},
+    Entry{"inventory.refresh", InventoryRefresh},
+    Entry{"rds.check-source", RdsCheckSource},
+    Entry{"rds.drain", RdsDrain},
+    Entry{"rds.drain-to", RdsDrainTo},
+    Entry{"rds.fence", RdsFence},
+    Entry{"rds.measure", RdsMeasure},
+    Entry{"rds.open", RdsOpen},
+    Entry{"rds.preserve-old", RdsPreserveOld},
+    Entry{"rds.promote", RdsPromote},
+    Entry{"rds.quiesce", RdsQuiesce},
+    Entry{"rds.replicate", RdsReplicate},
+    Entry{"rds.retire-old", RdsRetireOld},
+    Entry{"route53.confirm", Route53Confirm},
+    Entry{"route53.protect", Route53Protect},
+    Entry{"route53.shift", Route53Shift},
+};
+
+}  // namespace
+
+Runner::Runner(Tools tools, Limits limits)
+    : shared_(std::make_unique<Shared>(std::move(tools), limits)) {}
+
+Runner::~Runner() = default;
+
+Result<StepOutcome> Runner::Run(const ports::StepContext& context) {
+  for (const Entry& entry : kRunners) {
+    if (entry.kind == context.step.kind.str()) return entry.run(Work(context, *shared_));
+  }
+  return base::Invalid("this build knows no step of kind '" + context.step.kind.str() +
+                       "'; the plan was made by another version of leeward");
+}
+
+void Runner::Warm(const model::Application& application, const model::Inventory& inventory,
+                  const Region& region, base::MonotonicTime deadline) {
+  model::Plan plan;
+  model::Step step;
+  step.region = region;
+  const std::map<std::string, std::string> outputs;
+  for (const model::Component& component : application.components) {
+    const auto* rds = std::get_if<model::Rds>(&component.kind);
+    if (rds == nullptr) continue;
+    step.component = component.name;
+    const ports::StepContext context{application, inventory, plan, step, outputs,
+                                     1,           deadline,  {},   {}};
+    const Work work(context, *shared_);
+    if (work.Fact(component.name, region, "endpoint.address").empty()) continue;
+    const auto address = DatabaseIn(work, *rds, region);
+    if (!address.ok()) continue;
+    for (const probe::PostgresAddress& one : {*address, ControlDatabase(*address)}) {
+      // The outcome is of no interest: a step that finds no session opens one.
+      (void)shared_->sessions.With(one, deadline, {}, [&](probe::PostgresSession& session) {
+        return session.Query("select 1", {}, deadline);
+      });
+    }
+  }
+}
+
+std::vector<model::StepKind> AllRunners() {
+  std::vector<model::StepKind> kinds;
+  for (const Entry& entry : kRunners) kinds.emplace_back(std::string(entry.kind));
+  return kinds;
+}
+
+}  // namespace leeward::steps

@@ -1,0 +1,84 @@
+// Runner: every step kind with the function that carries it out.
+//
+// Each looks first, acts if it must, and confirms: running a step again after a crash at any
+// instant ends in the same state. A step on the failover path never waits for the lost Region.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "aws/client.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "model/application.h"
+#include "model/inventory.h"
+#include "ports/clock.h"
+#include "ports/random.h"
+#include "ports/step_runner.h"
+#include "probe/dns.h"
+
+namespace leeward::steps {
+
+// What steps work with; all of it outlives the runner and is safe to use from several threads.
+struct Tools {
+  aws::Client& aws;
+  const ports::Clock& clock;
+  ports::Random& random;
+  const probe::Resolver& resolver;                 // for database hosts and the public name
+  std::map<std::string, std::string> environment;  // where passwords are
+  // Keeps the inventory for the day it is needed.
+  std::function<base::Status(const model::Inventory&)> save_inventory;
+  std::string source_address;  // local address to ask from; empty: the system's choice
+};
+
+struct Limits {
+  base::Duration call =
+      std::chrono::seconds(5);  // one AWS operation with its retries; 100 ms to 1 min
+  base::Duration old_region = std::chrono::milliseconds(
+      1500);  // anything asked of a Region that may be lost; 100 ms to 1 min
+  base::Duration sql =
+      std::chrono::seconds(3);  // one SQL exchange, connecting included; 100 ms to 1 min
+  base::Duration sql_poll =
+      std::chrono::milliseconds(10);  // between looks at a database; 1 ms to 1 s
+  base::Duration api_poll_first =
+      std::chrono::milliseconds(20);                       // between looks at an API, growing ...
+  base::Duration api_poll_most = std::chrono::seconds(5);  // ... to this; 10 ms to 5 min
+  base::Duration http_poll =
+      std::chrono::milliseconds(20);  // between looks at a front address; 5 ms to 10 s
+  base::Duration http = std::chrono::milliseconds(1000);  // one HTTP exchange; 50 ms to 1 min
+  base::Duration arc_call =
+      std::chrono::milliseconds(500);  // one routing control endpoint; 50 ms to 30 s
+  base::Duration arc_hedge =
+      std::chrono::milliseconds(150);  // before another endpoint is asked too; 10 ms to 10 s
+  base::Duration drain_still =
+      std::chrono::milliseconds(150);  // no log moved for so long: the rest is an unfinished record
+  base::Duration clock_margin =
+      std::chrono::milliseconds(100);  // by which two Regions' clocks may differ; 0 to 1 min
+  int backup_retention_days = 1;       // of sources and promoted instances; 1 to 35
+};
+
+struct Shared;  // what steps have in common while the runner lives
+
+class Runner : public ports::StepRunner {
+ public:
+  explicit Runner(Tools tools, Limits limits = {});
+  // Waits for requests that are still under way, at most one arc_call.
+  ~Runner() override;
+  base::Result<ports::StepOutcome> Run(const ports::StepContext& context) override;
+
+  // Opens the connections that a failover to `region` will need, so that it does not wait for them.
+  // What cannot be opened by the deadline is left to the steps.
+  void Warm(const model::Application& application, const model::Inventory& inventory,
+            const model::Region& region, base::MonotonicTime deadline);
+
+ private:
+  std::unique_ptr<Shared> shared_;
+};
+
+// Every step kind that has a runner, sorted.
+std::vector<model::StepKind> AllRunners();
+
+}  // namespace leeward::steps

@@ -1,0 +1,61 @@
+// Sessions: database connections kept open between steps, so that a promotion does not begin with a
+// handshake.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "ports/clock.h"
+#include "probe/dns.h"
+#include "probe/postgres.h"
+
+namespace leeward::steps {
+
+class Sessions {
+ public:
+  static constexpr std::size_t kMaxIdle = 4;  // for one address
+
+  Sessions(const probe::Resolver& resolver, const ports::Clock& clock)
+      : resolver_(resolver), clock_(clock) {}
+
+  // Runs `work(session)` on a kept session or on a new one. When a kept one turns out to be lost,
+  // the work is run once more on a new one: it has to be safe to repeat.
+  template <typename Work>
+  auto With(const probe::PostgresAddress& address, base::MonotonicTime deadline,
+            const probe::Cancelled& cancelled, Work work)
+      -> std::invoke_result_t<Work, probe::PostgresSession&> {
+    if (std::unique_ptr<probe::PostgresSession> kept = Take(address)) {
+      auto done = work(*kept);
+      if (!kept->broken()) {
+        Keep(std::move(kept));
+        return done;
+      }
+      if (clock_.Monotonic() >= deadline) return done;
+    }
+    auto opened = probe::PostgresSession::Open(address, resolver_, deadline, clock_, cancelled);
+    if (!opened.ok()) return std::move(opened).error();
+    auto done = work(**opened);
+    if (!(*opened)->broken()) Keep(std::move(*opened));
+    return done;
+  }
+
+  // Drops what is kept for the host, whatever the database.
+  void Forget(const std::string& host);
+
+ private:
+  std::unique_ptr<probe::PostgresSession> Take(const probe::PostgresAddress& address);
+  void Keep(std::unique_ptr<probe::PostgresSession> session);
+
+  const probe::Resolver& resolver_;
+  const ports::Clock& clock_;
+  std::mutex mutex_;
+  std::map<probe::PostgresAddress, std::vector<std::unique_ptr<probe::PostgresSession>>> idle_;
+};
+
+}  // namespace leeward::steps
