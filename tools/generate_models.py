@@ -311,7 +311,7 @@ def generate_suite(out, prefix, number, suite):
     metadata = suite["metadata"]
     namespace = f"suite_{number}"
     shapes = ShapeTable(suite["shapes"])
-    operations = OperationTable(shapes, False)
+    operations = OperationTable(shapes, metadata["protocol"] == "query")
     for case in suite["cases"]:
         operations.add(case["given"])
     protocols = protocol_names(metadata)
