@@ -50,15 +50,17 @@ enum class Row {
   kHomeUnknown,
   kHomeDownNoRefuge,
   kHomeDownRefugeUnknown,
-  kHomeDownCooling,
   kHomeDownManual,
+  kHomeDownCooling,
   kHomeDownAutomatic,
   kAwayHomeBack,
   kAwayHealthy,
   kAwaySuspect,
   kAwayUnknown,
-  kAwayDownHomeUnusable,
   kAwayDownHomeUp,
+  kAwayDownHomeSuspect,
+  kAwayDownHomeUnknown,
+  kAwayDownHomeDown,
 };
 std::string_view Name(Row row);
 
@@ -66,12 +68,17 @@ struct Decision {
   Goal goal = Goal::kWatch;
   Row row = Row::kActiveUnknown;
   model::Region from, to;  // filled when the goal is a move
-  std::string reason;      // the row and what it saw, for people
+  std::string reason;      // the row's, with what the verdicts say
 };
 
 Situation SituationOf(const model::Application& application, const model::Snapshot& snapshot,
                       std::optional<base::WallTime> last_failover_end, const Options& options);
 Decision Decide(const model::Application& application, const Situation& situation);
+// The same from a snapshot; the reason quotes the verdict it rests on.
+Decision Decide(const model::Application& application, const model::Snapshot& snapshot,
+                std::optional<base::WallTime> last_failover_end, const Options& options);
+// The plan that a goal asks for; absent when there is nothing to plan (stay, watch, alarm, resume).
+std::optional<model::Action> ActionFor(Goal goal);
 
 // --- Gates
 // -----------------------------------------------------------------------------------------------
