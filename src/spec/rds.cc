@@ -1,0 +1,30 @@
+#include "spec/kinds.h"
+
+namespace leeward::spec {
+
+const Kind& RdsKind() {
+  using model::Rds;
+  static const Kind kKind = {
+      "rds",
+      "an RDS instance of the same identifier in both Regions, the recovery one a read replica",
+      Rds{},
+      FieldsOf<Rds>({
+          TextField("instance", &Rds::instance, kName, Need::kOptional,
+                    "DB instance identifier in both Regions; default: the component's name"),
+          WordField("engine", &Rds::engine, {model::Engine::kPostgres}, Need::kOptional,
+                    "default: postgres"),
+          TextField("database", &Rds::database, kAnyText, Need::kRequired,
+                    "the application's database"),
+          TextField("user", &Rds::user, kAnyText, Need::kRequired,
+                    "a login that owns the database"),
+          TextField("password-env", &Rds::password_env, kVariable, Need::kOptional,
+                    "environment variable with its password; default: libpq's own ways"),
+          TextField("security-group", &Rds::security_group, kAnyText, Need::kOptional,
+                    "name of the security group in both Regions; default: the VPC's"),
+          TextField("instance-class", &Rds::instance_class, kAnyText, Need::kOptional,
+                    "class of the replica; default: the source's"),
+      })};
+  return kKind;
+}
+
+}  // namespace leeward::spec

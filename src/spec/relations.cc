@@ -1,0 +1,175 @@
+// What can be wrong between keys that are each right.
+#include <algorithm>
+
+#include "spec/application.h"
+
+namespace leeward::spec {
+namespace {
+
+using model::Application;
+using model::Component;
+using model::ComponentName;
+
+using Path = std::vector<std::string>;
+
+// The node at a path of keys and list positions, or the nearest one above it that is there.
+YAML::Node At(const YAML::Node& root, const Path& path) {
+  YAML::Node node = YAML::Node(root);
+  for (const std::string& part : path) {
+    YAML::Node child;
+    if (node.IsMap()) child.reset(static_cast<const YAML::Node&>(node)[part]);
+    if (node.IsSequence()) child.reset(static_cast<const YAML::Node&>(node)[std::stoul(part)]);
+    if (!child.IsDefined()) break;
+    node.reset(child);
+  }
+  return node;
+}
+
+std::vector<std::string> ComponentNames(const Application& application) {
+  std::vector<std::string> names;
+  for (const Component& component : application.components) names.push_back(component.name.str());
+  return names;
+}
+
+std::string Partition(const model::Region& region) {
+  if (region.str().starts_with("cn-")) return "aws-cn";
+  if (region.str().starts_with("us-gov-")) return "aws-us-gov";
+  return "aws";
+}
+
+class Relations {
+ public:
+  Relations(Context& context, const YAML::Node& root, const Application& application)
+      : context_(context), root_(root), application_(application) {}
+
+  void Check() {
+    CheckRegions();
+    CheckDetection();
+    for (const Component& component : application_.components) CheckComponent(component);
+    CheckCircles();
+    for (std::size_t i = 0; i < application_.checks.size(); ++i) {
+      const ComponentName& name = application_.checks[i].component;
+      if (!name.empty())
+        CheckStore(name, "check '" + application_.checks[i].name + "'",
+                   {"checks", std::to_string(i), "component"});
+    }
+  }
+
+ private:
+  void Complain(const Path& path, std::string what, std::string fix) {
+    context_.Complain(At(root_, path), std::move(what), std::move(fix));
+  }
+
+  void CheckRegions() {
+    const model::Regions& regions = application_.regions;
+    if (!regions.home.empty() && regions.home == regions.recovery) {
+      Complain({"regions", "recovery"},
+               "the recovery Region is the home Region, " + regions.home.str(),
+               "write another Region: both would be lost together");
+    }
+    if (!regions.witness.empty() &&
+        (regions.witness == regions.home || regions.witness == regions.recovery)) {
+      Complain({"regions", "witness"}, "the witness Region is also the home or recovery Region",
+               "write a third Region, or leave it out");
+    }
+    CheckPartition("recovery", regions.recovery);
+    CheckPartition("witness", regions.witness);
+  }
+
+  void CheckPartition(const char* role, const model::Region& other) {
+    const model::Region& home = application_.regions.home;
+    if (other.empty() || home.empty() || Partition(other) == Partition(home)) return;
+    Complain({"regions", role},
+             home.str() + " and " + other.str() + " are in different AWS partitions",
+             "write Regions of one partition: accounts and replication do not cross");
+  }
+
+  void CheckDetection() {
+    const model::Detection& detection = application_.detection;
+    if (detection.probe_timeout > detection.probe_every) {
+      Complain({"detection", "probe-timeout"}, "'probe-timeout' is longer than 'probe-every'",
+               "write at most " + base::FormatDuration(detection.probe_every));
+    }
+  }
+
+  void CheckComponent(const Component& component) {
+    const std::string where = "component " + component.name.str();
+    for (std::size_t i = 0; i < component.needs.size(); ++i) {
+      CheckKnown(component.needs[i], where,
+                 {"components", component.name.str(), "needs", std::to_string(i)});
+    }
+    if (const auto* ecs = std::get_if<model::Ecs>(&component.kind)) {
+      if (ecs->standby > ecs->active) {
+        Complain({"components", component.name.str(), "standby"},
+                 "'standby' is larger than 'active' in " + where,
+                 "write at most " + std::to_string(ecs->active));
+      }
+      for (const auto& [variable, store] : ecs->environment) {
+        CheckStore(store, where, {"components", component.name.str(), "environment", variable});
+      }
+    }
+  }
+
+  bool CheckKnown(const ComponentName& name, const std::string& where, const Path& path) {
+    if (application_.Find(name) != nullptr) return true;
+    // A component whose own entry is wrong is not in the application; one complaint is enough.
+    const YAML::Node components = root_["components"];
+    if (components.IsDefined() && components.IsMap() && components[name.str()].IsDefined())
+      return false;
+    const std::string nearest = Nearest(name.str(), ComponentNames(application_));
+    Complain(
+        path, where + " names component '" + name.str() + "', which does not exist",
+        nearest.empty() ? "write one of the spec's components" : "did you mean " + nearest + "?");
+    return false;
+  }
+
+  void CheckStore(const ComponentName& name, const std::string& where, const Path& path) {
+    if (!CheckKnown(name, where, path)) return;
+    if (std::holds_alternative<model::Rds>(application_.Find(name)->kind)) return;
+    Complain(path, where + " names component '" + name.str() + "', which is not a database",
+             "write a component of kind rds");
+  }
+
+  // Walks `needs` from each component; the first way back to it is the circle.
+  void CheckCircles() {
+    std::set<ComponentName> reported;
+    for (const Component& component : application_.components) {
+      std::vector<ComponentName> trail = {component.name};
+      if (reported.contains(component.name) || !FindsBack(component, component.name, trail))
+        continue;
+      std::string circle;
+      for (const ComponentName& name : trail) circle += name.str() + " → ";
+      reported.insert(trail.begin(), trail.end());
+      Complain({"components", component.name.str(), "needs"},
+               "components need each other in a circle: " + circle + component.name.str(),
+               "take one of them away");
+    }
+  }
+
+  bool FindsBack(const Component& from, const ComponentName& to,
+                 std::vector<ComponentName>& trail) {
+    for (const ComponentName& name : from.needs) {
+      if (name == to) return true;
+      if (std::find(trail.begin(), trail.end(), name) != trail.end()) continue;
+      const Component* needed = application_.Find(name);
+      if (needed == nullptr || !dead_ends_.insert({to, name}).second) continue;
+      trail.push_back(name);
+      if (FindsBack(*needed, to, trail)) return true;
+      trail.pop_back();
+    }
+    return false;
+  }
+
+  Context& context_;
+  const YAML::Node& root_;
+  const Application& application_;
+  std::set<std::pair<ComponentName, ComponentName>> dead_ends_;  // walked already, for this start
+};
+
+}  // namespace
+
+void CheckRelations(Context& context, const YAML::Node& root, const Application& application) {
+  Relations(context, root, application).Check();
+}
+
+}  // namespace leeward::spec

@@ -1,0 +1,267 @@
+#include "spec/spec.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "base/testing/golden.h"
+
+namespace leeward::spec {
+namespace {
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+std::string ShopText() { return ReadFile("examples/shop/shop.yaml"); }
+
+std::string Replaced(std::string text, const std::string& from, const std::string& to) {
+  const auto at = text.find(from);
+  CHECK_MSG(at != std::string::npos, from.c_str());
+  return text.replace(at, from.size(), to);
+}
+
+// All diagnostics, one a line; empty when the spec is right.
+std::string Complaints(const std::string& text) {
+  const auto parsed = Parse(text, "shop.yaml");
+  std::string all;
+  if (const auto* diagnostics = std::get_if<Diagnostics>(&parsed)) {
+    EXPECT_FALSE(diagnostics->empty());
+    for (const Diagnostic& one : *diagnostics) all += ToText(one) + "\n";
+  }
+  return all;
+}
+
+TEST(SpecTest, TheShopIsRead) {
+  const auto parsed = Parse(ShopText(), "shop.yaml");
+  ASSERT_TRUE(std::holds_alternative<model::Application>(parsed)) << Complaints(ShopText());
+  const auto& shop = std::get<model::Application>(parsed);
+  EXPECT_EQ(shop.name.str(), "shop");
+  EXPECT_EQ(shop.regions.recovery.str(), "us-west-2");
+  EXPECT_EQ(shop.objectives.rpo, std::chrono::seconds(5));
+  ASSERT_EQ(shop.components.size(), 3u);
+  const auto& orders = std::get<model::Rds>(shop.components[0].kind);
+  EXPECT_EQ(orders.database, "shop");
+  EXPECT_EQ(orders.security_group, "orders-db");
+  const auto& web = std::get<model::Ecs>(shop.components[1].kind);
+  EXPECT_EQ(web.active, 3);
+  EXPECT_EQ(web.environment.at("SHOP_DB_HOST").str(), "orders");
+  EXPECT_EQ(web.target_group, "shop") << "the load balancer's name by default";
+  EXPECT_EQ(shop.components[1].needs,
+            std::vector<model::ComponentName>{model::ComponentName("orders")});
+  EXPECT_EQ(std::get<model::Route53>(shop.components[2].kind).ttl, std::chrono::seconds(1));
+  EXPECT_EQ(shop.detection.probe_timeout, std::chrono::milliseconds(500));
+  EXPECT_EQ(shop.failover.mode, model::FailoverMode::kAutomatic);
+  ASSERT_TRUE(shop.workload.has_value());
+  EXPECT_EQ(shop.workload->write_method, "POST");
+  EXPECT_EQ(shop.workload->write_path, "/orders");
+  EXPECT_EQ(shop.workload->rate, 200);
+  ASSERT_EQ(shop.checks.size(), 1u);
+  EXPECT_EQ(shop.lab->file, "stage.yaml");
+}
+
+TEST(SpecTest, TheShortestSpecGetsDefaults) {
+  const auto parsed = Parse(R"(apiVersion: leeward/v1
+application: tiny
+regions: { home: us-east-1, recovery: us-west-2 }
+objectives: { rto: 1h, rpo: 1m }
+components:
+  db: { kind: rds, database: app, user: app }
+)",
+                            "tiny.yaml");
+  ASSERT_TRUE(std::holds_alternative<model::Application>(parsed));
+  const auto& tiny = std::get<model::Application>(parsed);
+  EXPECT_EQ(std::get<model::Rds>(tiny.components[0].kind).instance, "db");
+  EXPECT_EQ(tiny.detection.quorum, 1) << "no witness: one view is all there can be";
+  EXPECT_EQ(tiny.failover.mode, model::FailoverMode::kManual);
+  EXPECT_EQ(tiny.failover.when_loss_over_rpo, model::OverRpo::kAsk);
+}
+
+// "shop.yaml:7:25" for the first `token` at or behind the first `near`.
+std::string PlaceOf(const std::string& text, const std::string& near, const std::string& token) {
+  const auto at = text.find(token, text.find(near));
+  CHECK_MSG(at != std::string::npos, token.c_str());
+  const std::string before = text.substr(0, at);
+  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+  const auto column = at - (before.rfind('\n') + 1) + 1;  // npos + 1 is 0
+  return "shop.yaml:" + std::to_string(line) + ":" + std::to_string(column);
+}
+
+// `to` is written for `from`; the complaint points at `token`.
+struct Mistake {
+  std::string from, to, token, complaint;
+};
+
+TEST(SpecTest, EachMistakeIsNamedWithPlaceAndWhatToDo) {
+  const std::vector<Mistake> mistakes = {
+      {"instance: orders", "instnace: orders", "instnace",
+       "unknown key 'instnace' in component orders; did you mean 'instance'?"},
+      {"recovery: us-west-2", "recovery: us-east-1", "us-east-1",
+       "the recovery Region is the home Region, us-east-1; write another Region: both would be "
+       "lost together"},
+      {"recovery: us-west-2", "recovery: us-wets-2", "us-wets-2",
+       "'recovery' in regions is 'us-wets-2', which is not known; did you mean us-west-2?"},
+      {"rto: 15m", "rto: 15", "15",
+       "'rto' in objectives is '15' without a unit; write 15s or 15ms, say"},
+      {"rto: 15m", "rto: soon", "soon",
+       "'rto' in objectives is 'soon', which is not a duration; write a number and a unit, such as "
+       "500ms, 5s, 15m, 2h "
+       "or 1d"},
+      {"failures: 3", "failures: 99", "99",
+       "'failures' in detection is '99'; write a whole number from 1 to 20"},
+      {"failures: 3", "failures: [3]", "[3]",
+       "'failures' in detection is a list; write a whole number from 1 to 20"},
+      {"probe-every: 500ms", "probe-every: 1ms", "1ms",
+       "'probe-every' in detection is '1ms', which is out of range; write 100ms to 1m"},
+      {"needs: [orders]", "needs: [order]", "order]",
+       "component web names component 'order', which does not exist; did you mean orders?"},
+      {"component: orders", "component: web", "web",
+       "check 'order totals agree' names component 'web', which is not a database; write a "
+       "component of kind rds"},
+      {"kind: ecs", "kind: esc", "esc",
+       "'kind' in component web is 'esc', which is not known; did you mean ecs?"},
+      {"engine: postgres", "engine: mysql", "mysql",
+       "'engine' in component orders is 'mysql', which is not known; write postgres"},
+      {"pattern: warm-standby", "pattern: multi-active", "multi-active",
+       "'pattern' is 'multi-active', which is not known; write warm-standby"},
+      {"rate: 200/s", "rate: 200", "200",
+       "'rate' in workload is '200'; write a rate of writes from 0.1/s to 100000/s, such as 200/s"},
+      {"write: \"POST /orders\"", "write: orders", "orders",
+       "'write' in workload is 'orders'; write a method and a path, such as POST /orders"},
+      {"application: shop", "application: shop\napplication: shop", "application: shop\nregions",
+       "key 'application' is in the spec twice; keep one of them"},
+      {"application: shop\n", "", "apiVersion",
+       "'application' is missing; add it: the application's name"},
+      {"apiVersion: leeward/v1", "apiVersion: leeward/v2", "leeward/v2",
+       "'apiVersion' is 'leeward/v2', which is not known; did you mean leeward/v1?"},
+      {"standby: 1", "standby: 5", "5",
+       "'standby' is larger than 'active' in component web; write at most 3"},
+      {"witness: eu-west-1", "witness: cn-north-1", "cn-north-1",
+       "us-east-1 and cn-north-1 are in different AWS partitions; write Regions of one partition: "
+       "accounts and "
+       "replication do not cross"},
+      {"url: \"http://shop.example.test:8080\"", "url: shop.example.test", "shop.example.test",
+       "'url' in workload is 'shop.example.test'; write http:// or https://, a host and a port, "
+       "without a path"},
+      {"[web]", "web", "web }",
+       "'needs' in component traffic is a single value; write a list, such as [a, b]"},
+      {"lab: { stage: stage.yaml }", "lab: stage.yaml", "stage.yaml",
+       "lab is a single value; write a mapping: keys with values"},
+      {"rpo: 5s", "rpo:", "}", "'rpo' in objectives is empty; write a duration such as 5s"},
+  };
+  for (const Mistake& mistake : mistakes) {
+    const std::string text = Replaced(ShopText(), mistake.from, mistake.to);
+    EXPECT_EQ(Complaints(text),
+              PlaceOf(text, mistake.to, mistake.token) + ": " + mistake.complaint + "\n")
+        << mistake.to;
+  }
+}
+
+TEST(SpecTest, FiveMistakesAreAllReportedInFileOrder) {
+  std::string text = ShopText();
+  for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
+           {"failures: 3", "failures: many"},
+           {"rto: 15m", "rto: 15"},
+           {"recovery: us-west-2", "recovery: us-east-1"},
+           {"instance: orders", "instnace: orders"},
+           {"needs: [web]", "needs: [wbe]"}}) {
+    text = Replaced(text, from, to);
+  }
+  const auto parsed = Parse(text, "shop.yaml");
+  const auto& diagnostics = std::get<Diagnostics>(parsed);
+  ASSERT_EQ(diagnostics.size(), 5u) << Complaints(text);
+  for (std::size_t i = 1; i < 5; ++i) EXPECT_LT(diagnostics[i - 1].line, diagnostics[i].line);
+}
+
+TEST(SpecTest, CirclesOfNeedsAreShown) {
+  const std::string complaints = Complaints(Replaced(
+      ShopText(), "security-group: orders-db }", "security-group: orders-db, needs: [traffic] }"));
+  EXPECT_NE(
+      complaints.find("components need each other in a circle: orders → traffic → web → orders"),
+      std::string::npos)
+      << complaints;
+  EXPECT_NE(Complaints(Replaced(ShopText(), "needs: [orders]", "needs: [web]")).find("web → web"),
+            std::string::npos);
+}
+
+TEST(SpecTest, AComponentThatIsWrongItselfIsNotAlsoMissing) {
+  EXPECT_EQ(Complaints(Replaced(ShopText(), "kind: rds", "kind: rsd")),
+            PlaceOf(Replaced(ShopText(), "kind: rds", "kind: rsd"), "kind", "rsd") +
+                ": 'kind' in component orders is 'rsd', which is not known; did you mean rds?\n");
+}
+
+TEST(SpecTest, FilesThatAreNoSpecsAreRefusedInOneLine) {
+  EXPECT_EQ(Complaints(""),
+            "shop.yaml: the spec is empty; write apiVersion, application, regions and so on\n");
+  EXPECT_EQ(Complaints("# only a comment\n"),
+            "shop.yaml: the spec is empty; write apiVersion, application, regions and so on\n");
+  EXPECT_EQ(Complaints(std::string(50u << 20, 'a')),
+            "shop.yaml: the file has 52428800 bytes; a spec has at most 1 MiB; is this the right "
+            "file?\n");
+  EXPECT_EQ(Complaints(std::string("ok: 1\n\0\1\2", 9)),
+            "shop.yaml:2:1: this is not UTF-8 text; write a YAML file in UTF-8; is this the right "
+            "file?\n");
+  EXPECT_EQ(Complaints("name: \xff\xfe\n"),
+            "shop.yaml:1:7: this is not UTF-8 text; write a YAML file in UTF-8; is this the right "
+            "file?\n");
+  EXPECT_EQ(Complaints("\xe2\x82"),
+            "shop.yaml:1:1: this is not UTF-8 text; write a YAML file in UTF-8; is this the "
+            "right file?\n");
+  EXPECT_EQ(Complaints("just words\n"),
+            "shop.yaml:1:1: the spec is not a mapping; write apiVersion: leeward/v1 and so on\n");
+  EXPECT_EQ(
+      Complaints(ShopText() + "---\na: b\n").find("shop.yaml:21:1: the file has 2 YAML documents"),
+      0u)
+      << Complaints(ShopText() + "---\na: b\n");
+}
+
+TEST(SpecTest, SyntaxErrorsHaveAPlace) {
+  EXPECT_EQ(Complaints("apiVersion: leeward/v1\nregions: { home: us-east-1\n"),
+            "shop.yaml:3:1: this is not YAML: end of map flow not found; mend the syntax here or "
+            "just above\n");
+  EXPECT_EQ(Complaints("a: b: c\n").find("shop.yaml:1:5: this is not YAML"), 0u)
+      << Complaints("a: b: c\n");
+}
+
+TEST(SpecTest, BombsOfAliasesAndNestingAreBounded) {
+  std::string bomb = "a0: &a0 [x, x]\n";
+  for (int i = 1; i < 60; ++i) {
+    const std::string before = "*a" + std::to_string(i - 1);
+    bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + before + ", " + before +
+            "]\n";
+  }
+  EXPECT_NE(Complaints(bomb).find("unknown key 'a0'"), std::string::npos);
+  EXPECT_NE(Complaints("components: &c { web: *c }\n"), "");
+  EXPECT_NE(Complaints("regions: &r [ *r ]\n"), "");
+  EXPECT_NE(Complaints(std::string(200'000, '[')), "");
+  EXPECT_NE(Complaints("x: " + std::string(200'000, '{')), "");
+}
+
+TEST(SpecTest, MistakesShownAreBounded) {
+  std::string text;
+  for (int i = 0; i < 500; ++i) text += "k" + std::to_string(i) + ": 1\n";
+  const auto parsed = Parse(text, "shop.yaml");
+  EXPECT_EQ(std::get<Diagnostics>(parsed).size(), 101u);
+}
+
+TEST(SpecTest, EveryTruncationOfTheShopIsRefusedOrReadWithoutHarm) {
+  const std::string shop = ShopText();
+  int read = 0;
+  for (std::size_t size = 0; size < shop.size(); ++size) {
+    const auto parsed = Parse(std::string_view(shop).substr(0, size), "shop.yaml");
+    if (std::holds_alternative<model::Application>(parsed)) ++read;
+  }
+  EXPECT_LT(read, static_cast<int>(shop.size()) / 2);
+}
+
+TEST(SpecTest, SchemaIsWhatTheTablesSay) {
+  base::testing::ExpectGolden("src/spec/testdata/schema.json", JsonSchema());
+}
+
+}  // namespace
+}  // namespace leeward::spec
