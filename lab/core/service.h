@@ -32,6 +32,8 @@ struct Call {
   shapes::Value input;
   std::string region;      // of the credential scope
   std::string request_id;
+  std::string caller_arn;  // who signed it
+  std::string caller_id;   // "AIDA...", "AROA...:session"
 };
 
 // An error as AWS answers it.
@@ -93,6 +95,7 @@ class Network {
 };
 
 class Service;
+class Credentials;
 
 class Host {
  public:
@@ -122,6 +125,8 @@ class Host {
   virtual std::filesystem::path ApiSocket() const = 0;
   // The --dns address of the lab, "127.0.0.1:5353"; for the global plane, empty elsewhere.
   virtual std::string DnsAddress() const = 0;
+  // The lab's keys (lab/core/credentials.h).
+  virtual const Credentials& credentials() const = 0;
   // Another service in this process, or nullptr.
   virtual Service* Find(std::string_view name) = 0;
   // Calls a service in another Region (or "global") through the lab's network; ApiError with code

@@ -68,6 +68,7 @@ FakeHost::FakeHost(FakeHostOptions options)
     : options_(std::move(options)),
       directory_(MakeDirectory()),
       random_(options_.seed),
+      credentials_({.account = options_.account, .root = "root of a FakeHost"}),
       network_(options_.block) {
   if (options_.time == FakeHostOptions::Time::kReal) {
     clock_ = std::make_unique<os::SystemClock>();

@@ -19,6 +19,7 @@
 #include <set>
 #include <vector>
 
+#include "lab/core/credentials.h"
 #include "lab/core/service.h"
 
 namespace leeward::lab {
@@ -128,6 +129,7 @@ class FakeHost : public Host {
   void Post(std::function<void()> then) override;
   std::filesystem::path ApiSocket() const override { return directory_ / "api.sock"; }
   std::string DnsAddress() const override { return options_.dns_address; }
+  const Credentials& credentials() const override { return credentials_; }
   Service* Find(std::string_view name) override;
   void CallRegion(std::string_view region, std::string_view service, std::string_view operation,
                   shapes::Value input, base::Duration deadline, Reply reply) override;
@@ -149,6 +151,7 @@ class FakeHost : public Host {
   std::unique_ptr<ports::Clock> clock_;
   ports::ManualClock* manual_ = nullptr;
   ports::SeededRandom random_;
+  Credentials credentials_;
   FakeNetwork network_;
   std::map<std::string, Service*, std::less<>> services_;
   std::map<std::string, FakeHost*, std::less<>> regions_;

@@ -19,6 +19,9 @@ Answer FakeHost::CallOperation(Service& service, std::string_view operation, sha
   call.input = input.is_null() ? shapes::Value::Struct() : std::move(input);
   call.region = region();
   call.request_id = random_.Hex(32);
+  const auto caller = std::get<Identity>(credentials_.Find("test", "", clock().Now()));
+  call.caller_arn = caller.arn;
+  call.caller_id = caller.user_id;
   std::shared_ptr<Answer> answer;
   service.Handle(call, [&](Answer given) { answer = std::make_shared<Answer>(std::move(given)); });
   CHECK_MSG(PumpUntil([&] { return answer != nullptr; }, kAnswerLimit),
