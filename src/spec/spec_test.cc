@@ -97,64 +97,65 @@ struct Mistake {
   std::string from, to, token, complaint;
 };
 
+const std::vector<Mistake> kMistakes = {
+    {"instance: orders", "instnace: orders", "instnace",
+     "unknown key 'instnace' in component orders; did you mean 'instance'?"},
+    {"recovery: us-west-2", "recovery: us-east-1", "us-east-1",
+     "the recovery Region is the home Region, us-east-1; write another Region: both would be "
+     "lost together"},
+    {"recovery: us-west-2", "recovery: us-wets-2", "us-wets-2",
+     "'recovery' in regions is 'us-wets-2', which is not known; did you mean us-west-2?"},
+    {"rto: 15m", "rto: 15", "15",
+     "'rto' in objectives is '15' without a unit; write 15s or 15ms, say"},
+    {"rto: 15m", "rto: soon", "soon",
+     "'rto' in objectives is 'soon', which is not a duration; write a number and a unit, such as "
+     "500ms, 5s, 15m, 2h "
+     "or 1d"},
+    {"failures: 3", "failures: 99", "99",
+     "'failures' in detection is '99'; write a whole number from 1 to 20"},
+    {"failures: 3", "failures: [3]", "[3]",
+     "'failures' in detection is a list; write a whole number from 1 to 20"},
+    {"probe-every: 500ms", "probe-every: 1ms", "1ms",
+     "'probe-every' in detection is '1ms', which is out of range; write 100ms to 1m"},
+    {"needs: [orders]", "needs: [order]", "order]",
+     "component web names component 'order', which does not exist; did you mean orders?"},
+    {"component: orders", "component: web", "web",
+     "check 'order totals agree' names component 'web', which is not a database; write a "
+     "component of kind rds"},
+    {"kind: ecs", "kind: esc", "esc",
+     "'kind' in component web is 'esc', which is not known; did you mean ecs?"},
+    {"engine: postgres", "engine: mysql", "mysql",
+     "'engine' in component orders is 'mysql', which is not known; write postgres"},
+    {"pattern: warm-standby", "pattern: multi-active", "multi-active",
+     "'pattern' is 'multi-active', which is not known; write warm-standby"},
+    {"rate: 200/s", "rate: 200", "200",
+     "'rate' in workload is '200'; write a rate of writes from 0.1/s to 100000/s, such as 200/s"},
+    {"write: \"POST /orders\"", "write: orders", "orders",
+     "'write' in workload is 'orders'; write a method and a path, such as POST /orders"},
+    {"application: shop", "application: shop\napplication: shop", "application: shop\nregions",
+     "key 'application' is in the spec twice; keep one of them"},
+    {"application: shop\n", "", "apiVersion",
+     "'application' is missing; add it: the application's name"},
+    {"apiVersion: leeward/v1", "apiVersion: leeward/v2", "leeward/v2",
+     "'apiVersion' is 'leeward/v2', which is not known; did you mean leeward/v1?"},
+    {"standby: 1", "standby: 5", "5",
+     "'standby' is larger than 'active' in component web; write at most 3"},
+    {"witness: eu-west-1", "witness: cn-north-1", "cn-north-1",
+     "us-east-1 and cn-north-1 are in different AWS partitions; write Regions of one partition: "
+     "accounts and "
+     "replication do not cross"},
+    {"url: \"http://shop.example.test:8080\"", "url: shop.example.test", "shop.example.test",
+     "'url' in workload is 'shop.example.test'; write http:// or https://, a host and a port, "
+     "without a path"},
+    {"[web]", "web", "web }",
+     "'needs' in component traffic is a single value; write a list, such as [a, b]"},
+    {"lab: { stage: stage.yaml }", "lab: stage.yaml", "stage.yaml",
+     "lab is a single value; write a mapping: keys with values"},
+    {"rpo: 5s", "rpo:", "}", "'rpo' in objectives is empty; write a duration such as 5s"},
+};
+
 TEST(SpecTest, EachMistakeIsNamedWithPlaceAndWhatToDo) {
-  const std::vector<Mistake> mistakes = {
-      {"instance: orders", "instnace: orders", "instnace",
-       "unknown key 'instnace' in component orders; did you mean 'instance'?"},
-      {"recovery: us-west-2", "recovery: us-east-1", "us-east-1",
-       "the recovery Region is the home Region, us-east-1; write another Region: both would be "
-       "lost together"},
-      {"recovery: us-west-2", "recovery: us-wets-2", "us-wets-2",
-       "'recovery' in regions is 'us-wets-2', which is not known; did you mean us-west-2?"},
-      {"rto: 15m", "rto: 15", "15",
-       "'rto' in objectives is '15' without a unit; write 15s or 15ms, say"},
-      {"rto: 15m", "rto: soon", "soon",
-       "'rto' in objectives is 'soon', which is not a duration; write a number and a unit, such as "
-       "500ms, 5s, 15m, 2h "
-       "or 1d"},
-      {"failures: 3", "failures: 99", "99",
-       "'failures' in detection is '99'; write a whole number from 1 to 20"},
-      {"failures: 3", "failures: [3]", "[3]",
-       "'failures' in detection is a list; write a whole number from 1 to 20"},
-      {"probe-every: 500ms", "probe-every: 1ms", "1ms",
-       "'probe-every' in detection is '1ms', which is out of range; write 100ms to 1m"},
-      {"needs: [orders]", "needs: [order]", "order]",
-       "component web names component 'order', which does not exist; did you mean orders?"},
-      {"component: orders", "component: web", "web",
-       "check 'order totals agree' names component 'web', which is not a database; write a "
-       "component of kind rds"},
-      {"kind: ecs", "kind: esc", "esc",
-       "'kind' in component web is 'esc', which is not known; did you mean ecs?"},
-      {"engine: postgres", "engine: mysql", "mysql",
-       "'engine' in component orders is 'mysql', which is not known; write postgres"},
-      {"pattern: warm-standby", "pattern: multi-active", "multi-active",
-       "'pattern' is 'multi-active', which is not known; write warm-standby"},
-      {"rate: 200/s", "rate: 200", "200",
-       "'rate' in workload is '200'; write a rate of writes from 0.1/s to 100000/s, such as 200/s"},
-      {"write: \"POST /orders\"", "write: orders", "orders",
-       "'write' in workload is 'orders'; write a method and a path, such as POST /orders"},
-      {"application: shop", "application: shop\napplication: shop", "application: shop\nregions",
-       "key 'application' is in the spec twice; keep one of them"},
-      {"application: shop\n", "", "apiVersion",
-       "'application' is missing; add it: the application's name"},
-      {"apiVersion: leeward/v1", "apiVersion: leeward/v2", "leeward/v2",
-       "'apiVersion' is 'leeward/v2', which is not known; did you mean leeward/v1?"},
-      {"standby: 1", "standby: 5", "5",
-       "'standby' is larger than 'active' in component web; write at most 3"},
-      {"witness: eu-west-1", "witness: cn-north-1", "cn-north-1",
-       "us-east-1 and cn-north-1 are in different AWS partitions; write Regions of one partition: "
-       "accounts and "
-       "replication do not cross"},
-      {"url: \"http://shop.example.test:8080\"", "url: shop.example.test", "shop.example.test",
-       "'url' in workload is 'shop.example.test'; write http:// or https://, a host and a port, "
-       "without a path"},
-      {"[web]", "web", "web }",
-       "'needs' in component traffic is a single value; write a list, such as [a, b]"},
-      {"lab: { stage: stage.yaml }", "lab: stage.yaml", "stage.yaml",
-       "lab is a single value; write a mapping: keys with values"},
-      {"rpo: 5s", "rpo:", "}", "'rpo' in objectives is empty; write a duration such as 5s"},
-  };
-  for (const Mistake& mistake : mistakes) {
+  for (const Mistake& mistake : kMistakes) {
     const std::string text = Replaced(ShopText(), mistake.from, mistake.to);
     EXPECT_EQ(Complaints(text),
               PlaceOf(text, mistake.to, mistake.token) + ": " + mistake.complaint + "\n")
