@@ -1,5 +1,6 @@
 #include "steps/arc.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -8,10 +9,8 @@
 namespace leeward::steps {
 namespace {
 
-constexpr int kMaxEndpoints = 16;
+constexpr std::size_t kMaxEndpoints = 16;
 constexpr char kService[] = "route53-recovery-cluster";
-
-std::string EndpointFact(int index) { return "cluster-endpoint." + std::to_string(index); }
 
 // No other endpoint would say otherwise.
 bool IsFinal(const base::Error& error) {
@@ -138,19 +137,22 @@ class Asking {
 
 }  // namespace
 
-std::string FactText(const ClusterEndpoint& endpoint) {
-  return endpoint.region.str() + " " + endpoint.url;
+std::string EndpointUrlFact(std::size_t index) {
+  return "cluster-endpoint." + std::to_string(index);
+}
+
+std::string EndpointRegionFact(std::size_t index) {
+  return "cluster-endpoint-region." + std::to_string(index);
 }
 
 std::vector<ClusterEndpoint> KnownEndpoints(const model::Inventory& inventory,
                                             const model::ComponentName& component) {
   std::vector<ClusterEndpoint> endpoints;
-  for (int i = 0; i < kMaxEndpoints; ++i) {
-    const std::string_view fact = inventory.Fact(component, Region(), EndpointFact(i));
-    const std::size_t space = fact.find(' ');
-    if (space == std::string_view::npos) break;
-    endpoints.push_back(
-        {Region(std::string(fact.substr(0, space))), std::string(fact.substr(space + 1))});
+  for (std::size_t i = 0; i < kMaxEndpoints; ++i) {
+    const std::string_view url = inventory.Fact(component, Region(), EndpointUrlFact(i));
+    if (url.empty()) break;
+    const std::string_view region = inventory.Fact(component, Region(), EndpointRegionFact(i));
+    endpoints.push_back({Region(std::string(region)), std::string(url)});
   }
   return endpoints;
 }

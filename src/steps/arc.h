@@ -20,8 +20,9 @@ struct ClusterEndpoint {
   std::string url;
 };
 
-// "us-west-2 https://...": as the inventory keeps them under "cluster-endpoint.0" and on.
-std::string FactText(const ClusterEndpoint& endpoint);
+// The facts by which the inventory keeps endpoint number `index`.
+std::string EndpointUrlFact(std::size_t index);
+std::string EndpointRegionFact(std::size_t index);
 // The endpoints of the component's cluster that the inventory knows; empty when it knows none.
 std::vector<ClusterEndpoint> KnownEndpoints(const model::Inventory& inventory,
                                             const model::ComponentName& component);

@@ -42,11 +42,10 @@ std::string Optional(const Work& work, const std::string& name) {
   return found == work.step().parameters.end() ? "" : found->second;
 }
 
-// `ask` without anybody to ask is a no that says how to say yes.
-Result<StepOutcome> Say(const decide::GateAnswer& answer, const char* how) {
-  if (answer.answer == decide::Answer::kPass)
-    return StepOutcome{answer.reason, {{"reason", answer.reason}}};
-  return base::Refused(answer.reason + (answer.answer == decide::Answer::kAsk ? how : ""));
+// `ask` without anybody to ask is a no whose reason says how to say yes.
+Result<StepOutcome> Say(const decide::GateAnswer& answer) {
+  if (answer.answer != decide::Answer::kPass) return base::Refused(answer.reason);
+  return StepOutcome{answer.reason, {{"reason", answer.reason}}};
 }
 
 }  // namespace
@@ -63,8 +62,7 @@ Result<StepOutcome> GateLoss(const Work& work) {
   terms.budget = work.application().objectives.rpo;
   terms.policy = work.application().failover.when_loss_over_rpo;
   terms.accepted = Nanoseconds(Optional(work, "accept-loss-ns"));
-  return Say(decide::LossGate(bounds, terms),
-             "; run it again with --accept-loss and how much may be lost");
+  return Say(decide::LossGate(bounds, terms));
 }
 
 Result<StepOutcome> GateFenceProof(const Work& work) {
@@ -90,9 +88,7 @@ Result<StepOutcome> GateFenceProof(const Work& work) {
     evidence.killed =
         decide::KilledByDrill{Region(Optional(work, "killed-region")), base::WallTime{*killed_at}};
   }
-  return Say(
-      decide::FenceProof(evidence),
-      "; run it again with --override-fence \"NAME: REASON\" when you know that it cannot write");
+  return Say(decide::FenceProof(evidence));
 }
 
 }  // namespace leeward::steps

@@ -84,7 +84,8 @@ class Refresh {
       RETURN_IF_ERROR(LearnFront(name, region, route53.load_balancer));
     }
     for (std::size_t i = 0; i < panel.endpoints.size(); ++i) {
-      Put(name, Region(), "cluster-endpoint." + std::to_string(i), FactText(panel.endpoints[i]));
+      Put(name, Region(), EndpointUrlFact(i), panel.endpoints[i].url);
+      Put(name, Region(), EndpointRegionFact(i), panel.endpoints[i].region.str());
     }
     return base::Ok();
   }

@@ -1,0 +1,298 @@
+#include "steps/rds.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "probe/testing/postgres_server.h"
+#include "probe/testing/small_servers.h"
+#include "steps/testing/shop.h"
+
+namespace leeward::steps {
+namespace {
+
+using base::ErrorCode;
+using probe::testing::PostgresServer;
+using testing::SeenCall;
+using testing::Shop;
+
+constexpr char kSourceArn[] = "arn:aws:rds:us-east-1:123456789012:db:orders";
+
+Value InstanceValue(const PostgresServer& server, const std::string& status,
+                    const std::string& source = "") {
+  Value instance =
+      Value::Struct({{"DBInstanceIdentifier", "orders"},
+                     {"DBInstanceArn", kSourceArn},
+                     {"DBInstanceStatus", status},
+                     {"Engine", "postgres"},
+                     {"DBInstanceClass", "db.t4g.medium"},
+                     {"BackupRetentionPeriod", 1},
+                     {"Endpoint", Value::Struct({{"Address", server.socket()}, {"Port", 5432}})}});
+  if (!source.empty()) {
+    instance.Set("ReadReplicaSourceDBInstanceIdentifier", source);
+    instance.Set("StatusInfos", Value::List{Value::Struct({{"StatusType", "read replication"},
+                                                           {"Status", "replicating"}})});
+  }
+  return instance;
+}
+
+Value Answer(Value instance) {
+  return Value::Struct({{"DBInstances", Value::List{std::move(instance)}}});
+}
+
+base::Error WrongInstanceState() {
+  return base::WrongState("not in a state for this").WithServiceCode("InvalidDBInstanceState");
+}
+
+class RdsTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { home_ = PostgresServer::Primary(); }
+  static void TearDownTestSuite() { home_.reset(); }
+  void SetUp() override {
+    home_->Sql("postgres", "alter database shop with allow_connections true");
+    shop_.Know("orders", shop_.home, "endpoint.address", home_->socket());
+  }
+
+  PostgresServer& Replica() {
+    if (!replica_) {
+      replica_ = PostgresServer::Replica(*home_);
+      shop_.Know("orders", shop_.recovery, "endpoint.address", replica_->socket());
+    }
+    return *replica_;
+  }
+  // RDS in the recovery Region: a replica that is promoted when it is told to, in AWS's steps.
+  void ServePromotion() {
+    shop_.aws.On("rds:PromoteReadReplica", [this](const SeenCall&) -> Result<Value> {
+      if (promoted_.exchange(true)) return WrongInstanceState();
+      Replica().Sql("postgres", "select pg_promote(false)");
+      return Value::Struct();
+    });
+    shop_.aws.On("rds:DescribeDBInstances", [this](const SeenCall&) -> Result<Value> {
+      // As AWS: for a while after the call nothing of it can be seen.
+      const int look = promoted_ ? looks_++ : 0;
+      const std::string status = look == 2 ? "modifying" : "available";
+      return Answer(InstanceValue(Replica(), status, look < 4 ? kSourceArn : ""));
+    });
+  }
+  void AwaitReplayed(const std::string& sql_on_replica, const std::string& expected) {
+    const base::MonotonicTime until = shop_.clock.Monotonic() + std::chrono::seconds(20);
+    while (Replica().Sql("postgres", sql_on_replica) != expected) {
+      ASSERT_LT(shop_.clock.Monotonic(), until) << sql_on_replica;
+    }
+  }
+
+  static inline std::unique_ptr<PostgresServer> home_;
+  std::unique_ptr<PostgresServer> replica_;
+  std::atomic<bool> promoted_{false};
+  std::atomic<int> looks_{0};
+  Shop shop_;
+};
+
+TEST_F(RdsTest, MeasureIsUnknownUntilSomethingWasVisibleAndThenBoundsIt) {
+  home_->Sql("shop", "drop schema if exists leeward cascade");
+  Replica();
+  const auto unknown = shop_.AddAndRun("rds.measure/orders", shop_.recovery);
+  ASSERT_TRUE(unknown.ok()) << unknown.error().message();
+  EXPECT_EQ(unknown->outputs.count("bound_ns"), 0u) << unknown->detail;
+
+  ASSERT_TRUE(shop_.AddAndRun("rds.check-source/orders", shop_.home).error().code() ==
+              ErrorCode::kInvalid)
+      << "AWS has no answer yet";
+  shop_.aws.On("rds:DescribeDBInstances", [&](const SeenCall&) -> Result<Value> {
+    return Answer(InstanceValue(*home_, "available"));
+  });
+  ASSERT_TRUE(shop_.Run("rds.check-source/orders").ok());
+  AwaitReplayed("select count(*) from pg_database where datname = 'shop'", "1");
+  const base::MonotonicTime until = shop_.clock.Monotonic() + std::chrono::seconds(20);
+  auto known = shop_.Run("rds.measure/orders");
+  while (known.ok() && known->outputs.count("bound_ns") == 0 && shop_.clock.Monotonic() < until) {
+    known = shop_.Run("rds.measure/orders");
+  }
+  ASSERT_TRUE(known.ok()) << known.error().message();
+  ASSERT_EQ(known->outputs.count("bound_ns"), 1u) << known->detail;
+  const std::int64_t bound = std::stoll(known->outputs.at("bound_ns"));
+  EXPECT_GE(bound, Limits().clock_margin.count()) << "never zero";
+  EXPECT_LT(bound, std::chrono::nanoseconds(std::chrono::seconds(30)).count());
+  EXPECT_FALSE(known->outputs.at("replayed_lsn").empty());
+}
+
+TEST_F(RdsTest, PromotesOnceAndFindsItDoneTheSecondTime) {
+  Replica();
+  ServePromotion();
+  const auto first = shop_.AddAndRun("rds.promote/orders", shop_.recovery);
+  ASSERT_TRUE(first.ok()) << first.error().message();
+  EXPECT_EQ(first->outputs.at("timeline"), "2");
+  EXPECT_GE(looks_, 5) << "not done while the source link is there";
+  EXPECT_EQ(Replica().Sql("shop", "select count(*) from leeward.probe"), "1");
+  const auto second = shop_.Run("rds.promote/orders");
+  ASSERT_TRUE(second.ok()) << second.error().message();
+  EXPECT_NE(second->detail.find("already"), std::string::npos) << second->detail;
+  EXPECT_EQ(shop_.aws.Calls("rds:PromoteReadReplica").size(), 1u);
+}
+
+TEST_F(RdsTest, ARefusalAfterACrashIsSuccessOnlyWhenTheLookProvesIt) {
+  Replica();
+  ServePromotion();
+  // The first run was cut off right after the call: the engine is on its way, the API still shows a
+  // replica.
+  Replica().Sql("postgres", "select pg_promote(false)");
+  shop_.aws.On("rds:PromoteReadReplica",
+               [](const SeenCall&) -> Result<Value> { return WrongInstanceState(); });
+  promoted_ = true;
+  looks_ = 2;
+  const auto resumed = shop_.AddAndRun("rds.promote/orders", shop_.recovery);
+  ASSERT_TRUE(resumed.ok()) << resumed.error().message();
+}
+
+TEST_F(RdsTest, ARefusalByAnAvailableReplicaIsAnError) {
+  Replica();
+  shop_.aws.On("rds:PromoteReadReplica",
+               [](const SeenCall&) -> Result<Value> { return WrongInstanceState(); });
+  shop_.aws.On("rds:DescribeDBInstances", [this](const SeenCall&) -> Result<Value> {
+    return Answer(InstanceValue(Replica(), "available", kSourceArn));
+  });
+  const auto refused = shop_.AddAndRun("rds.promote/orders", shop_.recovery);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), ErrorCode::kWrongState);
+}
+
+TEST_F(RdsTest, APromotedReplicaOfAClosedSourceIsOpened) {
+  Replica();
+  ServePromotion();
+  const auto fenced = shop_.AddAndRun("rds.fence/orders", shop_.home);
+  ASSERT_TRUE(fenced.ok()) << fenced.error().message();
+  EXPECT_EQ(fenced->outputs.at("proof"), "closed");
+  AwaitReplayed("select datallowconn::int from pg_database where datname = 'shop'", "0");
+  const auto promoted = shop_.AddAndRun("rds.promote/orders", shop_.recovery);
+  ASSERT_TRUE(promoted.ok()) << promoted.error().message();
+  EXPECT_EQ(
+      Replica().Sql("postgres", "select datallowconn::int from pg_database where datname = 'shop'"),
+      "1");
+}
+
+TEST_F(RdsTest, FencingARegionThatDoesNotAnswerEndsInTimeAndProvesNothing) {
+  const probe::testing::BoundSocket silent(SOCK_STREAM, "127.0.0.1");
+  Limits limits;
+  limits.old_region = std::chrono::milliseconds(200);
+  Shop shop(limits);
+  shop.Know("orders", shop.home, "endpoint.address", "127.0.0.1");
+  shop.Know("orders", shop.home, "endpoint.port", std::to_string(silent.port()));
+  const base::MonotonicTime begin = shop.clock.Monotonic();
+  const auto fenced = shop.AddAndRun("rds.fence/orders", shop.home);
+  ASSERT_TRUE(fenced.ok()) << fenced.error().message();
+  EXPECT_EQ(fenced->outputs.at("proof"), "unreachable");
+  EXPECT_LT(shop.clock.Monotonic() - begin, std::chrono::seconds(1));
+  EXPECT_TRUE(shop.aws.Calls().empty()) << "the lost Region's control plane is not asked";
+}
+
+TEST_F(RdsTest, APlannedMoveClosesReplaysAndOpens) {
+  Replica();
+  ServePromotion();
+  const auto quiesced = shop_.AddAndRun("rds.quiesce/orders", shop_.home);
+  ASSERT_TRUE(quiesced.ok()) << quiesced.error().message();
+  const auto drained = shop_.AddAndRun("rds.drain-to/orders", shop_.recovery);
+  ASSERT_TRUE(drained.ok()) << drained.error().message();
+  EXPECT_GE(*probe::LogOffset(drained->outputs.at("replayed_lsn")),
+            *probe::LogOffset(quiesced->outputs.at("final_lsn")));
+  ASSERT_TRUE(shop_.AddAndRun("rds.promote/orders", shop_.recovery).ok());
+  const auto opened = shop_.AddAndRun("rds.open/orders", shop_.recovery);
+  ASSERT_TRUE(opened.ok()) << opened.error().message();
+  EXPECT_TRUE(shop_.Run("rds.open/orders").ok()) << "twice is fine";
+}
+
+TEST_F(RdsTest, DrainEndsWhenAllThatWasReceivedIsReplayed) {
+  Replica();
+  home_->Sql("shop", "create table if not exists filler as select generate_series(1, 20000) n");
+  const auto drained = shop_.AddAndRun("rds.drain/orders", shop_.recovery);
+  ASSERT_TRUE(drained.ok()) << drained.error().message();
+  EXPECT_FALSE(drained->outputs.at("replayed_lsn").empty());
+}
+
+TEST_F(RdsTest, ReplicateAdoptsItsReplicaAndRefusesAnythingElse) {
+  Replica();
+  shop_.Add("rds.replicate/orders", shop_.recovery, {{"source-region", "us-east-1"}});
+  std::string source = kSourceArn;
+  shop_.aws.On("rds:DescribeDBInstances", [&](const SeenCall& call) -> Result<Value> {
+    if (call.options.region == "us-east-1") return Answer(InstanceValue(*home_, "available"));
+    return Answer(InstanceValue(Replica(), "available", source));
+  });
+  const auto adopted = shop_.Run("rds.replicate/orders");
+  ASSERT_TRUE(adopted.ok()) << adopted.error().message();
+  EXPECT_TRUE(shop_.aws.Calls("rds:CreateDBInstanceReadReplica").empty());
+  source = "";
+  const auto refused = shop_.Run("rds.replicate/orders");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), ErrorCode::kWrongState);
+}
+
+TEST_F(RdsTest, AnInstanceThatIsNotThereIsNamed) {
+  shop_.aws.On("rds:DescribeDBInstances", [](const SeenCall&) -> Result<Value> {
+    return base::NotFound("DBInstance not found").WithServiceCode("DBInstanceNotFound");
+  });
+  const auto missing = shop_.AddAndRun("rds.check-source/orders", shop_.home);
+  ASSERT_FALSE(missing.ok());
+  EXPECT_EQ(missing.error().code(), ErrorCode::kNotFound);
+  EXPECT_NE(missing.error().message().find("orders"), std::string::npos);
+}
+
+// Instances of one Region by name, renamed and stopped at once.
+class AsideTest : public RdsTest {
+ protected:
+  AsideTest() {
+    instances_["orders"] = InstanceValue(*home_, "available");
+    shop_.aws.On("rds:DescribeDBInstances", [this](const SeenCall& call) -> Result<Value> {
+      const auto found = instances_.find(std::string(call.input.String("DBInstanceIdentifier")));
+      if (found == instances_.end()) return base::NotFound("no such instance");
+      return Answer(found->second);
+    });
+    shop_.aws.On("rds:ModifyDBInstance", [this](const SeenCall& call) -> Result<Value> {
+      auto node = instances_.extract(std::string(call.input.String("DBInstanceIdentifier")));
+      node.key() = std::string(call.input.String("NewDBInstanceIdentifier"));
+      instances_.insert(std::move(node));
+      return Value::Struct();
+    });
+    shop_.aws.On("rds:StopDBInstance", [this](const SeenCall& call) -> Result<Value> {
+      instances_.at(std::string(call.input.String("DBInstanceIdentifier")))
+          .Set("DBInstanceStatus", "stopped");
+      return Value::Struct();
+    });
+  }
+  std::map<std::string, Value> instances_;
+};
+
+TEST_F(AsideTest, PreserveClosesAndRenamesOnceAndNeverTouchesWhatCameAfter) {
+  const auto kept =
+      shop_.AddAndRun("rds.preserve-old/orders", shop_.home, {{"writer-region", "us-west-2"}});
+  ASSERT_TRUE(kept.ok()) << kept.error().message();
+  const std::string name = kept->outputs.at("old_instance");
+  EXPECT_EQ(name, "orders-before-20251123t085413z");
+  EXPECT_EQ(
+      home_->Sql("postgres", "select datallowconn::int from pg_database where datname = 'shop'"),
+      "0");
+  // A new replica has taken the name when the step is run again.
+  instances_["orders"] = InstanceValue(*home_, "available", "arn:aws:rds:us-west-2:1:db:orders");
+  shop_.aws.ForgetCalls();
+  const auto again = shop_.Run("rds.preserve-old/orders");
+  ASSERT_TRUE(again.ok()) << again.error().message();
+  EXPECT_TRUE(shop_.aws.Calls("rds:ModifyDBInstance").empty());
+  EXPECT_EQ(instances_.count("orders"), 1u);
+}
+
+TEST_F(AsideTest, RetireRefusesWithoutProofAndStopsWithIt) {
+  shop_.Add("rds.quiesce/orders", shop_.home);
+  shop_.Add("rds.drain-to/orders", shop_.recovery);
+  shop_.Add("rds.retire-old/orders", shop_.home, {{"writer-region", "us-west-2"}});
+  shop_.outputs = {{"rds.quiesce/orders.final_lsn", "0/5000"},
+                   {"rds.drain-to/orders.replayed_lsn", "0/4FFF"}};
+  EXPECT_EQ(shop_.Run("rds.retire-old/orders").error().code(), ErrorCode::kWrongState);
+  EXPECT_EQ(instances_.count("orders"), 1u);
+  shop_.outputs["rds.drain-to/orders.replayed_lsn"] = "0/5000";
+  const auto retired = shop_.Run("rds.retire-old/orders");
+  ASSERT_TRUE(retired.ok()) << retired.error().message();
+  EXPECT_EQ(instances_.at(retired->outputs.at("old_instance")).String("DBInstanceStatus"),
+            "stopped");
+  EXPECT_TRUE(shop_.Run("rds.retire-old/orders").ok()) << "twice is fine";
+}
+
+}  // namespace
+}  // namespace leeward::steps

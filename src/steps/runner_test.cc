@@ -1,0 +1,229 @@
+#include "steps/runner.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "probe/testing/small_servers.h"
+#include "steps/testing/shop.h"
+#include "steps/work.h"
+
+namespace leeward::steps {
+namespace {
+
+using base::ErrorCode;
+using testing::SeenCall;
+using testing::Shop;
+
+TEST(RunnerTest, KindsAreSortedAndUnknownOnesAreRefused) {
+  const auto kinds = AllRunners();
+  EXPECT_TRUE(std::is_sorted(kinds.begin(), kinds.end()));
+  EXPECT_EQ(std::adjacent_find(kinds.begin(), kinds.end()), kinds.end());
+  Shop shop;
+  EXPECT_EQ(shop.AddAndRun("rds.unheard-of/orders", shop.home).error().code(), ErrorCode::kInvalid);
+}
+
+TEST(RunnerTest, AStepOfAnotherSpecIsRefused) {
+  Shop shop;
+  EXPECT_EQ(shop.AddAndRun("rds.promote/web", shop.home).error().code(), ErrorCode::kInvalid);
+  EXPECT_EQ(shop.AddAndRun("rds.promote/nothing", shop.home).error().code(), ErrorCode::kInvalid);
+}
+
+TEST(RunnerTest, AStepEndsSoonWhenItIsCancelledOrItsTimeIsUp) {
+  Shop shop;
+  shop.aws.On("ecs:DescribeServices", [](const SeenCall&) -> Result<Value> {
+    return Value::Struct(
+        {{"services", Value::List{Value::Struct({{"status", "ACTIVE"}, {"runningCount", 1}})}}});
+  });
+  shop.Add("ecs.settle/web", shop.recovery, {{"desired", "3"}});
+  shop.patience = std::chrono::milliseconds(200);
+  const base::MonotonicTime begin = shop.clock.Monotonic();
+  EXPECT_EQ(shop.Run("ecs.settle/web").error().code(), ErrorCode::kUnreachable);
+  EXPECT_LT(shop.clock.Monotonic() - begin, std::chrono::seconds(1));
+  shop.patience = std::chrono::seconds(20);
+  shop.cancelled = true;
+  EXPECT_EQ(shop.Run("ecs.settle/web").error().code(), ErrorCode::kCancelled);
+}
+
+TEST(GateTest, LossIsComparedWithTheBudgetAndUnknownIsNotZero) {
+  Shop shop;
+  shop.Add("rds.measure/orders", shop.recovery);
+  shop.Add("gate.loss", shop.recovery, {{"measures", "rds.measure/orders"}});
+  EXPECT_EQ(shop.Run("gate.loss").error().code(), ErrorCode::kRefused) << "nothing was measured";
+  shop.outputs["rds.measure/orders.bound_ns"] = "1500000000";
+  EXPECT_TRUE(shop.Run("gate.loss").ok());
+  shop.outputs["rds.measure/orders.bound_ns"] = "9000000000";
+  EXPECT_EQ(shop.Run("gate.loss").error().code(), ErrorCode::kRefused);
+  shop.plan.steps[1].parameters["accept-loss-ns"] = "10000000000";
+  EXPECT_TRUE(shop.Run("gate.loss").ok());
+  shop.plan.steps[1].parameters.erase("accept-loss-ns");
+  shop.outputs["rds.measure/orders.already_promoted"] = "yes";
+  EXPECT_TRUE(shop.Run("gate.loss").ok()) << "there is nothing left to decide";
+}
+
+TEST(GateTest, FenceNeedsProofForEveryStore) {
+  Shop shop;
+  shop.Add("rds.fence/orders", shop.home);
+  shop.Add("gate.fence-proof", shop.recovery,
+           {{"old-region", "us-east-1"}, {"stores", "orders"}, {"fences", "rds.fence/orders"}});
+  auto& parameters = shop.plan.steps[1].parameters;
+  shop.outputs["rds.fence/orders.proof"] = "unreachable";
+  EXPECT_EQ(shop.Run("gate.fence-proof").error().code(), ErrorCode::kRefused);
+  shop.outputs["rds.fence/orders.proof"] = "closed";
+  EXPECT_TRUE(shop.Run("gate.fence-proof").ok());
+  parameters["fences"] = "";
+  EXPECT_EQ(shop.Run("gate.fence-proof").error().code(), ErrorCode::kRefused) << "not tried";
+  parameters["override"] = "ann: power is off";
+  EXPECT_TRUE(shop.Run("gate.fence-proof").ok());
+  parameters.erase("override");
+  parameters["killed-region"] = "us-east-1";
+  parameters["killed-at-ns"] = "1763888053000000000";
+  EXPECT_TRUE(shop.Run("gate.fence-proof").ok());
+  parameters["killed-region"] = "us-west-2";
+  EXPECT_EQ(shop.Run("gate.fence-proof").error().code(), ErrorCode::kRefused) << "the wrong Region";
+}
+
+class EcsTest : public ::testing::Test {
+ protected:
+  EcsTest() {
+    shop_.aws.On("ecs:DescribeServices", [this](const SeenCall& call) -> Result<Value> {
+      const auto found = services_.find(call.options.region);
+      if (found == services_.end()) return Value::Struct({{"services", Value::List{}}});
+      return Value::Struct({{"services", Value::List{found->second}}});
+    });
+    shop_.aws.On("ecs:UpdateService", [this](const SeenCall& call) -> Result<Value> {
+      services_[call.options.region].Set("desiredCount", call.input.Int("desiredCount"));
+      return Value::Struct();
+    });
+  }
+  void ServeReplication();
+  Shop shop_;
+  std::map<std::string, Value> services_;
+  std::map<std::string, Value> definitions_;
+};
+
+void EcsTest::ServeReplication() {
+  services_["us-east-1"] =
+      Value::Struct({{"status", "ACTIVE"},
+                     {"taskDefinition", "arn:home"},
+                     {"desiredCount", 3},
+                     {"launchType", "FARGATE"},
+                     {"loadBalancers", Value::List{Value::Struct({{"targetGroupArn", "arn:tg-home"},
+                                                                  {"containerName", "web"},
+                                                                  {"containerPort", 8080}})}}});
+  const Value variable = Value::Struct({{"name", "SHOP_DB_HOST"}, {"value", "127.1.0.5"}});
+  definitions_["arn:home"] = Value::Struct(
+      {{"family", "web"},
+       {"revision", 7},
+       {"status", "ACTIVE"},
+       {"containerDefinitions",
+        Value::List{Value::Struct({{"name", "web"}, {"environment", Value::List{variable}}})}}});
+  shop_.aws.On("ecs:DescribeTaskDefinition", [this](const SeenCall& call) -> Result<Value> {
+    return Value::Struct(
+        {{"taskDefinition", definitions_.at(std::string(call.input.String("taskDefinition")))}});
+  });
+  shop_.aws.On("ecs:RegisterTaskDefinition", [this](const SeenCall& call) -> Result<Value> {
+    Value registered = call.input;
+    registered.Set("revision", 1).Set("taskDefinitionArn", "arn:away");
+    definitions_["arn:away"] = registered;
+    return Value::Struct({{"taskDefinition", registered}});
+  });
+  shop_.aws.On("ecs:DescribeClusters", [](const SeenCall&) -> Result<Value> {
+    return Value::Struct({{"clusters", Value::List{Value::Struct({{"status", "ACTIVE"}})}}});
+  });
+  shop_.aws.On("ecs:CreateService", [this](const SeenCall& call) -> Result<Value> {
+    services_[call.options.region] = Value(call.input).Set("status", "ACTIVE");
+    return Value::Struct();
+  });
+  shop_.aws.On("rds:DescribeDBInstances", [](const SeenCall&) -> Result<Value> {
+    const Value endpoint = Value::Struct({{"Address", "127.2.0.5"}, {"Port", 5432}});
+    return Value::Struct({{"DBInstances", Value::List{Value::Struct({{"Endpoint", endpoint}})}}});
+  });
+  shop_.aws.On("elbv2:DescribeTargetGroups", [](const SeenCall&) -> Result<Value> {
+    return Value::Struct(
+        {{"TargetGroups", Value::List{Value::Struct({{"TargetGroupArn", "arn:tg-away"}})}}});
+  });
+  shop_.aws.On("elbv2:DescribeTargetHealth", [](const SeenCall&) -> Result<Value> {
+    const Value health = Value::Struct({{"TargetHealth", Value::Struct({{"State", "healthy"}})}});
+    return Value::Struct({{"TargetHealthDescriptions", Value::List{health}}});
+  });
+}
+
+TEST_F(EcsTest, ReplicateClonesWithTheRegionsOwnAddressesOnce) {
+  ServeReplication();
+  shop_.Add("ecs.replicate/web", shop_.recovery,
+            {{"source-region", "us-east-1"}, {"desired", "1"}});
+  const auto made = shop_.Run("ecs.replicate/web");
+  ASSERT_TRUE(made.ok()) << made.error().message();
+  const Value& container = definitions_.at("arn:away").Items("containerDefinitions").front();
+  EXPECT_EQ(container.Items("environment").front().String("value"), "127.2.0.5");
+  EXPECT_FALSE(shop_.aws.Calls("ecs:RegisterTaskDefinition")[0].input.Has("revision"));
+  const Value& service = services_.at("us-west-2");
+  EXPECT_EQ(service.Int("desiredCount"), 1);
+  EXPECT_EQ(service.Items("loadBalancers").front().String("targetGroupArn"), "arn:tg-away");
+  EXPECT_EQ(service.Items("loadBalancers").front().String("containerName"), "web");
+  shop_.aws.ForgetCalls();
+  const auto again = shop_.Run("ecs.replicate/web");
+  ASSERT_TRUE(again.ok()) << again.error().message();
+  for (const char* change :
+       {"ecs:RegisterTaskDefinition", "ecs:CreateService", "ecs:UpdateService"}) {
+    EXPECT_TRUE(shop_.aws.Calls(change).empty()) << change;
+  }
+}
+
+TEST_F(EcsTest, AVariableThatNoContainerHasIsAMistakeOfTheSpec) {
+  ServeReplication();
+  std::get<model::Ecs>(shop_.application.components[1].kind).environment = {
+      {"DB", model::ComponentName("orders")}};
+  const auto refused = shop_.AddAndRun("ecs.replicate/web", shop_.recovery,
+                                       {{"source-region", "us-east-1"}, {"desired", "1"}});
+  EXPECT_EQ(refused.error().code(), ErrorCode::kInvalid);
+  EXPECT_TRUE(shop_.aws.Calls("ecs:CreateService").empty());
+}
+
+TEST_F(EcsTest, ScaleChangesOnlyWhatIsDifferent) {
+  services_["us-west-2"] = Value::Struct({{"status", "ACTIVE"}, {"desiredCount", 1}});
+  shop_.Add("ecs.scale/web", shop_.recovery, {{"desired", "3"}});
+  ASSERT_TRUE(shop_.Run("ecs.scale/web").ok());
+  EXPECT_EQ(services_["us-west-2"].Int("desiredCount"), 3);
+  ASSERT_TRUE(shop_.Run("ecs.scale/web").ok());
+  EXPECT_EQ(shop_.aws.Calls("ecs:UpdateService").size(), 1u);
+  services_.clear();
+  EXPECT_EQ(shop_.Run("ecs.scale/web").error().code(), ErrorCode::kNotFound);
+}
+
+TEST_F(EcsTest, QuiesceOfALostRegionIsDoneInTimeAndSaysSo) {
+  shop_.aws.On("ecs:UpdateService",
+               [](const SeenCall&) -> Result<Value> { return base::Unreachable("dark"); });
+  const auto quiesced = shop_.AddAndRun("ecs.quiesce/web", shop_.home, {{"desired", "0"}});
+  ASSERT_TRUE(quiesced.ok());
+  EXPECT_EQ(quiesced->outputs.at("proof"), "unreachable");
+  EXPECT_LE(shop_.aws.Calls()[0].options.deadline, Limits().old_region);
+}
+
+TEST_F(EcsTest, ReadyNeedsHealthyTargetsAndAServingFront) {
+  std::atomic<int> healthy{0}, status{503};
+  const probe::testing::HttpServer front("127.79.2.2", 0, [&](auto&&...) { return status.load(); });
+  std::get<model::Ecs>(shop_.application.components[1].kind).port = front.port();
+  shop_.Know("web", shop_.recovery, "target-group.arn", "arn:tg");
+  shop_.Know("web", shop_.recovery, "load-balancer.address", "127.79.2.2");
+  shop_.aws.On("elbv2:DescribeTargetHealth", [&](const SeenCall&) -> Result<Value> {
+    Value::List targets;
+    for (int i = 0; i < healthy; ++i) {
+      targets.push_back(Value::Struct({{"TargetHealth", Value::Struct({{"State", "healthy"}})}}));
+    }
+    return Value::Struct({{"TargetHealthDescriptions", std::move(targets)}});
+  });
+  shop_.Add("ecs.ready/web", shop_.recovery, {{"healthy", "1"}});
+  shop_.patience = std::chrono::milliseconds(200);
+  EXPECT_EQ(shop_.Run("ecs.ready/web").error().code(), ErrorCode::kUnreachable);
+  healthy = 1;
+  EXPECT_EQ(shop_.Run("ecs.ready/web").error().code(), ErrorCode::kUnreachable);
+  status = 200;
+  shop_.patience = std::chrono::seconds(10);
+  const auto ready = shop_.Run("ecs.ready/web");
+  EXPECT_TRUE(ready.ok()) << ready.error().message();
+}
+
+}  // namespace
+}  // namespace leeward::steps

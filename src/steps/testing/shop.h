@@ -1,0 +1,130 @@
+// Shop: the example application, a runner with a fake AWS, and a way to run single steps, for
+// tests.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+
+#include "os/clock.h"
+#include "os/random.h"
+#include "steps/runner.h"
+#include "steps/testing/fake_aws.h"
+
+namespace leeward::steps::testing {
+
+using model::ComponentName;
+using model::Region;
+
+class Shop {
+ public:
+  explicit Shop(Limits limits = {}, std::vector<probe::DnsServer> servers = {{"127.0.0.1", 9}})
+      : resolver({.servers = std::move(servers)}, clock, random),
+        runner({.aws = aws,
+                .clock = clock,
+                .random = random,
+                .resolver = resolver,
+                .environment = {},
+                .save_inventory =
+                    [this](const model::Inventory& learned) {
+                      saved = learned;
+                      return base::Ok();
+                    },
+                .source_address = ""},
+               limits) {
+    application.name = model::ApplicationName("shop");
+    application.regions = {home, recovery, Region("eu-west-1")};
+    application.objectives.rpo = std::chrono::seconds(5);
+    application.components = {{ComponentName("orders"), rds, {}},
+                              {ComponentName("web"), ecs, {ComponentName("orders")}},
+                              {ComponentName("traffic"), route53, {ComponentName("web")}}};
+    plan.action = model::Action::kFailover;
+    plan.from = home;
+    plan.to = recovery;
+    plan.made = base::WallTime{std::chrono::seconds(1'763'888'053)};
+  }
+
+  // Adds a step to the plan; `id` is "rds.promote/orders", or a kind alone.
+  model::Step& Add(const std::string& id, const Region& region,
+                   std::map<std::string, std::string> parameters = {}) {
+    model::Step step;
+    step.id = model::StepId(id);
+    step.kind = model::StepKind(id.substr(0, id.find('/')));
+    if (id.find('/') != std::string::npos) {
+      step.component = ComponentName(id.substr(id.find('/') + 1));
+    }
+    step.region = region;
+    step.parameters = std::move(parameters);
+    step.timeout = patience;
+    plan.steps.push_back(std::move(step));
+    return plan.steps.back();
+  }
+
+  // Runs a step of the plan and remembers what it learned.
+  base::Result<ports::StepOutcome> Run(const std::string& id) {
+    const model::Step* step = plan.Find(model::StepId(id));
+    CHECK_MSG(step != nullptr, id.c_str());
+    const ports::StepContext context{application,
+                                     inventory,
+                                     plan,
+                                     *step,
+                                     outputs,
+                                     1,
+                                     clock.Monotonic() + patience,
+                                     [this] { return cancelled; },
+                                     [](std::string_view) {}};
+    auto outcome = runner.Run(context);
+    if (outcome.ok()) {
+      for (const auto& [name, value] : outcome->outputs) outputs[id + "." + name] = value;
+    }
+    return outcome;
+  }
+  base::Result<ports::StepOutcome> AddAndRun(const std::string& id, const Region& region,
+                                             std::map<std::string, std::string> parameters = {}) {
+    Add(id, region, std::move(parameters));
+    return Run(id);
+  }
+
+  void Know(const std::string& component, const Region& region, const std::string& name,
+            const std::string& value) {
+    inventory.facts[{ComponentName(component), region, name}] = value;
+  }
+
+  const Region home{"us-east-1"}, recovery{"us-west-2"};
+  model::Rds rds{.instance = "orders",
+                 .engine = model::Engine::kPostgres,
+                 .database = "shop",
+                 .user = "owner",
+                 .password_env = "",
+                 .security_group = "",
+                 .instance_class = ""};
+  model::Ecs ecs{.cluster = "shop",
+                 .service = "web",
+                 .standby = 1,
+                 .active = 3,
+                 .environment = {{"SHOP_DB_HOST", ComponentName("orders")}},
+                 .load_balancer = "shop",
+                 .target_group = "shop",
+                 .port = 8080,
+                 .health_path = "/health"};
+  model::Route53 route53{.name = "shop.example.test",
+                         .switched_by = model::TrafficSwitch::kRoutingControl,
+                         .control_panel = "shop",
+                         .load_balancer = "shop",
+                         .health_path = "/health",
+                         .port = 8080,
+                         .ttl = std::chrono::seconds(1)};
+  base::Duration patience = std::chrono::seconds(20);
+  bool cancelled = false;
+  model::Application application;
+  model::Inventory inventory, saved;
+  model::Plan plan;
+  std::map<std::string, std::string> outputs;
+  FakeAws aws;
+  os::SystemClock clock;
+  os::SystemRandom random;
+  probe::Resolver resolver;
+  Runner runner;
+};
+
+}  // namespace leeward::steps::testing
