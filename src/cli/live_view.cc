@@ -67,10 +67,11 @@ std::string LiveView::Compose() {
   if (terminal_.live) {
     terminal_ = WithSizeNow(terminal_);
     if (table_) text += Table(terminal_.height - 3);
-    if (!status_.empty()) {
+    const std::string status = status_ ? status_() : "";
+    if (!status.empty()) {
       text +=
           "  " +
-          Paint(terminal_, Colour::kFaint, Fit(terminal_, status_, terminal_.width - 3, Pad::kNo)) +
+          Paint(terminal_, Colour::kFaint, Fit(terminal_, status, terminal_.width - 3, Pad::kNo)) +
           "\n";
       ++drawn_;
     }
@@ -85,7 +86,7 @@ void LiveView::Say(std::string_view line) {
   changed_.notify_all();
 }
 
-void LiveView::SetStatus(std::string line) {
+void LiveView::SetStatus(std::function<std::string()> line) {
   std::lock_guard lock(mutex_);
   status_ = std::move(line);
 }
@@ -98,7 +99,7 @@ void LiveView::Settle() {
     drawn_ = drawn;
   }
   table_.reset();
-  status_.clear();
+  status_ = nullptr;
   fresh_ = true;
   changed_.notify_all();
 }

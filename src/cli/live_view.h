@@ -3,6 +3,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -35,9 +36,10 @@ class LiveView : public driver::EventSink {
 
   // A line that stays, above what is redrawn.
   void Say(std::string_view line);
-  // The line under the table: the load, a wait. Empty: none. Not shown where nothing can be
+  // The line under the table: the load, a wait. Asked for at each redrawing, from the view's
+  // thread; has to be quick and not to use the view. Empty: none. Not shown where nothing can be
   // redrawn.
-  void SetStatus(std::string line);
+  void SetStatus(std::function<std::string()> line);
   // The table as it stands becomes lines that stay.
   void Settle();
 
@@ -59,7 +61,7 @@ class LiveView : public driver::EventSink {
   bool fresh_ = false;  // something to show that is not shown yet
   std::optional<StepTable> table_;
   std::string said_;  // lines that stay, not yet written
-  std::string status_;
+  std::function<std::string()> status_;
   int drawn_ = 0;  // lines to go up to redraw
   int frame_ = 0;
   std::thread thread_;  // the only writer, so that a stalled terminal stalls nothing else. Last:

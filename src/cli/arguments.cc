@@ -1,0 +1,185 @@
+#include "cli/arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <sstream>
+
+#include "cli/exit_code.h"
+
+namespace leeward::cli {
+namespace {
+
+constexpr char kAbout[] =
+    "Leeward keeps a stateful application on AWS alive when a Region is lost.\n"
+    "First steps: leeward validate SPEC, leeward plan failover SPEC, leeward drill SPEC --lab";
+constexpr char kCodes[] =
+    "Exit codes: 0 done, 1 failed, 2 bad usage or spec, 3 refused by a gate, 4 cannot reach what "
+    "it needs.";
+
+// CLI11's part of one run: the options write into `arguments`.
+class Parser {
+ public:
+  Parser();
+  std::variant<Arguments, Leave> Parse(int argc, const char* const* argv);
+
+ private:
+  CLI::App* Add(CLI::App* under, Command command, const char* name, const char* about);
+  void AddSpec(CLI::App* command, const char* about = "the application's spec file");
+  void AddState(CLI::App* command);
+  void AddResolver(CLI::App* command);
+  void AddJson(CLI::App* command);
+  void AddDuration(CLI::App* command, const char* name, std::optional<base::Duration>* value,
+                   const char* about);
+  void AddAction(Command command, const char* name, const char* about);
+  void AddReading();
+  void AddDrill();
+
+  CLI::App app_{kAbout, "leeward"};
+  Arguments arguments_;
+};
+
+CLI::App* Parser::Add(CLI::App* under, Command command, const char* name, const char* about) {
+  CLI::App* added = under->add_subcommand(name, about);
+  added->callback([this, command] { arguments_.command = command; });
+  return added;
+}
+
+void Parser::AddSpec(CLI::App* command, const char* about) {
+  command->add_option("SPEC", arguments_.spec, about)->required();
+}
+
+void Parser::AddState(CLI::App* command) {
+  command->add_option(
+      "--state", arguments_.state,
+      "directory of inventory and journal (default: ~/.local/state/leeward/APPLICATION)");
+}
+
+void Parser::AddResolver(CLI::App* command) {
+  command
+      ->add_option("--resolver", arguments_.resolver,
+                   "HOST:PORT of the DNS server to ask (default: the system's)")
+      ->envname("LEEWARD_RESOLVER");
+}
+
+void Parser::AddJson(CLI::App* command) {
+  command->add_flag("--json", arguments_.json, "answer in JSON (docs/formats/cli.md)");
+}
+
+void Parser::AddDuration(CLI::App* command, const char* name, std::optional<base::Duration>* value,
+                         const char* about) {
+  command
+      ->add_option_function<std::string>(
+          name,
+          [name, value](const std::string& text) {
+            base::Result<base::Duration> duration = base::ParseDuration(text);
+            if (!duration.ok()) throw CLI::ValidationError(name, duration.error().message());
+            *value = *duration;
+          },
+          about)
+      ->type_name("DURATION");
+}
+
+void Parser::AddAction(Command command, const char* name, const char* about) {
+  CLI::App* added = Add(&app_, command, name, about);
+  AddSpec(added);
+  AddState(added);
+  AddResolver(added);
+  AddJson(added);
+  added->add_flag("--dry-run", arguments_.dry_run, "show the plan and change nothing");
+  added->add_flag("--yes", arguments_.yes, "do not ask before starting");
+  if (command == Command::kProtect) return;
+  added->add_option("--to", arguments_.to, "Region to move to (default: the other one)");
+  if (command != Command::kFailover) return;
+  AddDuration(added, "--accept-loss", &arguments_.accept_loss,
+              "accept to lose writes up to this age, such as 30s");
+  added->add_option("--override-fence", arguments_.override_fence,
+                    "\"NAME: REASON\": you vouch that the old Region writes no more");
+}
+
+void Parser::AddReading() {
+  AddSpec(Add(&app_, Command::kValidate, "validate", "check a spec; every mistake at once"));
+  Add(&app_, Command::kSchema, "schema", "print the JSON Schema of a spec");
+  CLI::App* plan =
+      Add(&app_, Command::kPlan, "plan", "show what an action would do; changes nothing");
+  plan->add_option("ACTION", arguments_.action, "protect, failover, switchover or failback")
+      ->required()
+      ->check(CLI::IsMember({"protect", "failover", "switchover", "failback"}));
+  AddSpec(plan);
+  AddState(plan);
+  plan->add_option("--format", arguments_.format, "text, json or dot")
+      ->check(CLI::IsMember({"text", "json", "dot"}));
+  CLI::App* status =
+      Add(&app_, Command::kStatus, "status", "roles, replication and verdicts at a glance");
+  AddSpec(status);
+  AddState(status);
+  AddResolver(status);
+  AddJson(status);
+  status->add_flag("--watch", arguments_.watch, "again every second, until stopped");
+  CLI::App* journal = app_.add_subcommand("journal", "the record of what was decided and done");
+  journal->require_subcommand(1);
+  CLI::App* verify =
+      Add(journal, Command::kJournalVerify, "verify", "check the chain of a journal");
+  AddSpec(verify, "a spec, or a journal's file");
+  AddState(verify);
+  CLI::App* report = Add(&app_, Command::kReport, "report", "what the last execution did and cost");
+  AddSpec(report);
+  AddState(report);
+  AddJson(report);
+  report->add_option("--html", arguments_.report, "write the report to this file");
+  Add(&app_, Command::kVersion, "version", "print the version");
+}
+
+void Parser::AddDrill() {
+  CLI::App* drill = Add(&app_, Command::kDrill, "drill",
+                        "load, fault, failover, measurement, failback, clean-up");
+  AddSpec(drill);
+  AddJson(drill);
+  drill->add_flag("--lab", arguments_.lab, "in a private lab on this machine");
+  AddState(drill);
+  drill->add_option("--lab-state", arguments_.lab_state,
+                    "directory of that lab (default: a temporary one)");
+  drill->add_option("--fault", arguments_.fault, "region-loss")
+      ->check(CLI::IsMember({"region-loss"}));
+  drill->add_option("--report", arguments_.report,
+                    "write a self-contained HTML report to this file");
+  drill->add_flag("--keep", arguments_.keep, "leave the lab running at the end");
+  drill->add_flag("--no-failback", arguments_.no_failback, "end after the failover");
+  drill->add_option("--rate", arguments_.rate, "writes per second (default: the spec's)")
+      ->check(CLI::Range(1.0, 10000.0));
+}
+
+Parser::Parser() {
+  app_.require_subcommand(1);
+  app_.footer(kCodes);
+  AddReading();
+  AddAction(Command::kProtect, "protect", "make replication and standby so");
+  AddAction(Command::kFailover, "failover", "move to the other Region because this one is lost");
+  AddAction(Command::kSwitchover, "switchover",
+            "move to the other Region, both alive, nothing lost");
+  AddAction(Command::kFailback, "failback", "bring the application home again");
+  AddDrill();
+}
+
+std::variant<Arguments, Leave> Parser::Parse(int argc, const char* const* argv) {
+  try {
+    app_.parse(argc, argv);
+    return arguments_;
+  } catch (const CLI::Success& help) {
+    std::ostringstream out, err;
+    app_.exit(help, out, err);
+    return Leave{kDone, out.str(), err.str()};
+  } catch (const CLI::ParseError& error) {
+    std::string what = error.what();
+    for (char& c : what) {
+      if (c == '\n') c = ' ';
+    }
+    return Leave{kBadUsage, "", "leeward: " + what + "; `leeward --help` lists what there is\n"};
+  }
+}
+
+}  // namespace
+
+std::variant<Arguments, Leave> ParseArguments(int argc, const char* const* argv) {
+  return Parser().Parse(argc, argv);
+}
+
+}  // namespace leeward::cli

@@ -1,0 +1,60 @@
+// What the command line says, as plain data. The only other file that knows of CLI11 is
+// arguments.cc.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "base/time.h"
+
+namespace leeward::cli {
+
+enum class Command {
+  kValidate,
+  kSchema,
+  kPlan,
+  kProtect,
+  kFailover,
+  kSwitchover,
+  kFailback,
+  kStatus,
+  kDrill,
+  kJournalVerify,
+  kReport,
+  kVersion,
+};
+
+struct Arguments {
+  Command command = Command::kVersion;
+  std::string spec;             // the spec's path; for `journal verify` a spec or a journal
+  std::string action;           // plan
+  std::string format = "text";  // plan
+  std::string to;               // Region to move to; empty: the other one
+  bool dry_run = false;
+  bool yes = false;
+  std::optional<base::Duration> accept_loss;
+  std::string override_fence;  // "NAME: REASON"
+  std::string state;           // directory; empty: the default one
+  std::string resolver;        // "HOST:PORT"; empty: the system's
+  bool json = false;
+  bool watch = false;  // status
+  // drill
+  bool lab = false;
+  std::string lab_state;  // directory of the private lab; empty: a temporary one
+  std::string fault = "region-loss";
+  bool keep = false;  // the lab is left running
+  bool no_failback = false;
+  std::optional<double> rate;  // writes per second; absent: the spec's
+  std::string report;          // HTML file; empty: none
+};
+
+// The arguments, or what to print and the exit code: help is 0, a mistake 2.
+struct Leave {
+  int code = 0;
+  std::string out;  // for standard output
+  std::string err;  // for standard error
+};
+std::variant<Arguments, Leave> ParseArguments(int argc, const char* const* argv);
+
+}  // namespace leeward::cli

@@ -1,0 +1,124 @@
+#include "cli/carry_out.h"
+
+#include <utility>
+
+#include "cli/exit_code.h"
+#include "execute/execute.h"
+#include "model/names.h"
+#include "plan/plan.h"
+
+namespace leeward::cli {
+namespace {
+
+using model::Event;
+using model::EventKind;
+
+// Hands everything on, and keeps what the end of the run has to tell of.
+class Keeper : public driver::EventSink {
+ public:
+  Keeper(driver::EventSink& next, Carried& carried) : next_(next), carried_(carried) {}
+  void OnPlan(const model::Plan& plan, const execute::State& state) override {
+    next_.OnPlan(plan, state);
+  }
+  void OnEvent(const Event& event) override {
+    if (event.kind == EventKind::kStepFailed && event.Field("final") == "yes" &&
+        !carried_.failure) {
+      carried_.failure = CodeOf(event);
+    }
+    carried_.events.push_back(event);
+    next_.OnEvent(event);
+  }
+  void OnProgress(const model::StepId& step, std::string_view line) override {
+    next_.OnProgress(step, line);
+  }
+
+ private:
+  static base::ErrorCode CodeOf(const Event& event) {
+    for (const base::ErrorCode code :
+         {base::ErrorCode::kNotFound, base::ErrorCode::kDenied, base::ErrorCode::kThrottled,
+          base::ErrorCode::kUnreachable, base::ErrorCode::kExhausted, base::ErrorCode::kCorrupt}) {
+      if (base::Name(code) == event.Field("code")) return code;
+    }
+    return base::ErrorCode::kWrongState;
+  }
+
+  driver::EventSink& next_;
+  Carried& carried_;
+};
+
+driver::Setting SettingFor(const Carrier& carrier, driver::EventSink& sink) {
+  return {carrier.project.application,
+          carrier.inventory,
+          carrier.journal,
+          carrier.steps,
+          carrier.world.clock,
+          sink,
+          carrier.world.stop,
+          execute::Limits{}};
+}
+
+bool IsMove(model::Action action) { return action != model::Action::kProtect; }
+
+}  // namespace
+
+int Carried::ExitCode() const {
+  switch (finish.outcome) {
+    case execute::Outcome::kDone:
+      return kDone;
+    case execute::Outcome::kRefused:
+      return kGateRefused;
+    case execute::Outcome::kAborted:
+      return kFailed;
+    case execute::Outcome::kFailed:
+      return failure ? ExitCodeFor(*failure) : kFailed;
+  }
+  return kFailed;
+}
+
+base::Result<std::optional<Interrupted>> FindInterrupted(const std::vector<Event>& events,
+                                                         model::Action wanted) {
+  const std::optional<execute::Unfinished> unfinished = execute::FindUnfinished(events);
+  if (!unfinished) return std::optional<Interrupted>();
+  base::Result<model::Plan> plan = plan::FromJson(unfinished->plan_json);
+  if (!plan.ok())
+    return std::move(plan).error().Context("the journal's plan of " + unfinished->execution.str());
+  if (plan->action == wanted)
+    return std::optional<Interrupted>({unfinished->execution, std::move(*plan)});
+  if (!IsMove(plan->action)) return std::optional<Interrupted>();
+  const std::string other(model::Name(plan->action));
+  return base::WrongState("a " + other + " from " + plan->from.str() + " to " + plan->to.str() +
+                          " was begun and has not ended; run `leeward " + other +
+                          "` again to end it first");
+}
+
+base::Result<Carried> CarryOut(const Carrier& carrier, const model::Plan& plan) {
+  Carried carried;
+  carried.plan = plan;
+  Keeper keeper(carrier.sink, carried);
+  const execute::Start start{model::ExecutionId(carrier.world.random.Hex(16)), carrier.actor,
+                             plan::ToJson(plan)};
+  ASSIGN_OR_RETURN(carried.finish, driver::Begin(SettingFor(carrier, keeper), plan, start));
+  return carried;
+}
+
+base::Result<Carried> GoOnWith(const Carrier& carrier, const Interrupted& interrupted,
+                               const std::vector<Event>& history) {
+  Carried carried;
+  carried.plan = interrupted.plan;
+  Keeper keeper(carrier.sink, carried);
+  ASSIGN_OR_RETURN(carried.finish, driver::GoOn(SettingFor(carrier, keeper), interrupted.plan,
+                                                interrupted.execution, carrier.actor, history));
+  return carried;
+}
+
+base::Result<journal::Journal::Opened> OpenJournal(ports::Files& files, const Project& project) {
+  RETURN_IF_ERROR(files.MakeDirectories(project.state + "/journal"));
+  return journal::Journal::Open(files, project.JournalPath());
+}
+
+std::string Actor(const World& world) {
+  const std::string user = world.Variable("USER");
+  return "cli:" + (user.empty() ? std::string("unknown") : user);
+}
+
+}  // namespace leeward::cli

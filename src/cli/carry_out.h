@@ -1,0 +1,63 @@
+// Carries out an action's plan with everything around it: the journal, an unfinished execution to
+// go on with, the view, and what is told at the end.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/project.h"
+#include "cli/world.h"
+#include "driver/event_sink.h"
+#include "driver/execution.h"
+#include "journal/journal.h"
+#include "model/inventory.h"
+#include "model/plan.h"
+
+namespace leeward::cli {
+
+// What an execution came to.
+struct Carried {
+  model::Plan plan;
+  driver::Finish finish;
+  std::vector<model::Event> events;        // of this run, in order
+  std::optional<base::ErrorCode> failure;  // of the first step that failed for good
+
+  // 0, 1, 3 or 4.
+  int ExitCode() const;
+};
+
+// An execution in the journal that is to be gone on with.
+struct Interrupted {
+  model::ExecutionId execution;
+  model::Plan plan;
+};
+
+// kWrongState: the newest unfinished execution is another move, which has to be ended first.
+base::Result<std::optional<Interrupted>> FindInterrupted(const std::vector<model::Event>& events,
+                                                         model::Action wanted);
+
+struct Carrier {
+  World& world;
+  const Project& project;
+  const model::Inventory& inventory;
+  ports::StepRunner& steps;
+  journal::Journal& journal;
+  driver::EventSink& sink;
+  std::string actor;
+};
+
+base::Result<Carried> CarryOut(const Carrier& carrier, const model::Plan& plan);
+base::Result<Carried> GoOnWith(const Carrier& carrier, const Interrupted& interrupted,
+                               const std::vector<model::Event>& history);
+
+// Opens the project's journal, making its directory.
+base::Result<journal::Journal::Opened> OpenJournal(ports::Files& files, const Project& project);
+
+// "root@host" or as much of it as is known.
+std::string Actor(const World& world);
+
+}  // namespace leeward::cli

@@ -1,0 +1,19 @@
+// The commands, one file each. Each returns the process's exit code and has told people why.
+#pragma once
+
+#include "cli/arguments.h"
+
+namespace leeward::cli {
+
+int RunValidate(const Arguments& arguments);
+int RunSchema(const Arguments& arguments);
+int RunPlan(const Arguments& arguments);
+// protect, failover, switchover and failback.
+int RunAction(const Arguments& arguments);
+int RunStatus(const Arguments& arguments);
+int RunDrill(const Arguments& arguments);
+int RunJournalVerify(const Arguments& arguments);
+int RunReport(const Arguments& arguments);
+int RunVersion(const Arguments& arguments);
+
+}  // namespace leeward::cli

@@ -1,0 +1,117 @@
+// The drill until all is well and under load.
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "cli/drill.h"
+#include "cli/stage.h"
+#include "cli/store_address.h"
+#include "cli/vantage.h"
+#include "plan/plan.h"
+
+namespace leeward::cli {
+namespace {
+
+constexpr base::Duration kCallPatience{30'000'000'000};
+constexpr base::Duration kLoadPatience{20'000'000'000};
+constexpr base::Duration kCalmPatience{30'000'000'000};
+constexpr base::Duration kWarmUp{2'000'000'000};  // of steady service before the fault
+constexpr int kObserverHost = 10;                 // last number of a vantage point's address
+constexpr std::uint64_t kMaxStageBytes = 1u << 20;
+
+Variables VariablesFor(const World& world, const model::Application& application,
+                       const std::string& folder) {
+  Variables variables = {{"home", application.regions.home.str()},
+                         {"recovery", application.regions.recovery.str()},
+                         {"witness", application.regions.witness.str()},
+                         {"here", folder}};
+  for (const model::Component& component : application.components) {
+    const auto* rds = std::get_if<model::Rds>(&component.kind);
+    if (rds == nullptr || rds->password_env.empty()) continue;
+    variables["env:" + rds->password_env] = world.Variable(rds->password_env);
+  }
+  return variables;
+}
+
+}  // namespace
+
+base::Result<std::string> Drill::Stage() {
+  const std::filesystem::path spec = std::filesystem::absolute(project_.spec_path);
+  const std::string path = (spec.parent_path() / project_.application.lab->file).string();
+  ASSIGN_OR_RETURN(const std::string text, world_.files.Read(path, kMaxStageBytes));
+  ASSIGN_OR_RETURN(const cli::Stage stage, ParseStage(text, project_.application.lab->file));
+  StageHands hands;
+  hands.call = [this](const StageCall& call, const std::string& region,
+                      const shapes::Value& input) {
+    aws::CallOptions options;
+    options.region = region;
+    options.deadline = kCallPatience;
+    return world_.aws->Call(call.service, call.operation, input, options);
+  };
+  hands.pause = [this](base::Duration wait) -> base::Status {
+    if (world_.Pause(wait)) return base::Ok();
+    return base::Cancelled("stopped on request");
+  };
+  hands.tell = [this](const StageCall& call) {
+    voice_.Doing([line = call.service + " " + call.operation] { return line; });
+  };
+  RETURN_IF_ERROR(ApplyStage(
+      stage, VariablesFor(world_, project_.application, spec.parent_path().string()), hands));
+  return fmt::format("{} calls put {} in place in {}", stage.calls.size(),
+                     project_.application.name.str(), project_.application.regions.home.str());
+}
+
+base::Result<std::string> Drill::Protect() {
+  const model::Snapshot snapshot = Here(model::Action::kProtect);
+  plan::Options options;
+  options.reason = "the drill protects what it is about to lose";
+  ASSIGN_OR_RETURN(const model::Plan plan, plan::Make(model::Action::kProtect, project_.application,
+                                                      inventory_.current(), snapshot, options));
+  RETURN_IF_ERROR(Carry(plan));
+  return fmt::format("{} stands by in {}", project_.application.name.str(),
+                     project_.application.regions.recovery.str());
+}
+
+base::Result<std::string> Drill::Begin() {
+  const model::Application& application = project_.application;
+  for (const model::Component& component : application.components) {
+    const auto* rds = std::get_if<model::Rds>(&component.kind);
+    if (rds == nullptr) continue;
+    canaries_.push_back(std::make_unique<probe::CanaryWriter>(
+        StoreAddress(world_, *rds, inventory_.current(), component.name, application.regions.home),
+        "drill", probe::CanaryWriter::Options{}, *world_.resolver, world_.clock));
+  }
+  RETURN_IF_ERROR(StartLoad("out", &out_));
+  return fmt::format("{:.0f} writes a second to {}",
+                     arguments_.rate.value_or(application.workload->rate),
+                     application.workload->url);
+}
+
+base::Result<std::string> Drill::StartWatch() {
+  const model::Application& application = project_.application;
+  std::map<model::ComponentName, model::Region> active;
+  for (const model::Component& component : application.components)
+    active[component.name] = application.regions.home;
+  watch_ = std::make_unique<driver::Watch>(application, active, world_.clock);
+  std::vector<Standing> places;
+  std::string from;
+  for (const model::Region& region : {application.regions.recovery, application.regions.witness}) {
+    const auto block = lab_endpoints_.blocks.find(region);
+    if (region.empty() || block == lab_endpoints_.blocks.end()) continue;
+    ASSIGN_OR_RETURN(std::string address, AddressIn(block->second, kObserverHost));
+    places.push_back({region, std::move(address)});
+    from += (from.empty() ? "" : " and ") + region.str();
+  }
+  vantage_ = std::make_unique<Vantage>(world_, application, inventory_.current(), places,
+                                       lab_endpoints_.dns, *watch_);
+  if (!watch_->WaitUntilCalm(kCalmPatience, world_.stop)) {
+    return base::Unreachable("the Regions did not come to be judged up: " +
+                             watch_->Look().decision.reason);
+  }
+  steps_->Warm(application, inventory_.current(), application.regions.recovery,
+               world_.clock.Monotonic() + kWarmUp);
+  RETURN_IF_ERROR(load_->AwaitSteady(kWarmUp, kLoadPatience));
+  return "from " + from + ": all is well";
+}
+
+}  // namespace leeward::cli

@@ -1,0 +1,144 @@
+// drill: a private lab, the drill in it, and what it showed.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/drill.h"
+#include "cli/drill_voice.h"
+#include "cli/exit_code.h"
+#include "cli/signals.h"
+
+namespace leeward::cli {
+namespace {
+
+constexpr char kLabKey[] = "leeward-drill";  // the lab verifies signatures, and takes any key
+
+base::Status CheckArguments(const Arguments& arguments, const Project& project) {
+  if (!arguments.lab) {
+    return base::Invalid(
+        "drill without --lab would destroy a real Region's application, and is not built; add "
+        "--lab");
+  }
+  if (!project.application.lab)
+    return base::Invalid(
+        "the spec has no lab.stage; a drill needs the calls that put the application in place");
+  if (!project.application.workload)
+    return base::Invalid("the spec has no workload; a drill needs a load to measure");
+  return base::Ok();
+}
+
+// Short, because Unix sockets stand below it.
+base::Result<std::string> LabDirectory(const Arguments& arguments, World& world) {
+  const std::string directory = arguments.lab_state.empty()
+                                    ? "/tmp/lwd-" + world.random.Hex(8)
+                                    : std::filesystem::absolute(arguments.lab_state).string();
+  RETURN_IF_ERROR(world.files.MakeDirectories(directory));
+  return directory;
+}
+
+// The world as it is in the lab: its endpoints, its names, passwords made up for the occasion.
+base::Result<std::unique_ptr<World>> LabWorld(const World& outside, const Project& project,
+                                              const LabEndpoints& lab, ports::Random& random) {
+  WorldOptions options;
+  options.stop = outside.stop;
+  options.resolver = lab.dns;
+  options.aws = WorldOptions::Aws::kOnlyGiven;
+  options.environment = {{"AWS_ENDPOINT_URL", lab.gateway},
+                         {"AWS_ACCESS_KEY_ID", kLabKey},
+                         {"AWS_SECRET_ACCESS_KEY", kLabKey}};
+  for (const model::Component& component : project.application.components) {
+    const auto* rds = std::get_if<model::Rds>(&component.kind);
+    if (rds == nullptr || rds->password_env.empty()) continue;
+    const std::string given = outside.Variable(rds->password_env);
+    options.environment[rds->password_env] = given.empty() ? random.Hex(24) : given;
+  }
+  return World::Make(options);
+}
+
+struct Told {
+  base::Status run;
+  base::Result<report::Report> report;
+};
+
+// The drill itself; the lab is gone when this returns, unless it is to be kept.
+base::Result<Told> RunIn(const Arguments& arguments, World& outside, const Project& project,
+                         DrillVoice& voice) {
+  ASSIGN_OR_RETURN(const std::string directory, LabDirectory(arguments, outside));
+  DrillLab lab(outside.files, directory,
+               arguments.keep ? DrillLab::Ending::kKeep : DrillLab::Ending::kTakeDown);
+  const base::MonotonicTime begin = outside.clock.Monotonic();
+  voice.Doing([] { return std::string("the lab comes up"); });
+  ASSIGN_OR_RETURN(const LabEndpoints endpoints, lab.Up(project.application.regions));
+  voice.Act("lab",
+            fmt::format("three Regions at {}, names at {}", endpoints.gateway, endpoints.dns),
+            outside.clock.Monotonic() - begin);
+  ASSIGN_OR_RETURN(const std::unique_ptr<World> world,
+                   LabWorld(outside, project, endpoints, outside.random));
+  Told told{base::Ok(), base::WrongState("the drill did not begin")};
+  {
+    Drill drill(arguments, *world, project, endpoints, lab, voice);
+    told.run = drill.Run();
+    told.report = drill.MakeReport();
+  }
+  if (!arguments.keep) RETURN_IF_ERROR(lab.Down());
+  return told;
+}
+
+base::Result<int> Tell(const Arguments& arguments, World& world, Told told) {
+  if (!told.report.ok()) {
+    if (!told.run.ok()) return std::move(told.run).error();
+    return std::move(told.report).error();
+  }
+  report::Report& made = *told.report;
+  if (!told.run.ok()) made.problems.push_back(told.run.error().message());
+  if (!arguments.report.empty())
+    RETURN_IF_ERROR(world.files.WriteAtomically(arguments.report, report::ToHtml(made)));
+  const bool colour = LookAtTerminal().colour;
+  fmt::print("{}", arguments.json
+                       ? report::ToJson(made)
+                       : report::ToText(made, colour ? report::Colour::kYes : report::Colour::kNo));
+  if (!arguments.json && !arguments.report.empty()) fmt::print("report: {}\n", arguments.report);
+  std::fflush(stdout);
+  if (!told.run.ok()) return std::move(told.run).error();
+  return made.verdict == report::Verdict::kPass ? kDone : kFailed;
+}
+
+base::Result<int> Act(const Arguments& arguments, World& world) {
+  ASSIGN_OR_RETURN(Project project, OpenProject(world.files, arguments));
+  RETURN_IF_ERROR(CheckArguments(arguments, project));
+  project.state += "/drills/" + base::FormatAmzDate(world.clock.Now()) + "-" + world.random.Hex(4);
+  StandardOutput output;
+  std::unique_ptr<DrillVoice> voice;
+  if (arguments.json) {
+    voice = std::make_unique<SilentDrill>();
+  } else {
+    const Terminal terminal = LookAtTerminal();
+    auto spoken = std::make_unique<SpokenDrill>(world.clock, terminal, output);
+    spoken->Say(Paint(terminal, Colour::kBold,
+                      fmt::format("drill of {}: {} of {}, to {}", project.application.name.str(),
+                                  arguments.fault, project.application.regions.home.str(),
+                                  project.application.regions.recovery.str())));
+    voice = std::move(spoken);
+  }
+  base::Result<Told> told = RunIn(arguments, world, project, *voice);
+  voice.reset();
+  if (!told.ok()) return std::move(told).error();
+  return Tell(arguments, world, *std::move(told));
+}
+
+}  // namespace
+
+int RunDrill(const Arguments& arguments) {
+  StopSignals signals;
+  WorldOptions options;
+  options.stop = signals.token();
+  base::Result<std::unique_ptr<World>> world = World::Make(options);
+  if (!world.ok()) return Complain(world.error());
+  const base::Result<int> code = Act(arguments, **world);
+  if (code.ok()) return *code;
+  return AlreadyTold(code.error()) ? kBadUsage : Complain(code.error());
+}
+
+}  // namespace leeward::cli

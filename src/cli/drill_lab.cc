@@ -1,0 +1,135 @@
+#include "cli/drill_lab.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "os/environment.h"
+#include "os/process.h"
+
+namespace leeward::cli {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::uint64_t kMaxOutput = 1u << 20;
+constexpr base::Duration kUpPatience{60'000'000'000};
+constexpr base::Duration kFaultPatience{20'000'000'000};
+
+std::string BesideThisProgram(const std::string& name) {
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return (self.parent_path() / name).string();
+}
+
+// Waits for the child's end; -1 when it took too long and was killed.
+int Wait(pid_t child, base::Duration patience) {
+  const int descriptor = os::OpenPidDescriptor(child);
+  pollfd wait{descriptor, POLLIN, 0};
+  int ready = 0;
+  do {
+    ready = poll(&wait, 1, static_cast<int>(base::Millis(patience)));
+  } while (ready < 0 && errno == EINTR);
+  if (descriptor >= 0) close(descriptor);
+  if (ready <= 0) {
+    (void)os::KillTrees({child}, base::Duration(1'000'000'000));
+    return -1;
+  }
+  const std::optional<os::ProcessExit> exit = os::PollExit(child);
+  return exit ? exit->code : -1;
+}
+
+std::string LastLine(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  return text.substr(text.rfind('\n') + 1);
+}
+
+Json ParseJson(const std::string& text) { return Json::parse(text, nullptr, false); }
+
+std::string Text(const Json& object, const char* name) {
+  return object.is_object() && object.contains(name) && object[name].is_string()
+             ? object[name].get<std::string>()
+             : "";
+}
+
+}  // namespace
+
+base::Result<std::string> AddressIn(const std::string& block, int last) {
+  const std::size_t second_dot = block.find('.', block.find('.') + 1);
+  if (second_dot == std::string::npos) return base::Invalid("not an address block: " + block);
+  return fmt::format("{}.255.{}", block.substr(0, second_dot), last);
+}
+
+DrillLab::DrillLab(ports::Files& files, std::string directory, Ending ending)
+    : files_(files), directory_(std::move(directory)), ending_(ending) {}
+
+DrillLab::~DrillLab() {
+  if (ending_ == Ending::kTakeDown && up_) (void)Down();
+}
+
+base::Result<std::string> DrillLab::Run(std::vector<std::string> arguments,
+                                        base::Duration patience) {
+  os::ProcessSpec spec;
+  spec.argv = {BesideThisProgram("leeward-lab")};
+  spec.argv.insert(spec.argv.end(), arguments.begin(), arguments.end());
+  spec.argv.insert(spec.argv.end(), {"--state", directory_});
+  for (const auto& [name, value] : os::WholeEnvironment()) {
+    if (!name.starts_with("AWS_")) spec.environment.emplace_back(name, value);
+  }
+  spec.output = directory_ + ".out";
+  (void)files_.Remove(spec.output);
+  base::Result<pid_t> child = os::StartProcess(spec);
+  if (!child.ok()) return std::move(child).error().Context("the lab's program");
+  const int code = Wait(*child, patience);
+  const std::string output =
+      files_.Read(spec.output, kMaxOutput).ok() ? *files_.Read(spec.output, kMaxOutput) : "";
+  (void)files_.Remove(spec.output);
+  if (code == 0) return output;
+  const std::string why =
+      code < 0 ? "did not answer in " + base::HumanDuration(patience) : LastLine(output);
+  return base::ServiceBroken(fmt::format("leeward-lab {}: {}", arguments[0], why));
+}
+
+base::Result<LabEndpoints> DrillLab::Up(const model::Regions& regions) {
+  up_ = true;  // whatever came up is to be taken down
+  std::string names = regions.home.str() + "," + regions.recovery.str();
+  if (!regions.witness.empty()) names += "," + regions.witness.str();
+  ASSIGN_OR_RETURN(const std::string output, Run({"up", "--gateway", "127.0.0.1:0", "--dns",
+                                                  "127.0.0.1:0", "--regions", names, "--json"},
+                                                 kUpPatience));
+  const Json json = ParseJson(output);
+  LabEndpoints endpoints{Text(json, "gateway"), Text(json, "dns"), {}};
+  if (endpoints.gateway.empty() || endpoints.dns.empty() || !json["regions"].is_array()) {
+    return base::ServiceBroken("leeward-lab up did not say where it answers: " + LastLine(output));
+  }
+  if (!endpoints.gateway.starts_with("http")) endpoints.gateway = "http://" + endpoints.gateway;
+  for (const Json& region : json["regions"])
+    endpoints.blocks[model::Region(Text(region, "name"))] = Text(region, "block");
+  return endpoints;
+}
+
+base::Result<base::WallTime> DrillLab::Kill(const model::Region& region) {
+  ASSIGN_OR_RETURN(const std::string output, Run({"kill", region.str(), "--json"}, kFaultPatience));
+  return base::ParseIso8601(Text(ParseJson(output), "at"));
+}
+
+base::Status DrillLab::Heal(const model::Region& region) {
+  const base::Result<std::string> output = Run({"heal", region.str()}, kFaultPatience);
+  if (!output.ok()) return output.error();
+  return base::Ok();
+}
+
+base::Status DrillLab::Down() {
+  const base::Result<std::string> output = Run({"down"}, kUpPatience);
+  if (!output.ok()) return output.error();
+  up_ = false;
+  std::error_code error;
+  std::filesystem::remove_all(directory_, error);
+  return base::Ok();
+}
+
+}  // namespace leeward::cli

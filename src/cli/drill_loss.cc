@@ -1,0 +1,90 @@
+// The drill from the loss of the home Region to the audit of what was lost.
+#include <fmt/format.h>
+
+#include "cli/drill.h"
+#include "cli/vantage.h"
+#include "plan/plan.h"
+
+namespace leeward::cli {
+namespace {
+
+constexpr base::Duration kDetectPatience{60'000'000'000};
+constexpr base::Duration kRecoveryPatience{30'000'000'000};
+constexpr base::Duration kSteady{1'000'000'000};
+constexpr base::Duration kAuditPatience{60'000'000'000};
+
+// The addresses at which a Region's load balancers answer.
+std::vector<std::string> FrontsOf(const model::Application& application,
+                                  const model::Inventory& inventory, const model::Region& region) {
+  std::vector<std::string> fronts;
+  for (const model::Component& component : application.components) {
+    std::string front(inventory.Fact(component.name, region, "load-balancer.address"));
+    if (!front.empty()) fronts.push_back(std::move(front));
+  }
+  return fronts;
+}
+
+}  // namespace
+
+base::Result<std::string> Drill::Fault() {
+  const model::Region& home = project_.application.regions.home;
+  ASSIGN_OR_RETURN(fault_, lab_.Kill(home));
+  RETURN_IF_ERROR(Record({report::Fault(arguments_.fault, home, *fault_)}));
+  return fmt::format("{}: every process of {} killed at {}", arguments_.fault, home.str(),
+                     base::FormatIso8601(*fault_));
+}
+
+base::Result<std::string> Drill::Detect() {
+  ruling_ = watch_->WaitForMove(kDetectPatience, world_.stop);
+  if (!ruling_)
+    return base::Unreachable("the loss was not detected: " + watch_->Look().decision.reason);
+  const model::Verdict* verdict = ruling_->snapshot.Of(project_.application.regions.home);
+  if (verdict != nullptr) RETURN_IF_ERROR(Record({report::Judged(*verdict)}));
+  return ruling_->decision.reason;
+}
+
+base::Result<std::string> Drill::Failover() {
+  plan::Options options;
+  options.reason = ruling_->decision.reason;
+  options.killed = plan::KilledByDrill{project_.application.regions.home, *fault_};
+  ASSIGN_OR_RETURN(const model::Plan plan,
+                   plan::Make(model::Action::kFailover, project_.application, inventory_.current(),
+                              ruling_->snapshot, options));
+  RETURN_IF_ERROR(Carry(plan));
+  return fmt::format("{} is active in {}", project_.application.name.str(), plan.to.str());
+}
+
+base::Result<std::string> Drill::Recovered() {
+  const model::Region& recovery = project_.application.regions.recovery;
+  const auto fronts = FrontsOf(project_.application, inventory_.current(), recovery);
+  ASSIGN_OR_RETURN(const probe::WriteRecord first,
+                   load_->AwaitFirst(*fault_, fronts, kRecoveryPatience));
+  std::vector<model::Event> events;
+  if (const auto last = load_->LastAcknowledged(*fault_))
+    events.push_back(report::Load(report::kLastAcknowledged, last->ended));
+  events.push_back(report::Load(report::kFirstRecovered, first.ended));
+  RETURN_IF_ERROR(Record(std::move(events)));
+  RETURN_IF_ERROR(load_->AwaitSteady(kSteady, kRecoveryPatience));
+  return fmt::format("first write acknowledged by {} {} after the fault", recovery.str(),
+                     base::HumanDuration(first.ended - *fault_));
+}
+
+base::Result<std::string> Drill::AuditFailover() {
+  canaries_.clear();
+  load_->Stop();
+  ASSIGN_OR_RETURN(const Audit audit, load_->ReadBack(kAuditPatience));
+  lost_ = audit.lost.size();
+  load_->AddTo(&series_, audit.lost);
+  const base::Duration span =
+      audit.lost.empty() ? base::Duration{} : *fault_ - audit.lost.front().ended;
+  const base::WallTime now = world_.clock.Now();
+  RETURN_IF_ERROR(Record(
+      {report::Measured(report::kAcknowledged, {}, static_cast<std::int64_t>(audit.acknowledged),
+                        now),
+       report::Measured(report::kLost, {}, static_cast<std::int64_t>(audit.lost.size()), now),
+       report::Measured(report::kLostSpan, {}, span.count(), now)}));
+  return fmt::format("{} acknowledged writes read back, {} lost", audit.acknowledged,
+                     audit.lost.size());
+}
+
+}  // namespace leeward::cli

@@ -1,0 +1,51 @@
+// leeward: the command line.
+#include <cstdio>
+#include <variant>
+
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+
+namespace leeward::cli {
+namespace {
+
+int Run(const Arguments& arguments) {
+  switch (arguments.command) {
+    case Command::kValidate:
+      return RunValidate(arguments);
+    case Command::kSchema:
+      return RunSchema(arguments);
+    case Command::kPlan:
+      return RunPlan(arguments);
+    case Command::kProtect:
+    case Command::kFailover:
+    case Command::kSwitchover:
+    case Command::kFailback:
+      return RunAction(arguments);
+    case Command::kStatus:
+      return RunStatus(arguments);
+    case Command::kDrill:
+      return RunDrill(arguments);
+    case Command::kJournalVerify:
+      return RunJournalVerify(arguments);
+    case Command::kReport:
+      return RunReport(arguments);
+    case Command::kVersion:
+      return RunVersion(arguments);
+  }
+  return kBadUsage;
+}
+
+}  // namespace
+}  // namespace leeward::cli
+
+int main(int argc, char** argv) {
+  using namespace leeward::cli;  // NOLINT: main is all of it
+  const auto parsed = ParseArguments(argc, argv);
+  if (const Leave* leave = std::get_if<Leave>(&parsed)) {
+    std::fputs(leave->out.c_str(), stdout);
+    std::fputs(leave->err.c_str(), stderr);
+    return leave->code;
+  }
+  return Run(std::get<Arguments>(parsed));
+}

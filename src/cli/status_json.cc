@@ -1,0 +1,57 @@
+#include "cli/status_json.h"
+
+#include <nlohmann/json.hpp>
+
+#include "model/names.h"
+
+namespace leeward::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json StoreJson(const StoreSeen& store, base::WallTime now) {
+  Json json;
+  json["component"] = store.component.str();
+  json["region"] = store.region.str();
+  json["answers"] = store.position.has_value();
+  if (!store.position) {
+    json["failure"] = store.failure;
+    return json;
+  }
+  json["in_recovery"] = store.position->in_recovery;
+  json["received"] = store.position->received;
+  json["replayed"] = store.position->replayed;
+  if (store.newest_canary) json["newest_canary_age_s"] = base::Seconds(now - *store.newest_canary);
+  return json;
+}
+
+}  // namespace
+
+std::string StatusJson(const Status& status) {
+  Json json;
+  json["schema"] = "leeward/status/v1";
+  json["application"] = status.application.name.str();
+  json["at"] = base::FormatIso8601(status.seen.at);
+  json["regions"] = Json::array();
+  for (const model::Verdict& verdict : status.snapshot.verdicts) {
+    Json region;
+    region["region"] = verdict.region.str();
+    region["health"] = model::Name(verdict.health);
+    region["reason"] = verdict.reason;
+    const auto routing = status.seen.routing_on.find(verdict.region);
+    if (routing != status.seen.routing_on.end())
+      region["routing_control"] = routing->second ? "on" : "off";
+    json["regions"].push_back(region);
+  }
+  json["active"] = Json::object();
+  for (const auto& [component, region] : status.snapshot.active)
+    json["active"][component.str()] = region.str();
+  json["stores"] = Json::array();
+  for (const StoreSeen& store : status.seen.stores)
+    json["stores"].push_back(StoreJson(store, status.seen.at));
+  json["protected"] = !status.inventory.facts.empty();
+  json["last"] = status.last;
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace leeward::cli

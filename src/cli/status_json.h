@@ -1,0 +1,22 @@
+// What `status` shows. docs/formats/cli.md.
+#pragma once
+
+#include <string>
+
+#include "cli/look.h"
+#include "model/application.h"
+
+namespace leeward::cli {
+
+struct Status {
+  model::Application application;
+  model::Inventory inventory;
+  Seen seen;
+  model::Snapshot snapshot;
+  std::string last;  // execution, for people
+};
+
+// One line and a newline.
+std::string StatusJson(const Status& status);
+
+}  // namespace leeward::cli
