@@ -17,6 +17,8 @@ using testing::Shop;
 constexpr const char* kRegions[] = {"us-east-1", "us-west-2", "eu-west-1", "ap-northeast-1",
                                     "ap-southeast-2"};
 
+constexpr char kEndpoint[] = "http://127.0.0.1:1/";
+
 void KnowCluster(Shop& shop) {
   shop.Know("traffic", shop.home, "routing-control.arn", "arn:control-home");
   shop.Know("traffic", shop.recovery, "routing-control.arn", "arn:control-recovery");
@@ -137,6 +139,9 @@ class ProtectTest : public ::testing::Test {
  protected:
   ProtectTest() {
     ServeArc();
+    ServeControls();
+    ServeRules();
+    ServeStates();
     ServeDns();
     shop_.aws.On("elbv2:DescribeLoadBalancers", [](const SeenCall& call) -> Result<Value> {
       const char* address = call.options.region == "us-east-1" ? "127.1.0.9" : "127.2.0.9";
@@ -159,8 +164,7 @@ class ProtectTest : public ::testing::Test {
     shop_.aws.On(config + "DescribeCluster", [](const SeenCall&) -> Result<Value> {
       Value::List endpoints;
       for (const char* region : kRegions) {
-        endpoints.push_back(
-            Value::Struct({{"Region", region}, {"Endpoint", "http://127.0.0.1:1/"}}));
+        endpoints.push_back(Value::Struct({{"Region", region}, {"Endpoint", kEndpoint}}));
       }
       return Value::Struct(
           {{"Cluster", Value::Struct({{"ClusterEndpoints", std::move(endpoints)}})}});
@@ -168,6 +172,10 @@ class ProtectTest : public ::testing::Test {
     shop_.aws.On(config + "ListRoutingControls", [this](const SeenCall&) -> Result<Value> {
       return Value::Struct({{"RoutingControls", controls_}});
     });
+  }
+
+  void ServeControls() {
+    const std::string config = "route53-recovery-control-config:";
     shop_.aws.On(config + "CreateRoutingControl", [this](const SeenCall& call) -> Result<Value> {
       const std::string name(call.input.String("RoutingControlName"));
       controls_.push_back(Value::Struct(
@@ -178,6 +186,10 @@ class ProtectTest : public ::testing::Test {
     shop_.aws.On(config + "DescribeRoutingControl", [](const SeenCall&) -> Result<Value> {
       return Value::Struct({{"RoutingControl", Value::Struct({{"Status", "DEPLOYED"}})}});
     });
+  }
+
+  void ServeRules() {
+    const std::string config = "route53-recovery-control-config:";
     shop_.aws.On(config + "ListSafetyRules", [this](const SeenCall&) -> Result<Value> {
       return Value::Struct({{"SafetyRules", rules_}});
     });
@@ -185,6 +197,9 @@ class ProtectTest : public ::testing::Test {
       rules_.push_back(Value::Struct({{"ASSERTION", call.input.Sub("AssertionRule")}}));
       return Value::Struct();
     });
+  }
+
+  void ServeStates() {
     shop_.aws.On(
         "route53-recovery-cluster:GetRoutingControlState",
         [this](const SeenCall& call) -> Result<Value> {
