@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/time.h"
@@ -102,6 +103,7 @@ struct Failback {
 };
 
 enum class Verdict { kPass, kFail, kIncomplete };
+std::string_view Name(Verdict verdict);  // "pass", "fail", "incomplete"
 
 struct Objective {
   std::string name;  // "rto", "rpo", "loss within the stated bound", "failback lost nothing"

@@ -1,0 +1,20 @@
+// The parts of Make, one for each section of a report.
+#pragma once
+
+#include "report/report.h"
+
+namespace leeward::report {
+
+// Executions, their steps, and the instants worth marking.
+void ReadExecutions(const Input& input, Report* report);
+// The fault and the split of the time without service; needs the executions.
+void ReadRto(const Input& input, Report* report);
+// What was acknowledged, lost, and stated before; by component and as a whole.
+void ReadRpo(const Input& input, Report* report);
+// Objectives, problems and the verdict; needs everything else.
+void Judge(Report* report);
+
+// The failover of the report; nullptr when there was none.
+const ExecutionSummary* FailoverOf(const Report& report);
+
+}  // namespace leeward::report

@@ -1,0 +1,122 @@
+// The report as a table for terminals.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "model/names.h"
+#include "report/report.h"
+
+namespace leeward::report {
+namespace {
+
+constexpr int kWidth = 78;
+constexpr int kBarWidth = 40;
+
+class Printer {
+ public:
+  explicit Printer(Colour colour) : colour_(colour) {}
+
+  void Line(const std::string& text = "") { out_ += text + "\n"; }
+  void Rule() {
+    for (int i = 0; i < kWidth; ++i) out_ += "─";
+    Line();
+  }
+  // " name          value   note"
+  void Row(const std::string& name, const std::string& value, const std::string& note = "") {
+    std::string line = fmt::format(" {:<22} {:>12}   {}", name, value, note);
+    line.erase(line.find_last_not_of(' ') + 1);
+    Line(line);
+  }
+  std::string Verdict(report::Verdict verdict) const {
+    const std::string name(Name(verdict));
+    if (colour_ == Colour::kNo) return name;
+    const char* code = verdict == report::Verdict::kPass   ? "32"
+                       : verdict == report::Verdict::kFail ? "31"
+                                                           : "33";
+    return fmt::format("\x1b[1;{}m{}\x1b[0m", code, name);
+  }
+  std::string Take() { return std::move(out_); }
+
+ private:
+  Colour colour_;
+  std::string out_;
+};
+
+std::string Bar(base::Duration part, base::Duration total) {
+  if (total.count() <= 0 || part.count() <= 0) return {};
+  static const char* kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  const auto eighths = std::max<std::int64_t>(1, part.count() * kBarWidth * 8 / total.count());
+  std::string bar;
+  for (std::int64_t i = 0; i < eighths / 8; ++i) bar += "█";
+  return bar + kEighths[eighths % 8];
+}
+
+// 12034 → "12 034"
+std::string Grouped(std::int64_t number) {
+  std::string digits = std::to_string(number);
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3) {
+    digits.insert(static_cast<std::size_t>(at), " ");
+  }
+  return digits;
+}
+
+void PrintRto(const RtoSplit& rto, Printer& out) {
+  out.Row("time without service", base::HumanDuration(rto.total));
+  const std::pair<const char*, base::Duration> parts[] = {
+      {"detect", rto.detect},          {"decide", rto.decide}, {"fence", rto.fence},
+      {"promote", rto.promote},        {"scale", rto.scale},   {"traffic", rto.traffic},
+      {"client tail", rto.client_tail}};
+  for (const auto& [name, part] : parts) {
+    out.Row(std::string("  ") + name, base::HumanDuration(part), Bar(part, rto.total));
+  }
+}
+
+void PrintRpo(const Report& report, Printer& out) {
+  const Rpo& rpo = *report.rpo;
+  out.Row("writes acknowledged", Grouped(rpo.acknowledged));
+  out.Row("  of these lost", Grouped(rpo.lost),
+          rpo.lost == 0 ? ""
+                        : "the oldest " + base::HumanDuration(rpo.lost_span) + " before the fault");
+  for (const auto& [name, component] : report.components) {
+    out.Row("  bound for " + name.str(),
+            component.bound ? base::HumanDuration(*component.bound) : "none",
+            "stated before promotion");
+  }
+}
+
+}  // namespace
+
+std::string ToText(const Report& report, Colour colour) {
+  Printer out(colour);
+  std::string title = report.application.name.str();
+  if (report.fault) title += ": " + report.fault_name + " of " + report.fault_region.str();
+  out.Line();
+  out.Line(" " + title);
+  out.Rule();
+  if (report.rto) PrintRto(*report.rto, out);
+  if (report.rpo) PrintRpo(report, out);
+  if (report.failback) {
+    out.Row("failback home", Grouped(report.failback->lost) + " lost",
+            "of " + Grouped(report.failback->acknowledged) + "; at most " +
+                base::HumanDuration(report.failback->unavailable) + " without a write");
+  }
+  for (const ExecutionSummary& execution : report.executions) {
+    out.Row(std::string(model::Name(execution.action)),
+            base::HumanDuration(execution.ended - execution.began),
+            execution.from.str() + " → " + execution.to.str() + ", " + execution.outcome);
+  }
+  out.Rule();
+  for (const Objective& objective : report.objectives) {
+    out.Line(fmt::format(" {}  {}: {} ({})", out.Verdict(objective.verdict), objective.name,
+                         objective.measured, objective.required));
+  }
+  for (const std::string& problem : report.problems) out.Line(" ! " + problem);
+  if (!report.journal_last_hash.empty()) {
+    out.Line(fmt::format(" journal: {} records, last hash {}", report.journal_records,
+                         report.journal_last_hash));
+  }
+  out.Line(" verdict: " + out.Verdict(report.verdict));
+  return out.Take();
+}
+
+}  // namespace leeward::report
