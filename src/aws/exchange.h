@@ -1,0 +1,33 @@
+// One attempt at one call: sign, send, read. What the client repeats and the credential sources
+// use.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "aws/endpoint.h"
+#include "aws/wire.h"
+
+namespace leeward::aws {
+
+struct Attempt {
+  const shapes::Model* model = nullptr;
+  const shapes::Operation* operation = nullptr;
+  const WireRequest* wire = nullptr;
+  Endpoint endpoint;
+  const Credentials* credentials = nullptr;  // nullptr: sent without a signature
+  base::WallTime now;
+  ports::HttpLimits limits;
+};
+
+// The request as it leaves: host, signature, user agent. Pure.
+ports::HttpRequest BuildHttp(const Attempt& attempt);
+// "https://host/?...": the call as a presigned GET. For protocols whose body is a form. Pure.
+base::Result<std::string> BuildPresigned(const Attempt& attempt, base::Duration valid_for);
+
+// The answer, or what the service said instead. An Error is no answer at all, or one that cannot be
+// read.
+using Outcome = std::variant<shapes::Value, ServiceError>;
+base::Result<Outcome> Exchange(const Attempt& attempt, ports::HttpTransport& transport);
+
+}  // namespace leeward::aws
