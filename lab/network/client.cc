@@ -70,13 +70,22 @@ std::string NetworkClient::AddressFor(std::string_view name) {
   return fmt::format("{}{}.{}", options_.prefix, number / kPerOctet, low);
 }
 
+base::Status NetworkClient::TryPublish(const PublicEndpoint& endpoint) {
+  const Value answer = Ask(Value::Struct({{"op", "publish"},
+                                          {"name", endpoint.name},
+                                          {"address", endpoint.address},
+                                          {"port", static_cast<int>(endpoint.port)},
+                                          {"backend", endpoint.backend.string()},
+                                          {"region", endpoint.region}}));
+  if (answer.Has("error")) return base::Already(std::string(answer.String("error")));
+  if (!answer.Has("ok")) return base::Unreachable("the lab's network does not answer");
+  return base::Ok();
+}
+
 void NetworkClient::Publish(const PublicEndpoint& endpoint) {
-  Ask(Value::Struct({{"op", "publish"},
-                     {"name", endpoint.name},
-                     {"address", endpoint.address},
-                     {"port", static_cast<int>(endpoint.port)},
-                     {"backend", endpoint.backend.string()},
-                     {"region", endpoint.region}}));
+  const base::Status status = TryPublish(endpoint);
+  if (!status.ok())
+    spdlog::error("{} is not published: {}", endpoint.name, status.error().message());
 }
 
 void NetworkClient::Withdraw(std::string_view name) {

@@ -26,6 +26,9 @@ class NetworkClient : public Network {
   NetworkClient(NetworkClientOptions options, ports::Files& files,
                 std::unique_ptr<LineCaller> caller);
 
+  // As Publish, and says what went wrong.
+  base::Status TryPublish(const PublicEndpoint& endpoint);
+
   std::string AddressFor(std::string_view name) override;
   void Publish(const PublicEndpoint& endpoint) override;
   void Withdraw(std::string_view name) override;

@@ -126,6 +126,7 @@ base::Error StartError(const ProcessSpec& spec, int error) {
 struct Relation {
   pid_t pid;
   pid_t parent;
+  char state;
 };
 
 std::vector<Relation> AllProcesses() {
@@ -146,8 +147,8 @@ std::vector<Relation> AllProcesses() {
     const char* end = strrchr(text, ')');
     char state = 0;
     int parent = 0;
-    if (end == nullptr || sscanf(end + 1, " %c %d", &state, &parent) != 2 || state == 'Z') continue;
-    all.push_back({pid, parent});
+    if (end == nullptr || sscanf(end + 1, " %c %d", &state, &parent) != 2) continue;
+    all.push_back({pid, parent, state});
   }
   closedir(proc);
   return all;
@@ -216,7 +217,9 @@ int OpenPidDescriptor(pid_t process) {
 
 std::vector<pid_t> Descendants(pid_t process) {
   std::multimap<pid_t, pid_t> children;
-  for (const Relation& relation : AllProcesses()) children.emplace(relation.parent, relation.pid);
+  for (const Relation& relation : AllProcesses()) {
+    if (relation.state != 'Z') children.emplace(relation.parent, relation.pid);
+  }
   std::vector<pid_t> found{process};
   for (std::size_t i = 0; i < found.size(); ++i) {
     const auto [first, last] = children.equal_range(found[i]);
@@ -242,6 +245,25 @@ base::Status KillTrees(const std::vector<pid_t>& roots, base::Duration limit) {
     if (clock.Monotonic() > deadline) return base::ServiceBroken("processes outlived SIGKILL");
     const timespec pause{0, kReapPause.count()};
     nanosleep(&pause, nullptr);
+  }
+}
+
+std::vector<pid_t> Children(pid_t process) {
+  std::vector<pid_t> children;
+  for (const Relation& relation : AllProcesses()) {
+    if (relation.parent == process) children.push_back(relation.pid);
+  }
+  return children;
+}
+
+void ReapExcept(const std::set<pid_t>& known) {
+  for (const pid_t child : Children(getpid())) {
+    if (!known.contains(child)) waitpid(child, nullptr, WNOHANG);
+  }
+}
+
+void WaitFor(pid_t child) {
+  while (waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
   }
 }
 

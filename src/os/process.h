@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -59,6 +60,14 @@ std::vector<pid_t> Descendants(pid_t process);
 // Sends SIGKILL to `roots` and everything below them until nothing of it is
 // left or `limit` has passed, and reaps those that are children of this process.
 base::Status KillTrees(const std::vector<pid_t>& roots, base::Duration limit);
+
+// The direct children, zombies too.
+std::vector<pid_t> Children(pid_t process);
+// Takes every ended child but these off the process table: orphans that were handed to this
+// process.
+void ReapExcept(const std::set<pid_t>& known);
+// Blocks until the child has ended.
+void WaitFor(pid_t child);
 
 // Makes orphaned descendants children of this process instead of init's.
 void BecomeSubreaper();

@@ -1,0 +1,150 @@
+#include "lab/control/api.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "lab/control/gzip.h"
+#include "lab/wire/validate.h"
+
+namespace leeward::lab {
+namespace {
+
+using shapes::Value;
+
+constexpr std::size_t kMaxUnpacked = 64 << 20;
+
+std::string MakeRequestId(ports::Random& random) {
+  return fmt::format("{}-{}-4{}-a{}-{}", random.Hex(8), random.Hex(4), random.Hex(3), random.Hex(3),
+                     random.Hex(12));
+}
+
+}  // namespace
+
+struct Api::Incoming {
+  wire::Request request;
+  wire::Claim claim;
+  wire::AuthOutcome claim_outcome;
+  wire::Route route;
+  Call call;
+};
+
+wire::Request ToWire(const os::HttpServerRequest& request) {
+  return {request.method, request.target, request.headers, request.body};
+}
+
+void Api::HandleInternal(const std::shared_ptr<os::HttpExchange>& exchange) {
+  const os::HttpServerRequest& request = exchange->request();
+  if (request.Header(kInternalHeader) != host_.config().internal_token)
+    return exchange->Reply({403, {}, ""});
+  const auto parts =
+      wire::Split(std::string_view(request.target).substr(kInternalPath.size()), '/');
+  Service* service = parts.size() == 2 ? host_.Find(parts[0]) : nullptr;
+  const auto input = shapes::FromJson(request.body);
+  if (service == nullptr || !input.ok()) return exchange->Reply({404, {}, ""});
+  service->HandleInternal(parts[1], *input, [exchange](const Answer& answer) {
+    exchange->Reply(
+        {200, {{"Content-Type", "application/json"}}, shapes::ToJson(AnswerToValue(answer))});
+  });
+}
+
+std::optional<ApiError> Api::Authenticate(Incoming& incoming) {
+  const wire::Route& route = incoming.route;
+  const bool open = route.operation != nullptr && route.operation->unsigned_request;
+  if (incoming.claim_outcome.problem == wire::AuthProblem::kMissing && open) {
+    incoming.call.region = host_.region();
+    return std::nullopt;
+  }
+  if (!incoming.claim_outcome.ok()) return wire::AuthError(incoming.claim_outcome, route.protocol);
+  const wire::Claim& claim = incoming.claim;
+  const base::WallTime now = host_.clock().Now();
+  const auto found = host_.credentials().Find(claim.access_key, claim.token, now);
+  if (const auto* problem = std::get_if<KeyProblem>(&found)) {
+    using wire::AuthProblem;
+    const AuthProblem kind = *problem == KeyProblem::kUnknownKey ? AuthProblem::kUnknownKey
+                             : *problem == KeyProblem::kBadToken ? AuthProblem::kBadToken
+                                                                 : AuthProblem::kExpiredToken;
+    return wire::AuthError({kind, ""}, route.protocol);
+  }
+  const auto& identity = std::get<Identity>(found);
+  const wire::AuthOutcome checked =
+      wire::CheckSignature(incoming.request, claim, identity.secret_key, now);
+  if (!checked.ok()) return wire::AuthError(checked, route.protocol);
+  if (host_.region() != kGlobal && claim.region != host_.region()) {
+    return wire::AuthError(
+        {wire::AuthProblem::kWrongScope,
+         fmt::format("Credential should be scoped to a valid region, not '{}'.", claim.region)},
+        route.protocol);
+  }
+  incoming.call.region = claim.region;
+  incoming.call.caller_arn = identity.arn;
+  incoming.call.caller_id = identity.user_id;
+  return std::nullopt;
+}
+
+std::optional<ApiError> Api::Prepare(Incoming& incoming, Service** service) {
+  const wire::Route& route = incoming.route;
+  if (control_plane_ == ControlPlane::kDown) {
+    return ApiError{"ServiceUnavailable",
+                    fmt::format("The control plane of {} is down", host_.region()),
+                    503,
+                    {}};
+  }
+  if (route.refusal) return route.refusal;
+  *service = host_.Find(route.model->service);
+  if (*service == nullptr) return wire::NotServed(*route.model, route.operation_name);
+  const auto served = (*service)->operations();
+  if (std::find(served.begin(), served.end(), route.operation_name) == served.end()) {
+    return wire::NotServed(*route.model, route.operation_name);
+  }
+  auto input = wire::DecodeInput(route, incoming.request);
+  if (!input.ok())
+    return wire::UnreadableError(*route.model, route.protocol, input.error().message());
+  if (route.operation->input != nullptr) {
+    const auto violations = wire::Validate(*route.operation->input, *input);
+    if (!violations.empty()) return wire::ViolationError(*route.model, route.protocol, violations);
+  }
+  incoming.call.model = route.model;
+  incoming.call.operation = route.operation;
+  incoming.call.input = std::move(*input);
+  return std::nullopt;
+}
+
+void Api::Handle(std::shared_ptr<os::HttpExchange> exchange) {
+  if (exchange->request().target.starts_with(kInternalPath)) return HandleInternal(exchange);
+  auto incoming = std::make_shared<Incoming>();
+  incoming->request = ToWire(exchange->request());
+  incoming->claim_outcome = wire::ReadClaim(incoming->request, &incoming->claim);
+  // The signature is over the bytes as sent; the parameters are in what they unpack to.
+  wire::Request unpacked = incoming->request;
+  const bool packed = unpacked.Header("Content-Encoding") == "gzip";
+  const auto body =
+      packed ? Gunzip(unpacked.body, kMaxUnpacked) : base::Result<std::string>(unpacked.body);
+  if (body.ok()) unpacked.body = *body;
+  incoming->route = wire::FindRoute(unpacked, incoming->claim.service, shapes::AllModels());
+  incoming->call.request_id = MakeRequestId(host_.random());
+  Service* service = nullptr;
+  auto error = Authenticate(*incoming);
+  if (!error) {
+    incoming->request = std::move(unpacked);
+    if (!body.ok()) error = ApiError{"SerializationException", body.error().message(), 400, {}};
+  }
+  if (!error) error = Prepare(*incoming, &service);
+  auto answer = [exchange, incoming](const Answer& given) {
+    const wire::Route& route = incoming->route;
+    if (const auto* failure = std::get_if<ApiError>(&given)) {
+      return exchange->Reply(wire::EncodeError(route.protocol, route.model, route.operation,
+                                               *failure, incoming->call.request_id));
+    }
+    auto response = wire::EncodeOutput(route.protocol, *route.model, *route.operation,
+                                       std::get<Value>(given), incoming->call.request_id);
+    if (response.status == 500) spdlog::error("{}: {}", route.operation_name, response.body);
+    exchange->Reply(std::move(response));
+  };
+  if (error) return answer(*error);
+  service->Handle(incoming->call, answer);
+}
+
+}  // namespace leeward::lab
