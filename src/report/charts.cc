@@ -7,12 +7,19 @@
 
 #include "model/names.h"
 #include "report/axis.h"
+#include "report/parts.h"
 #include "report/svg.h"
 
 namespace leeward::report {
 namespace {
 
 constexpr double kWidth = 1000;
+
+// "client tail" → "phase-client-tail"
+std::string PhaseClass(std::string name) {
+  std::replace(name.begin(), name.end(), ' ', '-');
+  return "phase-" + name;
+}
 
 double SecondsFrom(base::WallTime zero, base::WallTime at) { return base::Seconds(at - zero); }
 
@@ -91,19 +98,24 @@ void DrawOutage(Svg& svg, const Report& report, const Axis& x, double top, doubl
   }
   svg.Line(x.At(0), top - 14, x.At(0), bottom, "mark");
   svg.Text(x.At(0) - 4, top - 4, Anchor::kEnd, "label", report.fault_name);
-  if (!report.rto) return;
+  if (!report.rto || end > x.high) return;
   svg.Line(x.At(end), top - 14, x.At(end), bottom, "mark");
-  svg.Text(x.At(end) + 4, top - 4, Anchor::kStart, "label",
-           "first recovered write, " + base::HumanDuration(report.rto->total));
+  constexpr double kLabelRoom = 200;
+  const bool fits_behind = x.At(end) + kLabelRoom < kWidth;
+  svg.Text(x.At(end) + (fits_behind ? 4 : -4), top - 4, fits_behind ? Anchor::kStart : Anchor::kEnd,
+           "label", "first recovered write, " + base::HumanDuration(report.rto->total));
 }
 
-void DrawLost(Svg& svg, const std::vector<Column>& columns, const Axis& x, double bottom) {
+// Lost writes stand in front of the acknowledged ones they were among.
+void DrawLost(Svg& svg, const std::vector<Column>& columns, const Axis& x, const Axis& y) {
+  constexpr double kNarrowest = 3;
   for (const Column& column : columns) {
     if (column.lost == 0) continue;
-    const double middle = x.At((column.from + column.to) / 2);
-    svg.Path(fmt::format("M{:.1f} {:.1f}l-6 10h12Z", middle, bottom - 12), "lost");
-    svg.Text(middle, bottom - 18, Anchor::kMiddle, "label lost-text",
-             std::to_string(column.lost) + " lost");
+    const double rate = static_cast<double>(column.lost) / (column.to - column.from);
+    const double width = std::max(kNarrowest, x.At(column.to) - x.At(column.from));
+    const std::string text = std::to_string(column.lost) + " lost";
+    svg.Rect({x.At(column.from), y.At(rate), width, y.start - y.At(rate)}, "lost", text);
+    svg.Text(x.At(column.from) - 6, y.At(rate) + 4, Anchor::kEnd, "lost-text", text);
   }
 }
 
@@ -133,13 +145,26 @@ void DrawRow(Svg& svg, const TimelineRow& row, base::WallTime zero, const Axis& 
            fits_behind ? Anchor::kStart : Anchor::kEnd, "label", note);
 }
 
+// What came before the first step, drawn like one.
+TimelineRow Detection(const ExecutionSummary& execution, base::WallTime fault) {
+  TimelineRow row;
+  row.step = model::StepId("detection");
+  row.title = "probes fail until a quorum agrees";
+  row.phase = model::Phase::kDetect;
+  row.began = fault;
+  row.ended = execution.began;
+  row.attempts = 1;
+  row.state = "done";
+  return row;
+}
+
 }  // namespace
 
 std::string RtoBar(const RtoSplit& rto) {
   const std::pair<const char*, base::Duration> parts[] = {
       {"detect", rto.detect},          {"decide", rto.decide}, {"fence", rto.fence},
       {"promote", rto.promote},        {"scale", rto.scale},   {"traffic", rto.traffic},
-      {"client-tail", rto.client_tail}};
+      {"client tail", rto.client_tail}};
   constexpr double kHeight = 64, kBar = 34;
   Svg svg(kWidth, kHeight, "time without service by phase");
   const Axis x{0, std::max(1e-9, base::Seconds(rto.total)), 0, kWidth};
@@ -148,7 +173,7 @@ std::string RtoBar(const RtoSplit& rto) {
     const double seconds = base::Seconds(part);
     const double width = x.At(at + seconds) - x.At(at);
     const std::string text = std::string(name) + " " + base::HumanDuration(part);
-    svg.Rect({x.At(at), 0, width, kBar}, std::string("phase-") + name, text);
+    svg.Rect({x.At(at), 0, width, kBar}, PhaseClass(name), text);
     constexpr double kWidthOfLetter = 7.2;
     if (width > static_cast<double>(text.size()) * kWidthOfLetter) {
       svg.Text(x.At(at) + width / 2, kBar / 2 + 4, Anchor::kMiddle, "on-bar", text);
@@ -196,37 +221,30 @@ std::string WritesChart(const Report& report, const Span& span) {
   svg.Path(StepPath(columns, &Column::acknowledged, x, y), "acknowledged");
   svg.Path(StepPath(columns, &Column::failed, x, y), "failed");
   DrawOutage(svg, report, x, kTop, kBottom);
-  DrawLost(svg, columns, x, kBottom);
+  DrawLost(svg, columns, x, y);
   svg.Line(kLeft, kBottom, kWidth - 12, kBottom, "axis");
   return svg.Take();
 }
 
 std::string TimelineChart(const Report& report, const ExecutionSummary& execution) {
-  std::vector<const TimelineRow*> rows;
-  for (const TimelineRow& row : report.timeline) {
-    if (row.execution == execution.execution) rows.push_back(&row);
-  }
-  const ExecutionSummary* failover = nullptr;
-  for (const ExecutionSummary& one : report.executions) {
-    if (one.action == model::Action::kFailover && failover == nullptr) failover = &one;
-  }
   // The failover is measured from the fault; every other execution from its own beginning.
-  const bool from_fault =
-      report.fault && failover == &execution && execution.began >= *report.fault;
+  const bool from_fault = report.fault && FailoverOf(report) == &execution;
   const base::WallTime zero = from_fault ? *report.fault : execution.began;
-  const double end = std::max(0.001, SecondsFrom(zero, execution.ended));
+  std::vector<TimelineRow> rows;
+  if (from_fault) rows.push_back(Detection(execution, zero));
+  for (const TimelineRow& row : report.timeline) {
+    if (row.execution == execution.execution) rows.push_back(row);
+  }
+  constexpr double kRoomForNotes = 1.1;
+  const double end = kRoomForNotes * std::max(0.001, SecondsFrom(zero, execution.ended));
   const double bottom = kTimelineTop + kRowHeight * static_cast<double>(rows.size());
   const Axis x{0, end, kLabelWidth, kWidth - 12};
   Svg svg(kWidth, bottom + 26, std::string(model::Name(execution.action)) + ": steps over time");
   DrawTimeAxis(svg, x, kTimelineTop, bottom, " s");
-  if (from_fault) {
-    DrawOutage(svg, report, x, kTimelineTop, bottom);
-    svg.Rect({x.At(0), kTimelineTop, x.At(SecondsFrom(zero, execution.began)) - x.At(0), 6},
-             "phase-detect", "detection: " + base::HumanDuration(execution.began - zero));
-  }
+  if (from_fault) DrawOutage(svg, report, x, kTimelineTop, bottom);
   double y = kTimelineTop;
-  for (const TimelineRow* row : rows) {
-    DrawRow(svg, *row, zero, x, y);
+  for (const TimelineRow& row : rows) {
+    DrawRow(svg, row, zero, x, y);
     y += kRowHeight;
   }
   svg.Line(kLabelWidth, bottom, kWidth - 12, bottom, "axis");

@@ -30,7 +30,12 @@ std::string NumberCell(const std::string& text) {
 
 std::string Table(const std::vector<std::string>& heads, const std::string& rows) {
   std::string head;
-  for (const std::string& one : heads) head += "<th>" + Escape(one) + "</th>";
+  for (const std::string& one : heads) {
+    // "#name" heads a column of numbers.
+    const bool number = one.starts_with('#');
+    head += number ? "<th class=\"n\">" + Escape(one.substr(1)) + "</th>"
+                   : "<th>" + Escape(one) + "</th>";
+  }
   return "<div class=\"scroll\"><table><tr>" + head + "</tr>\n" + rows + "</table></div>\n";
 }
 
@@ -155,10 +160,10 @@ std::string Components(const Report& report) {
             NumberCell(std::to_string(rpo.lost)) + NumberCell(base::HumanDuration(rpo.lost_span)) +
             NumberCell(rpo.bound ? base::HumanDuration(*rpo.bound) : "none") + "</tr>\n";
   }
-  return rows.empty()
-             ? ""
-             : Table({"component", "acknowledged", "lost", "lost, as time", "bound stated before"},
-                     rows);
+  return rows.empty() ? ""
+                      : Table({"component", "#acknowledged", "#lost", "#lost, as time",
+                               "#bound stated before"},
+                              rows);
 }
 
 std::string CallsOf(const model::Step& step) {
