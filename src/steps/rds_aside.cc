@@ -20,7 +20,9 @@ std::string AsideName(const Work& work, const std::string& instance, const std::
 }
 
 // Renames and waits. Safe to run again: the old name may be gone, or belong to someone else by now.
-Result<Instance> Rename(const Work& work, const std::string& from, const std::string& to) {
+// Kept sessions go too: the address of the old name will belong to another instance.
+Result<Instance> Rename(const Work& work, const std::string& from, const std::string& to,
+                        const std::string& old_address) {
   ASSIGN_OR_RETURN(const std::optional<Instance> done, DescribeInstance(work, work.region(), to));
   if (!done) {
     work.Say("renaming " + Place(from, work.region()) + " to " + to);
@@ -29,6 +31,7 @@ Result<Instance> Rename(const Work& work, const std::string& from, const std::st
                                        {"ApplyImmediately", true}});
     ASSIGN_OR_RETURN(const Value asked, work.Call(work.region(), "rds", "ModifyDBInstance", input));
   }
+  if (!old_address.empty()) work.shared().sessions.Forget(old_address);
   return work.Await<Instance>(Place(to, work.region()) + " to be there", work.ApiPace(),
                               [&]() -> Result<std::optional<Instance>> {
                                 ASSIGN_OR_RETURN(std::optional<Instance> instance,
@@ -77,14 +80,23 @@ Status CheckNothingIsLeftBehind(const Work& work) {
                           work.region().str() + "; nothing is set aside");
 }
 
+// Stopping is refused while a backup runs or the link to a former replica is still being taken
+// apart.
 Status Stop(const Work& work, const std::string& identifier) {
-  ASSIGN_OR_RETURN(const Instance now, NeedInstance(work, work.region(), identifier));
-  if (now.status != "stopped" && now.status != "stopping") {
-    const auto asked = work.Call(work.region(), "rds", "StopDBInstance",
-                                 Value::Struct({{"DBInstanceIdentifier", identifier}}));
-    if (!asked.ok()) return asked.error();
-  }
-  const auto stopped = AwaitStatus(work, work.region(), identifier, "stopped");
+  const auto stopped = work.Await<bool>(
+      Place(identifier, work.region()) + " to be stopped", work.ApiPace(),
+      [&]() -> Result<std::optional<bool>> {
+        ASSIGN_OR_RETURN(const Instance now, NeedInstance(work, work.region(), identifier));
+        if (now.status == "stopped") return std::optional<bool>(true);
+        if (now.status != "available") return std::optional<bool>();
+        work.Say("stopping " + Place(identifier, work.region()));
+        const auto asked = work.Call(work.region(), "rds", "StopDBInstance",
+                                     Value::Struct({{"DBInstanceIdentifier", identifier}}));
+        if (asked.ok() || asked.error().code() == base::ErrorCode::kWrongState) {
+          return std::optional<bool>();
+        }
+        return asked.error();
+      });
   return stopped.ok() ? base::Ok() : Status(stopped.error());
 }
 
@@ -113,7 +125,8 @@ Result<StepOutcome> RdsPreserveOld(const Work& work) {
                      DescribeInstance(work, work.region(), aside));
     if (!renamed) return StepOutcome{"there is no old writer in " + work.region().str(), {}};
   }
-  ASSIGN_OR_RETURN(const Instance kept, Rename(work, rds->instance, aside));
+  ASSIGN_OR_RETURN(const Instance kept,
+                   Rename(work, rds->instance, aside, old ? old->address : ""));
   return StepOutcome{
       "closed and kept as " + aside + "; it may hold writes that never left " + work.region().str(),
       {{"old_instance", aside}, {"old_address", kept.address}}};
@@ -130,9 +143,12 @@ Result<StepOutcome> RdsRetireOld(const Work& work) {
   }
   if (old) {
     work.shared().sessions.Forget(old->address);
-    RETURN_IF_ERROR(CloseInstance(work, *rds, *old));
+    ASSIGN_OR_RETURN(const Instance ready,
+                     AwaitStatus(work, work.region(), rds->instance, "available"));
+    RETURN_IF_ERROR(CloseInstance(work, *rds, ready));
   }
-  ASSIGN_OR_RETURN(const Instance kept, Rename(work, rds->instance, aside));
+  ASSIGN_OR_RETURN(const Instance kept,
+                   Rename(work, rds->instance, aside, old ? old->address : ""));
   work.shared().sessions.Forget(kept.address);
   RETURN_IF_ERROR(Stop(work, aside));
   return StepOutcome{

@@ -2,19 +2,28 @@
 
 namespace leeward::steps {
 
-std::unique_ptr<probe::PostgresSession> Sessions::Take(const probe::PostgresAddress& address) {
+std::optional<Sessions::Kept> Sessions::TakeAny(const probe::PostgresAddress& address) {
   const std::lock_guard lock(mutex_);
   const auto found = idle_.find(address);
-  if (found == idle_.end() || found->second.empty()) return nullptr;
-  std::unique_ptr<probe::PostgresSession> session = std::move(found->second.back());
+  if (found == idle_.end() || found->second.empty()) return std::nullopt;
+  Kept kept = std::move(found->second.back());
   found->second.pop_back();
-  return session;
+  return kept;
+}
+
+std::unique_ptr<probe::PostgresSession> Sessions::Take(const probe::PostgresAddress& address) {
+  while (std::optional<Kept> kept = TakeAny(address)) {
+    const base::MonotonicTime now = clock_.Monotonic();
+    if (now - kept->since <= kFresh) return std::move(kept->session);
+    if (kept->session->Query("select 1", {}, now + kPing).ok()) return std::move(kept->session);
+  }
+  return nullptr;
 }
 
 void Sessions::Keep(std::unique_ptr<probe::PostgresSession> session) {
   const std::lock_guard lock(mutex_);
-  auto& kept = idle_[session->address()];
-  if (kept.size() < kMaxIdle) kept.push_back(std::move(session));
+  std::vector<Kept>& kept = idle_[session->address()];
+  if (kept.size() < kMaxIdle) kept.push_back({std::move(session), clock_.Monotonic()});
 }
 
 void Sessions::Forget(const std::string& host) {

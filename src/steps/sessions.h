@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -20,6 +21,10 @@ namespace leeward::steps {
 class Sessions {
  public:
   static constexpr std::size_t kMaxIdle = 4;  // for one address
+  // A session that was idle for longer has to answer within `kPing` first: one whose server is lost
+  // would otherwise use up the time of the work.
+  static constexpr base::Duration kFresh = std::chrono::seconds(1);
+  static constexpr base::Duration kPing = std::chrono::milliseconds(250);
 
   Sessions(const probe::Resolver& resolver, const ports::Clock& clock)
       : resolver_(resolver), clock_(clock) {}
@@ -49,13 +54,19 @@ class Sessions {
   void Forget(const std::string& host);
 
  private:
+  struct Kept {
+    std::unique_ptr<probe::PostgresSession> session;
+    base::MonotonicTime since;
+  };
+  // A kept session that is known to answer, or nullptr.
   std::unique_ptr<probe::PostgresSession> Take(const probe::PostgresAddress& address);
+  std::optional<Kept> TakeAny(const probe::PostgresAddress& address);
   void Keep(std::unique_ptr<probe::PostgresSession> session);
 
   const probe::Resolver& resolver_;
   const ports::Clock& clock_;
   std::mutex mutex_;
-  std::map<probe::PostgresAddress, std::vector<std::unique_ptr<probe::PostgresSession>>> idle_;
+  std::map<probe::PostgresAddress, std::vector<Kept>> idle_;
 };
 
 }  // namespace leeward::steps
