@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -40,19 +41,33 @@ struct Acting {
   model::Action action;
 };
 
+// What the action cannot do without has to answer, so that nothing is begun that cannot go
+// anywhere. A failover needs nothing of the Region it leaves.
+base::Status CheckReach(const Seen& seen, const model::Snapshot& snapshot, model::Action action) {
+  for (const auto& [region, answer] : seen.control_planes) {
+    const bool left = std::any_of(snapshot.active.begin(), snapshot.active.end(),
+                                  [&](const auto& active) { return active.second == region; });
+    if (answer.ok() || (action == model::Action::kFailover && left)) continue;
+    return base::Error(answer.error()).Context(region.str());
+  }
+  return base::Ok();
+}
+
 base::Result<model::Plan> MakePlan(Acting& acting) {
   const Seen seen = Look(acting.world, acting.project, acting.inventory.current());
   const model::Snapshot snapshot = SnapshotOf(seen, acting.project, acting.inventory.current());
+  RETURN_IF_ERROR(CheckReach(seen, snapshot, acting.action));
   plan::Options options;
   options.accept_loss = acting.arguments.accept_loss;
   options.override_fence = acting.arguments.override_fence;
   options.reason = fmt::format("asked for by {}", Actor(acting.world));
-  ASSIGN_OR_RETURN(model::Plan plan, plan::Make(acting.action, acting.project.application,
-                                                acting.inventory.current(), snapshot, options));
-  if (!acting.arguments.to.empty() && plan.to.str() != acting.arguments.to) {
-    return base::WrongState(
-        fmt::format("{} would go to {}, not {}; the application is active in {}",
-                    model::Name(plan.action), plan.to.str(), acting.arguments.to, plan.from.str()));
+  base::Result<model::Plan> plan = plan::Make(acting.action, acting.project.application,
+                                              acting.inventory.current(), snapshot, options);
+  if (!plan.ok()) return plan;
+  if (!acting.arguments.to.empty() && plan->to.str() != acting.arguments.to) {
+    return base::WrongState(fmt::format(
+        "{} would go to {}, not {}; the application is active in {}", model::Name(plan->action),
+        plan->to.str(), acting.arguments.to, plan->from.str()));
   }
   return plan;
 }
@@ -81,17 +96,43 @@ std::unique_ptr<driver::EventSink> MakeSink(const Acting& acting, StandardOutput
   return std::make_unique<LiveView>(acting.world.clock, LookAtTerminal(), output);
 }
 
-base::Result<Carried> Carry(Acting& acting, journal::Journal::Opened& opened,
-                            driver::EventSink& sink) {
-  ASSIGN_OR_RETURN(const std::optional<Interrupted> interrupted,
-                   FindInterrupted(opened.events, acting.action));
+// What is to be carried out: a new plan, or one that was interrupted.
+struct Intent {
+  std::optional<Interrupted> interrupted;
+  model::Plan plan;
+  std::uint64_t records = 0;  // of the journal when this was decided
+};
+
+base::Result<Intent> Decide(Acting& acting) {
+  Intent intent;
+  ASSIGN_OR_RETURN(const bool exists, acting.world.files.Exists(acting.project.JournalPath()));
+  if (exists) {
+    ASSIGN_OR_RETURN(const journal::Contents contents,
+                     journal::Read(acting.world.files, acting.project.JournalPath()));
+    intent.records = contents.summary.records;
+    ASSIGN_OR_RETURN(intent.interrupted, FindInterrupted(contents.events, acting.action));
+  }
+  if (intent.interrupted) {
+    intent.plan = intent.interrupted->plan;
+  } else {
+    ASSIGN_OR_RETURN(intent.plan, MakePlan(acting));
+  }
+  return intent;
+}
+
+base::Result<Carried> Carry(Acting& acting, const Intent& intent,
+                            journal::Journal::Opened& opened) {
+  if (opened.events.size() != intent.records) {
+    return base::WrongState(
+        "another leeward wrote to the journal meanwhile; look with `leeward status` and try again");
+  }
+  StandardOutput output;
+  const std::unique_ptr<driver::EventSink> sink = MakeSink(acting, output);
   const std::unique_ptr<steps::Runner> steps = MakeStepRunners(acting.world, acting.inventory);
   const Carrier carrier{acting.world,    acting.project, acting.inventory.current(), *steps,
-                        *opened.journal, sink,           Actor(acting.world)};
-  if (interrupted) return GoOnWith(carrier, *interrupted, opened.events);
-  ASSIGN_OR_RETURN(const model::Plan plan, MakePlan(acting));
-  RETURN_IF_ERROR(Confirm(acting.arguments, plan));
-  return CarryOut(carrier, plan);
+                        *opened.journal, *sink,          Actor(acting.world)};
+  if (intent.interrupted) return GoOnWith(carrier, *intent.interrupted, opened.events);
+  return CarryOut(carrier, intent.plan);
 }
 
 int Tell(const Acting& acting, const Carried& carried, const journal::Journal& journal) {
@@ -117,16 +158,14 @@ base::Result<int> Act(const Arguments& arguments, World& world) {
   RETURN_IF_ERROR(inventory.Load());
   Acting acting{arguments, world, std::move(project), inventory, ActionOf(arguments.command)};
   RETURN_IF_ERROR(world.aws->CheckCredentials());
+  ASSIGN_OR_RETURN(const Intent intent, Decide(acting));
   if (arguments.dry_run) {
-    ASSIGN_OR_RETURN(const model::Plan plan, MakePlan(acting));
-    fmt::print("{}", arguments.json ? plan::ToJson(plan) : plan::ToText(plan));
+    fmt::print("{}", arguments.json ? plan::ToJson(intent.plan) + "\n" : plan::ToText(intent.plan));
     return kDone;
   }
+  if (!intent.interrupted) RETURN_IF_ERROR(Confirm(arguments, intent.plan));
   ASSIGN_OR_RETURN(journal::Journal::Opened opened, OpenJournal(world.files, acting.project));
-  StandardOutput output;
-  std::unique_ptr<driver::EventSink> sink = MakeSink(acting, output);
-  ASSIGN_OR_RETURN(const Carried carried, Carry(acting, opened, *sink));
-  sink.reset();
+  ASSIGN_OR_RETURN(const Carried carried, Carry(acting, intent, opened));
   return Tell(acting, carried, *opened.journal);
 }
 

@@ -129,6 +129,10 @@ void Parser::AddReading() {
 }
 
 void Parser::AddDrill() {
+  CLI::App* stage =
+      Add(&app_, Command::kStage, "stage", "put the spec's example application in place in a lab");
+  AddSpec(stage);
+  stage->add_flag("--yes", arguments_.yes, "also on AWS itself");
   CLI::App* drill = Add(&app_, Command::kDrill, "drill",
                         "load, fault, failover, measurement, failback, clean-up");
   AddSpec(drill);

@@ -19,6 +19,7 @@ enum class Command {
   kSwitchover,
   kFailback,
   kStatus,
+  kStage,
   kDrill,
   kJournalVerify,
   kReport,

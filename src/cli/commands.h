@@ -11,6 +11,8 @@ int RunPlan(const Arguments& arguments);
 // protect, failover, switchover and failback.
 int RunAction(const Arguments& arguments);
 int RunStatus(const Arguments& arguments);
+// stage: a lab's resources.
+int RunStageCommand(const Arguments& arguments);
 int RunDrill(const Arguments& arguments);
 int RunJournalVerify(const Arguments& arguments);
 int RunReport(const Arguments& arguments);

@@ -1,10 +1,8 @@
 // The drill until all is well and under load.
 #include <fmt/format.h>
 
-#include <filesystem>
-
 #include "cli/drill.h"
-#include "cli/stage.h"
+#include "cli/stage_run.h"
 #include "cli/store_address.h"
 #include "cli/vantage.h"
 #include "plan/plan.h"
@@ -12,53 +10,20 @@
 namespace leeward::cli {
 namespace {
 
-constexpr base::Duration kCallPatience{30'000'000'000};
 constexpr base::Duration kLoadPatience{20'000'000'000};
 constexpr base::Duration kCalmPatience{30'000'000'000};
 constexpr base::Duration kWarmUp{2'000'000'000};  // of steady service before the fault
 constexpr int kObserverHost = 10;                 // last number of a vantage point's address
-constexpr std::uint64_t kMaxStageBytes = 1u << 20;
-
-Variables VariablesFor(const World& world, const model::Application& application,
-                       const std::string& folder) {
-  Variables variables = {{"home", application.regions.home.str()},
-                         {"recovery", application.regions.recovery.str()},
-                         {"witness", application.regions.witness.str()},
-                         {"here", folder}};
-  for (const model::Component& component : application.components) {
-    const auto* rds = std::get_if<model::Rds>(&component.kind);
-    if (rds == nullptr || rds->password_env.empty()) continue;
-    variables["env:" + rds->password_env] = world.Variable(rds->password_env);
-  }
-  return variables;
-}
 
 }  // namespace
 
 base::Result<std::string> Drill::Stage() {
-  const std::filesystem::path spec = std::filesystem::absolute(project_.spec_path);
-  const std::string path = (spec.parent_path() / project_.application.lab->file).string();
-  ASSIGN_OR_RETURN(const std::string text, world_.files.Read(path, kMaxStageBytes));
-  ASSIGN_OR_RETURN(const cli::Stage stage, ParseStage(text, project_.application.lab->file));
-  StageHands hands;
-  hands.call = [this](const StageCall& call, const std::string& region,
-                      const shapes::Value& input) {
-    aws::CallOptions options;
-    options.region = region;
-    options.deadline = kCallPatience;
-    return world_.aws->Call(call.service, call.operation, input, options);
-  };
-  hands.pause = [this](base::Duration wait) -> base::Status {
-    if (world_.Pause(wait)) return base::Ok();
-    return base::Cancelled("stopped on request");
-  };
-  hands.tell = [this](const StageCall& call) {
-    voice_.Doing([line = call.service + " " + call.operation] { return line; });
-  };
-  RETURN_IF_ERROR(ApplyStage(
-      stage, VariablesFor(world_, project_.application, spec.parent_path().string()), hands));
-  return fmt::format("{} calls put {} in place in {}", stage.calls.size(),
-                     project_.application.name.str(), project_.application.regions.home.str());
+  ASSIGN_OR_RETURN(const std::size_t calls,
+                   RunStage(world_, project_, [this](const StageCall& call) {
+                     voice_.Doing([line = call.service + " " + call.operation] { return line; });
+                   }));
+  return fmt::format("{} calls put {} in place in {}", calls, project_.application.name.str(),
+                     project_.application.regions.home.str());
 }
 
 base::Result<std::string> Drill::Protect() {

@@ -13,7 +13,7 @@
 namespace leeward::cli {
 namespace {
 
-constexpr char kLabKey[] = "leeward-drill";  // the lab verifies signatures, and takes any key
+constexpr char kLabKey[] = "test";  // the lab's own default
 
 base::Status CheckArguments(const Arguments& arguments, const Project& project) {
   if (!arguments.lab) {

@@ -103,18 +103,22 @@ base::Result<LabEndpoints> DrillLab::Up(const model::Regions& regions) {
                                                  kUpPatience));
   const Json json = ParseJson(output);
   LabEndpoints endpoints{Text(json, "gateway"), Text(json, "dns"), {}};
-  if (endpoints.gateway.empty() || endpoints.dns.empty() || !json["regions"].is_array()) {
+  if (endpoints.gateway.empty() || endpoints.dns.empty() || !json["regions"].is_object()) {
     return base::ServiceBroken("leeward-lab up did not say where it answers: " + LastLine(output));
   }
-  if (!endpoints.gateway.starts_with("http")) endpoints.gateway = "http://" + endpoints.gateway;
-  for (const Json& region : json["regions"])
-    endpoints.blocks[model::Region(Text(region, "name"))] = Text(region, "block");
+  for (const auto& [region, entry] : json["regions"].items()) {
+    endpoints.blocks[model::Region(region)] = Text(entry, "network");
+  }
   return endpoints;
 }
 
 base::Result<base::WallTime> DrillLab::Kill(const model::Region& region) {
   ASSIGN_OR_RETURN(const std::string output, Run({"kill", region.str(), "--json"}, kFaultPatience));
-  return base::ParseIso8601(Text(ParseJson(output), "at"));
+  const Json json = ParseJson(output);
+  if (!json.is_object() || !json["at_ns"].is_number_integer()) {
+    return base::ServiceBroken("leeward-lab kill did not say when: " + LastLine(output));
+  }
+  return base::WallTime{base::Duration(json["at_ns"].get<std::int64_t>())};
 }
 
 base::Status DrillLab::Heal(const model::Region& region) {

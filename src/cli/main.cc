@@ -24,6 +24,8 @@ int Run(const Arguments& arguments) {
       return RunAction(arguments);
     case Command::kStatus:
       return RunStatus(arguments);
+    case Command::kStage:
+      return RunStageCommand(arguments);
     case Command::kDrill:
       return RunDrill(arguments);
     case Command::kJournalVerify:

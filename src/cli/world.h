@@ -23,7 +23,7 @@ struct WorldOptions {
   std::map<std::string, std::string> environment;  // over the process's own
   // Whether the process's own AWS_* variables and configuration files count.
   enum class Aws { kAsConfigured, kOnlyGiven } aws = Aws::kAsConfigured;
-  std::stop_token stop;                            // ends waits
+  std::stop_token stop;  // ends waits
 };
 
 // Chance for several threads.

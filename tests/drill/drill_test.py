@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""One whole drill in its own lab, judged by what its JSON says."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from labs import LEEWARD, SPEC
+
+
+class DrillTest(unittest.TestCase):
+    def test_a_lost_region_and_home_again(self):
+        with tempfile.TemporaryDirectory(prefix="leeward-drill-") as folder:
+            page = os.path.join(folder, "drill.html")
+            environment = {"PATH": "/usr/bin:/bin", "HOME": folder, "LANG": "C.UTF-8"}
+            before = set(os.listdir("/tmp"))
+            done = subprocess.run([LEEWARD, "drill", SPEC, "--lab", "--json", "--report", page], env=environment,
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr + done.stdout[-4000:])
+            self.judge(json.loads(done.stdout))
+            with open(page, encoding="utf-8") as file:
+                self.assertIn("<svg", file.read())
+            verified = subprocess.run([LEEWARD, "journal", "verify", json.loads(done.stdout)["journal"]["path"]],
+                                      env=environment, capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(verified.returncode, 0, verified.stderr)
+            self.assertIn(json.loads(done.stdout)["journal"]["last_hash"], verified.stdout)
+            left = [name for name in set(os.listdir("/tmp")) - before if name.startswith("lwd-")]
+            self.assertEqual(left, [], "the lab's folder is left behind")
+
+    def judge(self, report):
+        self.assertEqual(report["verdict"], "pass", report["problems"])
+        self.assertEqual([execution["action"] for execution in report["executions"]], ["protect", "failover", "failback"])
+        self.assertEqual({execution["outcome"] for execution in report["executions"]}, {"done"})
+        rto = report["rto"]
+        parts = sum(rto[part] for part in ("detect_s", "decide_s", "fence_s", "promote_s", "scale_s", "traffic_s", "client_tail_s"))
+        self.assertAlmostEqual(parts, rto["total_s"], places=3)
+        self.assertGreater(rto["detect_s"], 0.5)
+        self.assertLess(rto["total_s"], 15)
+        rpo = report["rpo"]
+        self.assertGreater(rpo["acknowledged"], 200)
+        self.assertLessEqual(rpo["lost_s"], rpo["bound_s"])
+        self.assertGreater(report["failback"]["acknowledged"], 100)
+        self.assertEqual(report["failback"]["lost"], 0)
+
+
+if __name__ == "__main__":
+    if not os.path.exists(LEEWARD):
+        sys.exit("drill_test: %s is not built; run cmake --build build" % LEEWARD)
+    unittest.main(verbosity=1)
