@@ -37,7 +37,7 @@ const std::vector<StepTemplate>& CommonTemplates() {
        &Timeouts::confirm,
        Attempts::kSeveral,
        OnFailure::kStop,
-       {}},
+       {{"rds", "DescribeDBInstances"}}},
       {"inventory.refresh",
        Phase::kPrepare,
        "save what a failover needs to know",
@@ -54,7 +54,6 @@ const std::vector<StepTemplate>& CommonTemplates() {
         {"elbv2", "DescribeLoadBalancers", Where::kOther},
         {"elbv2", "DescribeTargetGroups"},
         {"elbv2", "DescribeTargetGroups", Where::kOther},
-        {"route53-recovery-control-config", "ListClusters", Where::kGlobal},
         {"route53-recovery-control-config", "DescribeCluster", Where::kGlobal},
         {"route53-recovery-control-config", "ListControlPanels", Where::kGlobal},
         {"route53-recovery-control-config", "ListRoutingControls", Where::kGlobal}}},
@@ -80,6 +79,8 @@ const std::vector<OrderRule>& CommonOrder() {
       {"gate.fence-proof", "route53.shift", Scope::kAll},
       // A planned move: tasks are there, and every replica, before the first writer is closed.
       {"rds.replicate@to", "rds.quiesce@from", Scope::kAll},
+      {"rds.replicate@to", "ecs.replicate@to", Scope::kAll},
+      {"ecs.replicate@to", "ecs.scale@to", Scope::kSame},
       {"rds.replicate@to", "ecs.scale@to", Scope::kAll},
       {"ecs.scale@to", "rds.quiesce@from", Scope::kAll},
       // Traffic moves last, to what is ready, whether the spec says `needs` or not.
@@ -94,6 +95,8 @@ const std::vector<OrderRule>& CommonOrder() {
       // The old side is put away only when the new side is proven.
       {"app.verify", "ecs.scale@from", Scope::kAll},
       {"app.verify", "rds.retire-old@from", Scope::kAll},
+      {"rds.replicate@from", "ecs.replicate@from", Scope::kAll},
+      {"ecs.scale@from", "ecs.replicate@from", Scope::kSame},
       {"app.verify", "rds.check-source@to", Scope::kAll},
       // The inventory describes what is there in the end.
       {"rds.replicate", "inventory.refresh", Scope::kAll},

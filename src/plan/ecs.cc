@@ -28,6 +28,10 @@ const std::vector<StepTemplate>& Templates() {
         {"ecs", "DescribeServices"},
         {"ecs", "CreateService"},
         {"ecs", "UpdateService"},
+        {"rds", "DescribeDBInstances"},
+        {"ec2", "DescribeSecurityGroups", Where::kOther},
+        {"ec2", "DescribeSecurityGroups"},
+        {"elbv2", "DescribeLoadBalancers"},
         {"elbv2", "DescribeTargetGroups"},
         {"elbv2", "DescribeTargetHealth"}}},
       {"ecs.quiesce",
@@ -56,7 +60,10 @@ const std::vector<StepTemplate>& Templates() {
        &Timeouts::scale,
        Attempts::kSeveral,
        OnFailure::kStop,
-       {{"elbv2", "DescribeTargetGroups"}, {"elbv2", "DescribeTargetHealth"}}},
+       {{"ecs", "DescribeServices"},
+        {"elbv2", "DescribeLoadBalancers"},
+        {"elbv2", "DescribeTargetGroups"},
+        {"elbv2", "DescribeTargetHealth"}}},
       {"ecs.settle",
        Phase::kVerify,
        "wait until all tasks of {component} run in {region}",
@@ -78,9 +85,9 @@ const std::vector<OrderRule>& Order() {
   return kOrder;
 }
 
-const model::Ecs& Of(const model::Component& component) {
-  return std::get<model::Ecs>(component.kind);
-}
+using model::Ecs;
+
+const Ecs& Of(const model::Component& component) { return std::get<model::Ecs>(component.kind); }
 
 model::Step& EmitFor(const char* kind, const model::Component& component,
                      const model::Region& region, Draft& draft) {
@@ -109,10 +116,17 @@ void Settle(const model::Component& component, const model::Region& region, Draf
       std::to_string(Of(component).active);
 }
 
+void Replicate(const model::Component& component, const model::Region& into, int desired,
+               Draft& draft) {
+  model::Step& step = EmitFor("ecs.replicate", component, into, draft);
+  step.parameters["source-region"] = draft.Other(into).str();
+  step.parameters["desired"] = std::to_string(desired);
+  step.title = "run " + component.name.str() + " in " + into.str() + " as in " +
+               draft.Other(into).str() + ", with " + std::to_string(desired) + " tasks";
+}
+
 void Protect(const model::Component& component, Draft& draft) {
-  model::Step& step = EmitFor("ecs.replicate", component, draft.plan.to, draft);
-  step.parameters["source-region"] = draft.plan.from.str();
-  step.parameters["desired"] = std::to_string(Of(component).standby);
+  Replicate(component, draft.plan.to, Of(component).standby, draft);
 }
 
 void Failover(const model::Component& component, Draft& draft) {
@@ -124,10 +138,18 @@ void Failover(const model::Component& component, Draft& draft) {
 }
 
 void Move(const model::Component& component, Draft& draft) {
-  Scale(component, draft.plan.to, Of(component).active, draft);
+  const Ecs& ecs = Of(component);
+  // New instances may have new addresses, which tasks carry; and what was deployed while away comes
+  // along.
+  if (draft.plan.action == model::Action::kFailback) {
+    Replicate(component, draft.plan.to, ecs.active, draft);
+  }
+  Scale(component, draft.plan.to, ecs.active, draft);
   Ready(component, draft.plan.to, draft);
   Settle(component, draft.plan.to, draft);
-  Scale(component, draft.plan.from, Of(component).standby, draft).phase = Phase::kReprotect;
+  Scale(component, draft.plan.from, ecs.standby, draft).phase = Phase::kReprotect;
+  Replicate(component, draft.plan.from, ecs.standby, draft);
+  draft.plan.steps.back().phase = Phase::kReprotect;
 }
 
 }  // namespace

@@ -190,6 +190,10 @@ TEST(PlanTest, PlannedMovesCloseTheWriterOnlyWhenEverythingIsThere) {
   EXPECT_TRUE(WaitsFor(plan, "rds.replicate/orders@us-east-1", "rds.preserve-old/orders"));
   EXPECT_TRUE(WaitsFor(plan, "rds.quiesce/orders", "rds.replicate/orders@us-east-1"));
   EXPECT_TRUE(WaitsFor(plan, "rds.quiesce/orders", "ecs.scale/web@us-east-1"));
+  EXPECT_TRUE(WaitsFor(plan, "ecs.replicate/web@us-east-1", "rds.replicate/orders@us-east-1"))
+      << "tasks carry the new instance's address";
+  EXPECT_TRUE(WaitsFor(plan, "ecs.scale/web@us-east-1", "ecs.replicate/web@us-east-1"));
+  EXPECT_TRUE(WaitsFor(plan, "ecs.replicate/web@us-west-2", "rds.replicate/orders@us-west-2"));
   EXPECT_TRUE(WaitsFor(plan, "rds.promote/orders", "rds.drain-to/orders"));
   EXPECT_TRUE(WaitsFor(plan, "route53.shift/traffic", "rds.open/orders"));
   EXPECT_TRUE(WaitsFor(plan, "rds.retire-old/orders", "app.verify"));

@@ -7,6 +7,7 @@ namespace {
 using model::OnFailure;
 using model::Phase;
 
+// Steps that speak SQL ask RDS for the address only when the inventory does not know it.
 const std::vector<StepTemplate> kTemplates = {
     {"rds.check-source",
      Phase::kPrepare,
@@ -37,7 +38,7 @@ const std::vector<StepTemplate> kTemplates = {
      &Timeouts::look,
      Attempts::kSeveral,
      OnFailure::kStop,
-     {}},
+     {{"rds", "DescribeDBInstances"}}},
     {"rds.fence",
      Phase::kFence,
      "close the writer of {component} in {region}",
@@ -46,7 +47,7 @@ const std::vector<StepTemplate> kTemplates = {
      &Timeouts::fence,
      Attempts::kOnce,
      OnFailure::kContinue,
-     {}},
+     {{"rds", "DescribeDBInstances"}}},
     {"rds.quiesce",
      Phase::kFence,
      "close the writer of {component} in {region}",
@@ -55,7 +56,7 @@ const std::vector<StepTemplate> kTemplates = {
      &Timeouts::drain,
      Attempts::kSeveral,
      OnFailure::kStop,
-     {}},
+     {{"rds", "DescribeDBInstances"}}},
     {"rds.drain",
      Phase::kPromote,
      "replay what {component} has received in {region}",
@@ -64,7 +65,7 @@ const std::vector<StepTemplate> kTemplates = {
      &Timeouts::drain,
      Attempts::kSeveral,
      OnFailure::kStop,
-     {}},
+     {{"rds", "DescribeDBInstances"}}},
     {"rds.drain-to",
      Phase::kPromote,
      "replay {component} in {region} up to the last write of {other}",
@@ -73,7 +74,7 @@ const std::vector<StepTemplate> kTemplates = {
      &Timeouts::drain,
      Attempts::kSeveral,
      OnFailure::kStop,
-     {}},
+     {{"rds", "DescribeDBInstances"}}},
     {"rds.promote",
      Phase::kPromote,
      "promote {component} in {region}",
@@ -91,7 +92,7 @@ const std::vector<StepTemplate> kTemplates = {
      &Timeouts::look,
      Attempts::kSeveral,
      OnFailure::kStop,
-     {}},
+     {{"rds", "DescribeDBInstances"}}},
     {"rds.preserve-old",
      Phase::kReprotect,
      "close and keep the old {component} in {region}",
