@@ -3,6 +3,8 @@
 #include <array>
 
 #include "lab/services/arc_config.h"
+#include "lab/services/ecs.h"
+#include "lab/services/elbv2.h"
 #include "lab/services/route53.h"
 #include "lab/services/sts.h"
 
@@ -14,6 +16,8 @@ constexpr auto kServices = std::to_array<ServiceEntry>({
     // name, place, Region whose loss takes the control plane away (global ones only), maker
     {"sts", Place::kRegion, "", MakeSts},
     {"route53-recovery-control-config", Place::kGlobal, "us-west-2", MakeArcConfig},
+    {"elbv2", Place::kRegion, "", MakeElbv2},
+    {"ecs", Place::kRegion, "", MakeEcs},
     {"route53", Place::kGlobal, "us-east-1", MakeRoute53},
     {"route53-recovery-cluster", Place::kGlobal, "", MakeArcCluster},
 });
