@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -15,6 +14,7 @@
 #include "lab/control/process.h"
 #include "lab/control/supervisor.h"
 #include "lab/network/line_channel.h"
+#include "os/environment.h"
 #include "os/files.h"
 #include "os/process.h"
 #include "os/random.h"
@@ -52,12 +52,12 @@ bool Traversable(const std::filesystem::path& path) {
 
 // Root's home is closed to the user that engines run as, so root's labs live elsewhere.
 std::string DefaultState() {
-  const char* state = std::getenv("XDG_STATE_HOME");
-  const char* home = std::getenv("HOME");
+  const std::string state = os::Environment("XDG_STATE_HOME").value_or("");
+  const std::string home = os::Environment("HOME").value_or("");
   std::filesystem::path path = "/var/lib";
-  if (state != nullptr && *state != '\0') {
+  if (!state.empty()) {
     path = state;
-  } else if (home != nullptr && *home != '\0') {
+  } else if (!home.empty()) {
     path = std::filesystem::path(home) / ".local" / "state";
   }
   if (geteuid() == 0 && !Traversable(path)) path = "/var/lib";

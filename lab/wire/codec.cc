@@ -146,8 +146,9 @@ base::Result<std::string> PayloadBody(const Member& payload, const Value& value,
   if (shape.type == Type::kBlob) return value.blob().bytes;
   if (shape.type == Type::kString && !shape.document) return value.str();
   if (!IsXml(protocol)) return EncodeJson(shape, value);
-  const std::string_view name =
-      !shape.location_name.empty() ? shape.location_name : WireName(payload);
+  // Models repeat the member's own name as its wire name, which says nothing about the root.
+  const bool own = !payload.location_name.empty() && payload.location_name != payload.name;
+  const std::string_view name = own ? payload.location_name : RootName(shape);
   return EncodeXmlElement(name, payload.xml_namespace_uri, shape, value);
 }
 
@@ -176,6 +177,7 @@ base::Result<HttpResponse> RestAnswer(Protocol protocol, const Model& model,
     response.body = std::string(kXmlHead) + body;
     return response;
   }
+  if (!HasBodyMembers(shape)) return response;
   ASSIGN_OR_RETURN(response.body, EncodeJson(shape, output, Members::kBodyOnly));
   return response;
 }

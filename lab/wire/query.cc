@@ -48,13 +48,11 @@ class Decoder {
     return name;
   }
 
-  // A flattened list whose items have a name takes the items' name.
+  // A list shape that is flattened for all its users has the name of its items.
   std::string FlatName(const Member& member, const std::string& name) const {
     const Shape& shape = *member.shape;
-    const bool flat = member.flattened || shape.flattened;
-    if (style_ == QueryStyle::kEc2 || shape.type != Type::kList || !flat ||
-        shape.item->location_name.empty())
-      return name;
+    const bool own = shape.type == Type::kList && shape.flattened && !member.flattened;
+    if (style_ == QueryStyle::kEc2 || !own || shape.item->location_name.empty()) return name;
     const auto dot = name.rfind('.');
     return (dot == std::string::npos ? std::string() : name.substr(0, dot + 1)) +
            std::string(shape.item->location_name);

@@ -59,6 +59,7 @@ base::Result<Value> FromHeader(const Member& member, std::string_view text) {
       shape.item->shape->type == Type::kTimestamp &&
       FormatOf(*shape.item, TimestampFormat::kHttpDate) == TimestampFormat::kHttpDate;
   Value::List items;
+  if (Trim(text).empty()) return Value(std::move(items));
   for (const std::string& part : SplitHeaderList(text, dates)) {
     ASSIGN_OR_RETURN(Value item, FromText(*shape.item, part, TimestampFormat::kHttpDate));
     items.push_back(std::move(item));
@@ -88,16 +89,11 @@ base::Result<Value> ListFromQuery(const Member& item, std::string_view name, con
   return items.empty() ? Value() : Value(std::move(items));
 }
 
-// A map takes every parameter that no other member has.
-base::Result<Value> MapFromQuery(const Member& member, const Shape& input, const Pairs& pairs) {
+// A map takes every parameter, also those that other members have.
+base::Result<Value> MapFromQuery(const Member& member, const Pairs& pairs) {
   Value out = Value::Struct();
   for (const auto& [key, text] : pairs) {
-    const std::string& name = key;
-    const bool taken =
-        std::any_of(input.members.begin(), input.members.end(), [&](const Member& other) {
-          return other.location == Location::kQuery && &other != &member && WireName(other) == name;
-        });
-    if (taken || key.starts_with("X-Amz-")) continue;
+    if (key.starts_with("X-Amz-")) continue;
     if (member.shape->value->shape->type == Type::kList) {
       ASSIGN_OR_RETURN(Value list, ListFromQuery(*member.shape->value->shape->item, key, pairs));
       out.Set(key, std::move(list));
@@ -108,8 +104,8 @@ base::Result<Value> MapFromQuery(const Member& member, const Shape& input, const
   return out.members().empty() ? Value() : out;
 }
 
-base::Result<Value> FromQuery(const Member& member, const Shape& input, const Pairs& pairs) {
-  if (member.shape->type == Type::kMap) return MapFromQuery(member, input, pairs);
+base::Result<Value> FromQuery(const Member& member, const Pairs& pairs) {
+  if (member.shape->type == Type::kMap) return MapFromQuery(member, pairs);
   if (member.shape->type == Type::kList)
     return ListFromQuery(*member.shape->item, WireName(member), pairs);
   if (!Contains(pairs, WireName(member))) return Value();
@@ -121,7 +117,7 @@ base::Result<Value> FromPlace(const Member& member, const Route& route, const Re
     case Location::kUri:
       return FromText(member, ValueOf(route.labels, WireName(member)), TimestampFormat::kIso8601);
     case Location::kQuery:
-      return FromQuery(member, *route.operation->input, route.parameters);
+      return FromQuery(member, route.parameters);
     case Location::kHeader:
       if (!request.HasHeader(WireName(member))) return Value();
       return FromHeader(member, request.Header(WireName(member)));

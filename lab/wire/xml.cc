@@ -25,14 +25,12 @@ std::string_view NameOr(const Member& member, std::string_view fallback) {
   return member.location_name.empty() ? fallback : member.location_name;
 }
 
-// The element name that the member of a structure has.
+// The element name that the member of a structure has. A list shape that is flattened for all its
+// users has the name of its items.
 std::string_view ElementName(const Member& member) {
   const Shape& shape = *member.shape;
-  if (shape.type == Type::kList && IsFlat(member) && !shape.item->location_name.empty() &&
-      member.location_name.empty()) {
-    return shape.item->location_name;
-  }
-  return WireName(member);
+  const bool own = shape.type == Type::kList && shape.flattened && !member.flattened;
+  return own && !shape.item->location_name.empty() ? shape.item->location_name : WireName(member);
 }
 
 std::vector<pugi::xml_node> Children(const pugi::xml_node& node, std::string_view name) {
