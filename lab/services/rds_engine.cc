@@ -92,7 +92,9 @@ using SharedConnection = std::shared_ptr<std::unique_ptr<SqlConnection>>;
 Await<base::Status> AskToPromote(Host& host, SqlTarget target, SharedConnection connection) {
   return Offload<base::Status>(host, [target, connection]() -> base::Status {
     ASSIGN_OR_RETURN(*connection, SqlConnection::Open(target));
-    const base::Result<Rows> answer = (*connection)->Query("SELECT pg_promote(wait => false)");
+    const base::Result<Rows> answer =
+        (*connection)
+            ->Query("SELECT CASE WHEN pg_is_in_recovery() THEN pg_promote(wait => false) END");
     if (!answer.ok()) return answer.error();
     return base::Ok();
   });

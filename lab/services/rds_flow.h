@@ -9,8 +9,8 @@
 // Flow. A Flow whose wait is dropped (the host went away) is destroyed with all that waits for it:
 // nothing leaks.
 //
-// Never write a lambda or a braced aggregate inside a co_await expression: GCC 12 destroys such
-// temporaries twice. Make the awaited object in a function or a statement of its own.
+// Never write a lambda, braced aggregate or conditional inside a co_await expression: GCC 12
+// destroys such temporaries twice. Make the awaited object in a function or a statement of its own.
 #pragma once
 
 #include <coroutine>

@@ -250,10 +250,10 @@ class TestRegion : public Host, public Network {
     return world_.Give(path);
   }
   void After(base::Duration delay, std::function<void()> then) override {
-    world_.After(delay, std::move(then));
+    world_.After(delay, Guarded(std::move(then)));
   }
   void RunBlocking(std::function<void()> work, std::function<void()> done) override {
-    world_.Blocking(std::move(work), std::move(done));
+    world_.Blocking(std::move(work), Guarded(std::move(done)));
   }
   base::Result<ChildId> Spawn(const ChildSpec& spec,
                               std::function<void(ExitStatus)> exited) override {
@@ -262,7 +262,7 @@ class TestRegion : public Host, public Network {
     return child;
   }
   void Signal(ChildId child, int signal) override { world_.Signal(child, signal); }
-  void Post(std::function<void()> then) override { world_.Post(std::move(then)); }
+  void Post(std::function<void()> then) override { world_.Post(Guarded(std::move(then))); }
   std::filesystem::path ApiSocket() const override { return {}; }
   std::string DnsAddress() const override { return {}; }
   bool IsDark(std::string_view region) const override {
@@ -276,7 +276,7 @@ class TestRegion : public Host, public Network {
                   shapes::Value input, base::Duration deadline, Reply reply) override {
     const auto other = world_.regions.find(std::string(region));
     if (other == world_.regions.end() || world_.dark.contains(std::string(region))) {
-      world_.After(std::min<base::Duration>(deadline, std::chrono::milliseconds(300)), [reply] {
+      After(std::min<base::Duration>(deadline, std::chrono::milliseconds(300)), [reply] {
         reply(ApiError{"RequestTimeout", "no answer", 0, {}});
       });
       return;
@@ -309,8 +309,12 @@ class TestRegion : public Host, public Network {
     return {world_.published[{std::string(address), port}].parent_path().string(), 5432};
   }
 
-  // Everything in the Region ends at once, as at SIGKILL.
-  void Kill() { world_.KillChildren(std::exchange(spawned_, {})); }
+  // Everything in the Region ends at once, as at SIGKILL: what was on its way is never heard of
+  // again.
+  void Kill() {
+    ++generation_;
+    world_.KillChildren(std::exchange(spawned_, {}));
+  }
 
   std::map<std::string, Service*> services;
   std::map<std::string, PublicEndpoint> endpoints;
@@ -324,6 +328,13 @@ class TestRegion : public Host, public Network {
   ports::SeededRandom random_;
   std::map<std::string, std::string> addresses_;
   std::set<ChildId> spawned_;
+
+  std::function<void()> Guarded(std::function<void()> then) {
+    return [this, then = std::move(then), generation = generation_] {
+      if (generation == generation_) then();
+    };
+  }
+  int generation_ = 0;
 };
 
 // One template for all tests of the program: making it takes longer than most of them.

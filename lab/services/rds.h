@@ -1,0 +1,219 @@
+// The lab's RDS for engine `postgres` in one Region. Real servers stand behind every instance
+// (rds_engine.h).
+//
+// Requests are checked and answered at once from the saved state; what takes time is a Flow per
+// instance.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lab/core/service.h"
+#include "lab/services/dispatch.h"
+#include "lab/services/rds_checks.h"
+#include "lab/services/rds_engine.h"
+#include "lab/services/rds_flow.h"
+#include "lab/services/rds_instance.h"
+#include "lab/services/rds_template.h"
+#include "lab/services/region_links.h"
+
+namespace leeward::lab::rds {
+
+using InstancePtr = std::shared_ptr<Instance>;
+
+struct Snapshot {
+  shapes::Value record;    // a DBSnapshot
+  std::string directory;   // below the service's state directory
+  Secrets secrets;         // of the servers it is restored to
+  shapes::Value settings;  // of the instance it was taken of
+};
+
+// Something another Region must still be told; kept and repeated until it has answered.
+struct Notice {
+  std::string region;
+  std::string operation;
+  shapes::Value input;
+};
+
+struct RdsLimits {
+  std::size_t events = 1000;
+  std::size_t notices = 100;
+  base::Duration call{5'000'000'000};  // to another Region's control plane
+  base::Duration notice_retry{2'000'000'000};
+  base::Duration monitor{1'000'000'000};  // between looks at a running server, at pace fast
+  base::Duration monitor_aws{60'000'000'000};
+  base::Duration link_error{10'000'000'000};     // without streaming, until the link reads "error"
+  base::Duration backup_settle{10'000'000'000};  // at pace fast, from available to the first backup
+  base::Duration promote_shown{
+      20'000'000};  // how long the old status is still read after a promote
+  base::Duration template_delay{1'000'000'000};  // so that a lab that comes up is not held up
+  std::int64_t chunk = 1 << 20;                  // of a snapshot on its way to another Region
+  int crash_restarts = 5;
+};
+
+class Rds : public Service, public GuardedByGroups {
+ public:
+  explicit Rds(Host& host);
+  ~Rds() override;
+
+  std::string_view name() const override { return "rds"; }
+  std::vector<std::string_view> operations() const override;
+  void Handle(const Call& call, Reply reply) override;
+  base::Status Start() override;
+  void HandleInternal(std::string_view operation, const shapes::Value& input, Reply reply) override;
+
+  void SecurityGroupsChanged() override;
+  bool UsesGroup(std::string_view group_id) const override;
+
+  RdsLimits limits;
+
+ private:
+  using Value = shapes::Value;
+  static std::span<const OperationRow<Rds>> Table();
+  static std::span<const OperationRow<Rds>> InternalTable();
+
+  // rds_create.cc
+  Answer CreateDBInstance(const Value& input);
+  Answer RestoreDBInstanceFromDBSnapshot(const Value& input);
+  Value FreshSettings(const Value& input) const;
+  InstancePtr AddInstance(const Value& input, Value settings);
+  Problem CheckPlacement(const Value& input) const;
+  Flow<> RunCreate(InstancePtr instance);
+  Flow<base::Status> Fill(InstancePtr instance);
+  Flow<base::Status> Bootstrap(InstancePtr instance);
+
+  // rds_lifecycle.cc
+  Answer RebootDBInstance(const Value& input);
+  Answer StopDBInstance(const Value& input);
+  Answer StartDBInstance(const Value& input);
+  Answer DeleteDBInstance(const Value& input);
+  Flow<> RunReboot(InstancePtr instance);
+  Flow<> RunStop(InstancePtr instance);
+  Flow<> RunStart(InstancePtr instance);
+  Flow<> RunDelete(InstancePtr instance, std::string final_snapshot);
+  Flow<> RunBackup(InstancePtr instance);
+  Flow<> RestartCrashed(InstancePtr instance);
+
+  // rds_modify.cc
+  Answer ModifyDBInstance(const Value& input);
+  void ApplySettings(Instance& instance, const Value& changes);
+  Flow<> RunModify(InstancePtr instance, Value input);
+  Flow<base::Status> ApplyChanges(InstancePtr instance, Value input);
+  void Rename(Instance& instance, const std::string& id);
+
+  // rds_replica.cc
+  void CreateDBInstanceReadReplica(const Value& input, Reply reply);
+  Problem CheckReplicaRequest(const Value& input) const;
+  Flow<> BeginReplica(Value input, Reply reply);
+  Answer AddReplica(const Value& input, const Value& source);
+  Answer PromoteReadReplica(const Value& input);
+  Flow<> RunPromote(InstancePtr instance);
+  Upstream LocalUpstream(const Instance& instance);
+  Answer PrepareReplica(const Value& input);
+  Answer ReplicaGone(const Value& input);
+  Answer SourceDeleted(const Value& input);
+  Answer SourceRenamed(const Value& input);
+  Answer ReplicaRenamed(const Value& input);
+  Flow<> MakeSlot(InstancePtr source, std::string slot, Value answer, Reply reply);
+  Flow<> DropSlot(InstancePtr source, std::string slot);
+  Flow<> DropStaleSlots(InstancePtr source);
+  void Tell(Notice notice);
+  Flow<> SendNotices();
+
+  // rds_snapshot.cc
+  Answer CreateDBSnapshot(const Value& input);
+  Answer DescribeDBSnapshots(const Value& input);
+  Answer DeleteDBSnapshot(const Value& input);
+  void CopyDBSnapshot(const Value& input, Reply reply);
+  Answer DescribeSnapshotInternal(const Value& input);
+  Answer ReadSnapshotChunk(const Value& input);
+  Snapshot& AddSnapshot(const Instance& instance, const std::string& id, std::string_view type);
+  Flow<base::Status> TakeSnapshot(InstancePtr instance, std::string id);
+  Flow<> RunSnapshot(InstancePtr instance, std::string id);
+  Flow<> RunCopy(Value input, Reply reply);
+  Flow<base::Status> PullFile(std::string region, std::string source_id, std::string file,
+                              std::filesystem::path to);
+  std::filesystem::path SnapshotPath(const Snapshot& snapshot);
+
+  // rds_describe.cc
+  Answer DescribeDBInstances(const Value& input);
+  Answer DescribeEvents(const Value& input);
+  Answer DescribeSourceRegions(const Value& input);
+  Answer DescribeDBEngineVersions(const Value& input);
+  Answer DescribeOrderableDBInstanceOptions(const Value& input);
+  Answer ListPage(const Value& input, std::string_view key, Value::List items) const;
+
+  // rds_groups.cc
+  Answer CreateDBSubnetGroup(const Value& input);
+  Answer DescribeDBSubnetGroups(const Value& input);
+  Answer DeleteDBSubnetGroup(const Value& input);
+  Answer CreateDBParameterGroup(const Value& input);
+  Answer DescribeDBParameterGroups(const Value& input);
+  Answer DescribeDBParameters(const Value& input);
+  Answer ModifyDBParameterGroup(const Value& input);
+  Answer DeleteDBParameterGroup(const Value& input);
+  Answer AddTagsToResource(const Value& input);
+  Answer ListTagsForResource(const Value& input);
+  Answer RemoveTagsFromResource(const Value& input);
+  Value* TagsOf(std::string_view arn);
+
+  // rds_monitor.cc
+  Flow<> Monitor();
+  Flow<> LookAt(InstancePtr instance);
+  void TakeLook(Instance& instance, const std::vector<std::string>& row);
+
+  // rds.cc
+  InstancePtr FindInstance(std::string_view id) const;  // by identifier or by ARN of this Region
+  void Resume(const InstancePtr& instance);
+  void MakeEngine(const InstancePtr& instance);
+  EngineConfig ConfigOf(Instance& instance);
+  void Publish(const Instance& instance);
+  void PublishReplication(const Instance& instance);
+  void Withdraw(const Instance& instance);
+  void SetIngress(const Instance& instance);
+  void SetStatus(Instance& instance, InstanceStatus status);
+  void Fail(Instance& instance, const base::Status& why);
+  void AddEvent(std::string_view source, std::string_view type, std::string message,
+                std::string_view category);
+  std::filesystem::path Directory() { return host_.StateDirectory("rds"); }
+  base::Duration Paced(base::Duration aws) const;
+  std::string ReplicationName(const Instance& instance) const;
+  std::string NewResourceId();
+  void Load(const Value& state);
+  void Save();
+
+  Host& host_;
+  Secrets secrets_;
+  std::string engine_version_;
+  std::unique_ptr<Template> template_;
+  std::map<std::string, InstancePtr, std::less<>> instances_;
+  std::map<std::string, Snapshot, std::less<>> snapshots_;
+  std::map<std::string, Value, std::less<>> subnet_groups_;
+  std::map<std::string, Value, std::less<>> parameter_groups_;  // with their Parameters
+  std::deque<Value> events_;
+  std::deque<Notice> notices_;
+  bool sending_ = false;
+};
+
+// Counts a job on an instance for as long as it lives.
+class AtWork {
+ public:
+  explicit AtWork(InstancePtr instance) : instance_(std::move(instance)) { ++instance_->flows; }
+  ~AtWork() { --instance_->flows; }
+  AtWork(const AtWork&) = delete;
+  AtWork& operator=(const AtWork&) = delete;
+
+ private:
+  InstancePtr instance_;
+};
+
+}  // namespace leeward::lab::rds
+
+namespace leeward::lab {
+std::unique_ptr<Service> MakeRds(Host& host);
+}

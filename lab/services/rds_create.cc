@@ -1,0 +1,235 @@
+// New instances: from the template or from a snapshot.
+#include <fmt/format.h>
+
+#include "lab/services/ec2_vpc.h"
+#include "lab/services/rds.h"
+
+namespace leeward::lab::rds {
+namespace {
+
+using shapes::Value;
+
+constexpr base::Duration kCreateAws = std::chrono::minutes(5);
+constexpr std::string_view kDefaultGroup = "default.postgres15";
+
+// Members that a request sets and an answer shows unchanged.
+constexpr std::string_view kKept[] = {"DBInstanceClass",
+                                      "AllocatedStorage",
+                                      "DBName",
+                                      "PreferredMaintenanceWindow",
+                                      "StorageType",
+                                      "Iops",
+                                      "StorageThroughput",
+                                      "AutoMinorVersionUpgrade",
+                                      "LicenseModel",
+                                      "PubliclyAccessible",
+                                      "CopyTagsToSnapshot",
+                                      "DeletionProtection",
+                                      "AvailabilityZone",
+                                      "MaxAllocatedStorage",
+                                      "CACertificateIdentifier",
+                                      "BackupRetentionPeriod",
+                                      "PreferredBackupWindow",
+                                      "NetworkType"};
+
+std::vector<std::string> MasterStatements(const Instance& instance) {
+  const std::string user = QuoteIdentifier(instance.settings.String("MasterUsername"));
+  std::vector<std::string> statements = {
+      fmt::format("CREATE ROLE {} LOGIN CREATEROLE CREATEDB PASSWORD {} VALID UNTIL 'infinity'",
+                  user, QuoteLiteral(instance.master_password)),
+      fmt::format("GRANT rds_superuser TO {}", user),
+      fmt::format("ALTER DATABASE postgres OWNER TO {}", user)};
+  const std::string_view database = instance.settings.String("DBName");
+  if (!database.empty() && database != "postgres") {
+    statements.push_back(
+        fmt::format("CREATE DATABASE {} OWNER {}", QuoteIdentifier(database), user));
+  }
+  return statements;
+}
+
+}  // namespace
+
+// What every new instance answers unless its request or its source says otherwise.
+Value Rds::FreshSettings(const Value& input) const {
+  Value settings = Value::Struct({{"Engine", "postgres"},
+                                  {"EngineVersion", engine_version_},
+                                  {"StorageType", "gp2"},
+                                  {"DbInstancePort", input.Int("Port", 5432)},
+                                  {"BackupRetentionPeriod", 1},
+                                  {"PreferredBackupWindow", "03:00-04:00"},
+                                  {"PreferredMaintenanceWindow", "sun:05:00-sun:06:00"},
+                                  {"MultiAZ", false},
+                                  {"AvailabilityZone", host_.region() + "a"},
+                                  {"AutoMinorVersionUpgrade", true},
+                                  {"LicenseModel", "postgresql-license"},
+                                  {"PubliclyAccessible", false},
+                                  {"StorageEncrypted", false},
+                                  {"CopyTagsToSnapshot", false},
+                                  {"DeletionProtection", false},
+                                  {"MonitoringInterval", 0},
+                                  {"IAMDatabaseAuthenticationEnabled", false},
+                                  {"PerformanceInsightsEnabled", false},
+                                  {"BackupTarget", "region"},
+                                  {"NetworkType", "IPV4"}});
+  for (const std::string_view name : kKept) {
+    if (const Value* value = input.Find(name)) settings.Set(name, *value);
+  }
+  const Value::List& logs = input.Items("EnableCloudwatchLogsExports");
+  if (!logs.empty()) settings.Set("EnabledCloudwatchLogsExports", Value(logs));
+  return settings;
+}
+
+Problem Rds::CheckPlacement(const Value& input) const {
+  if (input.Has("DBSubnetGroupName") && input.String("DBSubnetGroupName") != "default" &&
+      !subnet_groups_.contains(Lower(input.String("DBSubnetGroupName")))) {
+    return ApiError{
+        "DBSubnetGroupNotFoundFault",
+        fmt::format("DB subnet group '{}' does not exist.", input.String("DBSubnetGroupName")),
+        404,
+        {}};
+  }
+  const std::string_view group = input.String("DBParameterGroupName", kDefaultGroup);
+  if (group != kDefaultGroup && !parameter_groups_.contains(Lower(group))) {
+    return ApiError{
+        "DBParameterGroupNotFound", fmt::format("DBParameterGroup not found: {}", group), 404, {}};
+  }
+  if (const auto* groups = FindSibling<SecurityGroups>(host_, "ec2")) {
+    for (const Value& id : input.Items("VpcSecurityGroupIds")) {
+      if (!groups->Exists(id.str())) {
+        return BadValue(fmt::format("Invalid security group , groupId= {}, groupName=.", id.str()));
+      }
+    }
+  }
+  return {};
+}
+
+InstancePtr Rds::AddInstance(const Value& input, Value settings) {
+  auto instance = std::make_shared<Instance>();
+  instance->id = Lower(input.String("DBInstanceIdentifier"));
+  instance->resource_id = NewResourceId();
+  instance->directory = host_.random().Hex(8);
+  instance->settings = std::move(settings);
+  instance->settings.Set("InstanceCreateTime", host_.clock().Now());
+  for (const Value& id : input.Items("VpcSecurityGroupIds")) {
+    instance->security_groups.push_back(id.str());
+  }
+  if (instance->security_groups.empty()) {
+    instance->security_groups.push_back(DefaultSecurityGroupId(host_));
+  }
+  instance->subnet_group = Lower(input.String("DBSubnetGroupName", "default"));
+  instance->parameter_group = Lower(input.String("DBParameterGroupName", kDefaultGroup));
+  instance->tags = Value(input.Items("Tags"));
+  instance->secrets = secrets_;
+  instances_[instance->id] = instance;
+  return instance;
+}
+
+Answer Rds::CreateDBInstance(const Value& input) {
+  if (auto problem = CheckCreate(input, engine_version_)) return *problem;
+  if (FindInstance(input.String("DBInstanceIdentifier")) != nullptr) {
+    return ApiError{"DBInstanceAlreadyExists", "DB instance already exists", 400, {}};
+  }
+  if (auto problem = CheckPlacement(input)) return *problem;
+  Value settings = FreshSettings(input);
+  settings.Set("MasterUsername", Lower(input.String("MasterUsername")));
+  const InstancePtr instance = AddInstance(input, std::move(settings));
+  instance->master_password = input.String("MasterUserPassword");
+  MakeEngine(instance);
+  Save();
+  Value answer = Value::Struct({{"DBInstance", Describe(host_, *instance)}});
+  answer.Find("DBInstance")->Find("PendingModifiedValues")->Set("MasterUserPassword", "****");
+  RunCreate(instance).Detach();
+  return answer;
+}
+
+Answer Rds::RestoreDBInstanceFromDBSnapshot(const Value& input) {
+  if (auto problem =
+          CheckIdentifier("DBInstanceIdentifier", input.String("DBInstanceIdentifier"))) {
+    return *problem;
+  }
+  if (auto problem = CheckCommon(input)) return *problem;
+  const ArnParts arn = ParseArn(input.String("DBSnapshotIdentifier"));
+  const std::string id =
+      Lower(arn.name.empty() ? input.String("DBSnapshotIdentifier") : std::string_view(arn.name));
+  const auto snapshot = snapshots_.find(id);
+  if (snapshot == snapshots_.end()) {
+    return ApiError{"DBSnapshotNotFound", fmt::format("DBSnapshot not found: {}", id), 404, {}};
+  }
+  if (snapshot->second.record.String("Status") != "available") {
+    return ApiError{"InvalidDBSnapshotState",
+                    fmt::format("Snapshot {} is not in available state.", id),
+                    400,
+                    {}};
+  }
+  if (FindInstance(input.String("DBInstanceIdentifier")) != nullptr) {
+    return ApiError{"DBInstanceAlreadyExists", "DB instance already exists", 400, {}};
+  }
+  if (auto problem = CheckPlacement(input)) return *problem;
+  Value settings = FreshSettings(snapshot->second.settings);
+  for (const auto& [name, value] : FreshSettings(input).members()) {
+    if (input.Has(name)) settings.Set(name, value);
+  }
+  settings.Set("DbInstancePort",
+               input.Int("Port", snapshot->second.settings.Int("DbInstancePort", 5432)));
+  settings.Set("MasterUsername", snapshot->second.settings.String("MasterUsername"));
+  const InstancePtr instance = AddInstance(input, std::move(settings));
+  instance->restore_from = id;
+  instance->secrets = snapshot->second.secrets;
+  MakeEngine(instance);
+  Save();
+  Value answer = Value::Struct({{"DBInstance", Describe(host_, *instance)}});
+  RunCreate(instance).Detach();
+  return answer;
+}
+
+// Fills the data directory of a new instance, from wherever its data come.
+Flow<base::Status> Rds::Fill(InstancePtr instance) {
+  if (instance->is_replica()) {
+    const Upstream upstream = LocalUpstream(*instance);
+    co_return co_await instance->engine->CloneFrom(upstream);
+  }
+  if (!instance->restore_from.empty()) {
+    const auto snapshot = snapshots_.find(instance->restore_from);
+    if (snapshot == snapshots_.end()) co_return base::NotFound("its snapshot is gone");
+    const std::filesystem::path path = SnapshotPath(snapshot->second);
+    co_return co_await instance->engine->RestoreFrom(path);
+  }
+  const base::Result<std::filesystem::path> cluster = co_await template_->Ready();
+  if (!cluster.ok()) co_return cluster.error();
+  co_return co_await instance->engine->CopyFrom(*cluster);
+}
+
+Flow<base::Status> Rds::Bootstrap(InstancePtr instance) {
+  if (instance->master_password.empty()) co_return base::Ok();
+  std::vector<std::string> statements = MasterStatements(*instance);
+  const base::Result<Rows> made = co_await instance->engine->Sql(std::move(statements));
+  if (!made.ok()) co_return made.error();
+  instance->master_password.clear();
+  co_return base::Ok();
+}
+
+Flow<> Rds::RunCreate(InstancePtr instance) {
+  const AtWork at_work(instance);
+  base::Status outcome = co_await Fill(instance);
+  if (outcome.ok() && !instance->cancelled)
+    outcome = instance->engine->Configure(ConfigOf(*instance));
+  if (outcome.ok() && !instance->cancelled) outcome = co_await instance->engine->Start();
+  if (outcome.ok() && !instance->cancelled) outcome = co_await Bootstrap(instance);
+  if (instance->cancelled) co_return;
+  if (!outcome.ok()) {
+    Fail(*instance, outcome);
+    co_return;
+  }
+  co_await Sleep(host_, Paced(kCreateAws));
+  if (instance->cancelled) co_return;
+  instance->restore_from.clear();
+  Publish(*instance);
+  AddEvent(
+      instance->id, "db-instance",
+      instance->is_replica() ? "Replication for the Read Replica resumed" : "DB instance created",
+      instance->is_replica() ? "read replica" : "creation");
+  SetStatus(*instance, InstanceStatus::kAvailable);
+  if (instance->retention() > 0 && !instance->is_replica()) RunBackup(instance).Detach();
+}
+
+}  // namespace leeward::lab::rds

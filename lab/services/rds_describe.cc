@@ -1,0 +1,169 @@
+// What is only read: instances, events, and what this lab's RDS offers.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "lab/services/rds.h"
+
+namespace leeward::lab::rds {
+namespace {
+
+using shapes::Value;
+
+constexpr std::int64_t kDefaultPage = 100;
+constexpr std::int64_t kSmallestPage = 20;
+constexpr std::int64_t kDefaultEventMinutes = 60;
+constexpr std::array<std::string_view, 6> kInstanceFilters = {
+    "db-instance-id", "dbi-resource-id", "engine", "db-cluster-id", "domain", "db-instance-status"};
+constexpr std::array<std::string_view, 7> kClasses = {
+    "db.t3.micro",  "db.t3.medium", "db.t4g.micro", "db.t4g.medium",
+    "db.m6g.large", "db.r6g.large", "db.r6g.xlarge"};
+
+bool OneOf(const Value::List& values, std::string_view text) {
+  return std::any_of(values.begin(), values.end(),
+                     [&](const Value& value) { return value.is_string() && value.str() == text; });
+}
+
+bool Matches(const Host& host, const Instance& instance, std::string_view filter,
+             const Value::List& values) {
+  if (filter == "db-instance-id") {
+    return OneOf(values, instance.id) || OneOf(values, Arn(host, "rds", "db:" + instance.id));
+  }
+  if (filter == "dbi-resource-id") return OneOf(values, instance.resource_id);
+  if (filter == "engine") return OneOf(values, "postgres");
+  if (filter == "db-instance-status") return OneOf(values, Name(instance.status));
+  return false;  // no instance of this lab is in a cluster or a domain
+}
+
+}  // namespace
+
+// `MaxRecords` and `Marker`, as in every list of the API.
+Answer Rds::ListPage(const Value& input, std::string_view key, Value::List items) const {
+  const std::int64_t size = input.Int("MaxRecords", kDefaultPage);
+  if (size < kSmallestPage || size > kDefaultPage) {
+    return BadValue(fmt::format("Invalid value {} for MaxRecords. Must be between {} and {}", size,
+                                kSmallestPage, kDefaultPage));
+  }
+  Page page;
+  if (!TakePage(items, input.String("Marker"), static_cast<std::size_t>(size), page)) {
+    return BadValue("The Marker is not one that was given out.");
+  }
+  Value answer = Value::Struct();
+  answer.Set(key, Value(std::move(page.items)));
+  if (!page.next_token.empty()) answer.Set("Marker", page.next_token);
+  return answer;
+}
+
+Answer Rds::DescribeDBInstances(const Value& input) {
+  if (const Value* id = input.Find("DBInstanceIdentifier")) {
+    const InstancePtr instance = FindInstance(id->str());
+    if (instance == nullptr) return InstanceNotFound(id->str());
+    return Value::Struct({{"DBInstances", Value(Value::List{Describe(host_, *instance)})}});
+  }
+  Value::List found;
+  for (const Value& filter : input.Items("Filters")) {
+    if (std::find(kInstanceFilters.begin(), kInstanceFilters.end(), filter.String("Name")) ==
+        kInstanceFilters.end()) {
+      return BadValue(fmt::format("Unrecognized filter name: {}", filter.String("Name")));
+    }
+  }
+  for (const auto& [name, instance] : instances_) {
+    const Value::List& filters = input.Items("Filters");
+    const bool wanted = std::all_of(filters.begin(), filters.end(), [&](const Value& filter) {
+      return Matches(host_, *instance, filter.String("Name"), filter.Items("Values"));
+    });
+    if (wanted) found.push_back(Describe(host_, *instance));
+  }
+  return ListPage(input, "DBInstances", std::move(found));
+}
+
+Answer Rds::DescribeEvents(const Value& input) {
+  if (input.Has("SourceIdentifier") && !input.Has("SourceType")) {
+    return BadCombination("SourceType must be given with SourceIdentifier.");
+  }
+  const base::WallTime now = host_.clock().Now();
+  base::WallTime end = now;
+  if (const Value* given = input.Find("EndTime")) end = given->time();
+  base::WallTime start = end - std::chrono::minutes(input.Int("Duration", kDefaultEventMinutes));
+  if (const Value* given = input.Find("StartTime")) start = given->time();
+  Value::List found;
+  for (const Value& event : events_) {
+    const base::WallTime date = event.Find("Date")->time();
+    if (date < start || date > end) continue;
+    if (input.Has("SourceType") && event.String("SourceType") != input.String("SourceType"))
+      continue;
+    if (input.Has("SourceIdentifier") &&
+        event.String("SourceIdentifier") != input.String("SourceIdentifier")) {
+      continue;
+    }
+    const Value::List& categories = input.Items("EventCategories");
+    if (!categories.empty() && !OneOf(categories, event.Items("EventCategories").front().str())) {
+      continue;
+    }
+    found.push_back(event);
+  }
+  return ListPage(input, "Events", std::move(found));
+}
+
+Answer Rds::DescribeSourceRegions(const Value& input) {
+  // The lab's Regions know each other by trying; these are the ones whose default latencies it has.
+  Value::List regions;
+  for (const std::string_view name : {"eu-west-1", "us-east-1", "us-west-2"}) {
+    if (name == host_.region()) continue;
+    if (input.Has("RegionName") && input.String("RegionName") != name) continue;
+    regions.push_back(
+        Value::Struct({{"RegionName", name},
+                       {"Endpoint", fmt::format("https://rds.{}.amazonaws.com", name)},
+                       {"Status", "available"},
+                       {"SupportsDBInstanceAutomatedBackupsReplication", false}}));
+  }
+  return ListPage(input, "SourceRegions", std::move(regions));
+}
+
+Answer Rds::DescribeDBEngineVersions(const Value& input) {
+  Value::List versions;
+  const bool engine = input.String("Engine", "postgres") == "postgres";
+  const std::string_view version = input.String("EngineVersion", engine_version_);
+  if (engine && (version == engine_version_ || version == "15")) {
+    versions.push_back(Value::Struct(
+        {{"Engine", "postgres"},
+         {"MajorEngineVersion", "15"},
+         {"EngineVersion", engine_version_},
+         {"DBParameterGroupFamily", "postgres15"},
+         {"DBEngineDescription", "PostgreSQL"},
+         {"DBEngineVersionDescription", "PostgreSQL " + engine_version_},
+         {"ValidUpgradeTarget", Value::EmptyList()},
+         {"ExportableLogTypes", Value(Value::List{"postgresql", "upgrade", "iam-db-auth-error"})},
+         {"SupportsReadReplica", true},
+         {"SupportsGlobalDatabases", false},
+         {"Status", "available"}}));
+  }
+  return ListPage(input, "DBEngineVersions", std::move(versions));
+}
+
+Answer Rds::DescribeOrderableDBInstanceOptions(const Value& input) {
+  Value::List options;
+  Value::List zones;
+  for (const char zone : {'a', 'b', 'c'}) {
+    zones.push_back(Value::Struct({{"Name", host_.region() + zone}}));
+  }
+  for (const std::string_view kind : kClasses) {
+    if (input.String("Engine") != "postgres") break;
+    if (input.Has("DBInstanceClass") && input.String("DBInstanceClass") != kind) continue;
+    options.push_back(Value::Struct({{"Engine", "postgres"},
+                                     {"EngineVersion", engine_version_},
+                                     {"DBInstanceClass", kind},
+                                     {"LicenseModel", "postgresql-license"},
+                                     {"AvailabilityZones", Value(zones)},
+                                     {"MultiAZCapable", false},
+                                     {"ReadReplicaCapable", true},
+                                     {"Vpc", true},
+                                     {"SupportsStorageEncryption", false},
+                                     {"StorageType", "gp2"},
+                                     {"SupportsIops", false}}));
+  }
+  return ListPage(input, "OrderableDBInstanceOptions", std::move(options));
+}
+
+}  // namespace leeward::lab::rds

@@ -1,0 +1,312 @@
+// Subnet groups, parameter groups and tags.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "lab/services/ec2_vpc.h"
+#include "lab/services/rds.h"
+
+namespace leeward::lab::rds {
+namespace {
+
+using shapes::Value;
+
+constexpr std::string_view kFamily = "postgres15";
+constexpr std::string_view kDefaultGroup = "default.postgres15";
+
+struct ParameterRow {
+  std::string_view name;
+  std::string_view type;
+};
+// The parameters that customers may set here; each is PostgreSQL's own and takes effect on reload.
+constexpr auto kParameters = std::to_array<ParameterRow>({
+    {"default_transaction_read_only", "boolean"},
+    {"hot_standby_feedback", "boolean"},
+    {"idle_in_transaction_session_timeout", "integer"},
+    {"lock_timeout", "integer"},
+    {"log_min_duration_statement", "integer"},
+    {"log_statement", "string"},
+    {"max_standby_archive_delay", "integer"},
+    {"max_standby_streaming_delay", "integer"},
+    {"statement_timeout", "integer"},
+    {"synchronous_commit", "string"},
+    {"work_mem", "integer"},
+});
+
+const ParameterRow* FindParameter(std::string_view name) {
+  for (const ParameterRow& row : kParameters) {
+    if (row.name == name) return &row;
+  }
+  return nullptr;
+}
+
+bool GoodValue(const ParameterRow& row, std::string_view value) {
+  if (row.type == "boolean") {
+    return value == "0" || value == "1" || value == "on" || value == "off" || value == "true" ||
+           value == "false";
+  }
+  if (row.type == "integer") {
+    const std::string_view digits = value.starts_with('-') ? value.substr(1) : value;
+    return !digits.empty() && digits.size() < 10 &&
+           std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
+  }
+  constexpr std::array<std::string_view, 9> kWords = {
+      "on", "off", "local", "remote_write", "remote_apply", "none", "ddl", "mod", "all"};
+  return std::find(kWords.begin(), kWords.end(), value) != kWords.end();
+}
+
+ApiError ParameterGroupNotFound(std::string_view name) {
+  return {"DBParameterGroupNotFound", fmt::format("DBParameterGroup not found: {}", name), 404, {}};
+}
+
+// The list of a request's groups: all, or the one that is named.
+Value::List Select(const std::map<std::string, Value, std::less<>>& groups, std::string_view name) {
+  Value::List found;
+  for (const auto& [key, group] : groups) {
+    if (name.empty() || key == name) found.push_back(group);
+  }
+  return found;
+}
+
+}  // namespace
+
+Answer Rds::CreateDBSubnetGroup(const Value& input) {
+  const std::string name = Lower(input.String("DBSubnetGroupName"));
+  if (name == "default" || subnet_groups_.contains(name)) {
+    return ApiError{"DBSubnetGroupAlreadyExists",
+                    fmt::format("The DB subnet group '{}' already exists.", name),
+                    400,
+                    {}};
+  }
+  Value subnets = Value::EmptyList();
+  std::vector<std::string> zones;
+  const std::vector<DefaultSubnet> known = DefaultSubnets(host_);
+  for (const Value& id : input.Items("SubnetIds")) {
+    const auto subnet = std::find_if(known.begin(), known.end(),
+                                     [&](const DefaultSubnet& s) { return s.id == id.str(); });
+    if (subnet == known.end()) {
+      return ApiError{
+          "InvalidSubnet", fmt::format("The subnet ID '{}' does not exist.", id.str()), 400, {}};
+    }
+    if (std::find(zones.begin(), zones.end(), subnet->zone) == zones.end()) {
+      zones.push_back(subnet->zone);
+    }
+    subnets.list().push_back(
+        Value::Struct({{"SubnetIdentifier", subnet->id},
+                       {"SubnetAvailabilityZone", Value::Struct({{"Name", subnet->zone}})},
+                       {"SubnetStatus", "Active"}}));
+  }
+  if (zones.size() < 2) {
+    return ApiError{
+        "DBSubnetGroupDoesNotCoverEnoughAZs",
+        "The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. Add "
+        "subnets to cover at least 2 AZs.",
+        400,
+        {}};
+  }
+  subnet_groups_[name] =
+      Value::Struct({{"DBSubnetGroupName", name},
+                     {"DBSubnetGroupDescription", input.String("DBSubnetGroupDescription")},
+                     {"VpcId", DefaultVpcId(host_)},
+                     {"SubnetGroupStatus", "Complete"},
+                     {"Subnets", std::move(subnets)},
+                     {"DBSubnetGroupArn", Arn(host_, "rds", "subgrp:" + name)}});
+  Save();
+  return Value::Struct({{"DBSubnetGroup", subnet_groups_[name]}});
+}
+
+Answer Rds::DescribeDBSubnetGroups(const Value& input) {
+  const std::string name = Lower(input.String("DBSubnetGroupName"));
+  Value::List found = Select(subnet_groups_, name);
+  if (!name.empty() && found.empty()) {
+    return ApiError{"DBSubnetGroupNotFoundFault",
+                    fmt::format("DB subnet group '{}' does not exist.", name),
+                    404,
+                    {}};
+  }
+  return ListPage(input, "DBSubnetGroups", std::move(found));
+}
+
+Answer Rds::DeleteDBSubnetGroup(const Value& input) {
+  const std::string name = Lower(input.String("DBSubnetGroupName"));
+  for (const auto& [id, instance] : instances_) {
+    if (instance->subnet_group == name) {
+      return ApiError{
+          "InvalidDBSubnetGroupStateFault",
+          fmt::format("Cannot delete the subnet group '{}' because at least one database "
+                      "instance: {} is still using it.",
+                      name, id),
+          400,
+          {}};
+    }
+  }
+  if (subnet_groups_.erase(name) == 0) {
+    return ApiError{"DBSubnetGroupNotFoundFault",
+                    fmt::format("DB subnet group '{}' does not exist.", name),
+                    404,
+                    {}};
+  }
+  Save();
+  return Value::Struct();
+}
+
+Answer Rds::CreateDBParameterGroup(const Value& input) {
+  const std::string name = Lower(input.String("DBParameterGroupName"));
+  if (auto problem = CheckIdentifier("DBParameterGroupName", name)) return *problem;
+  if (input.String("DBParameterGroupFamily") != kFamily) {
+    return BadValue(fmt::format("ParameterGroupFamily {} is not a valid parameter group family",
+                                input.String("DBParameterGroupFamily")));
+  }
+  if (parameter_groups_.contains(name)) {
+    return ApiError{"DBParameterGroupAlreadyExists",
+                    fmt::format("Parameter group {} already exists", name),
+                    400,
+                    {}};
+  }
+  parameter_groups_[name] =
+      Value::Struct({{"DBParameterGroupName", name},
+                     {"DBParameterGroupFamily", kFamily},
+                     {"Description", input.String("Description")},
+                     {"DBParameterGroupArn", Arn(host_, "rds", "pg:" + name)}});
+  Save();
+  return Value::Struct({{"DBParameterGroup", parameter_groups_[name]}});
+}
+
+Answer Rds::DescribeDBParameterGroups(const Value& input) {
+  const std::string name = Lower(input.String("DBParameterGroupName"));
+  Value::List found = Select(parameter_groups_, name);
+  for (Value& group : found) group.Erase("Parameters");
+  if (name.empty() || name == kDefaultGroup) {
+    found.push_back(Value::Struct(
+        {{"DBParameterGroupName", kDefaultGroup},
+         {"DBParameterGroupFamily", kFamily},
+         {"Description", "Default parameter group for postgres15"},
+         {"DBParameterGroupArn", Arn(host_, "rds", "pg:" + std::string(kDefaultGroup))}}));
+  }
+  if (found.empty()) return ParameterGroupNotFound(name);
+  return ListPage(input, "DBParameterGroups", std::move(found));
+}
+
+Answer Rds::DescribeDBParameters(const Value& input) {
+  const std::string name = Lower(input.String("DBParameterGroupName"));
+  const auto group = parameter_groups_.find(name);
+  if (group == parameter_groups_.end() && name != kDefaultGroup)
+    return ParameterGroupNotFound(name);
+  Value::List found;
+  for (const ParameterRow& row : kParameters) {
+    Value parameter = Value::Struct({{"ParameterName", row.name},
+                                     {"Source", "engine-default"},
+                                     {"ApplyType", "dynamic"},
+                                     {"DataType", row.type},
+                                     {"IsModifiable", name != kDefaultGroup},
+                                     {"ApplyMethod", "immediate"}});
+    const Value* set =
+        group == parameter_groups_.end() ? nullptr : group->second.Sub("Parameters").Find(row.name);
+    if (set != nullptr) {
+      parameter.Set("ParameterValue", *set);
+      parameter.Set("Source", "user");
+    }
+    if (input.Has("Source") && input.String("Source") != parameter.String("Source")) continue;
+    found.push_back(std::move(parameter));
+  }
+  return ListPage(input, "Parameters", std::move(found));
+}
+
+Answer Rds::ModifyDBParameterGroup(const Value& input) {
+  const std::string name = Lower(input.String("DBParameterGroupName"));
+  if (name == kDefaultGroup) {
+    return ApiError{
+        "InvalidDBParameterGroupState", "Default parameter groups cannot be modified.", 400, {}};
+  }
+  const auto group = parameter_groups_.find(name);
+  if (group == parameter_groups_.end()) return ParameterGroupNotFound(name);
+  Value changed = group->second.Sub("Parameters");
+  for (const Value& parameter : input.Items("Parameters")) {
+    const std::string_view key = parameter.String("ParameterName");
+    const ParameterRow* row = FindParameter(key);
+    if (row == nullptr) {
+      return BadValue(fmt::format(
+          "Could not find parameter with name: {}; DescribeDBParameters lists those of this lab.",
+          key));
+    }
+    if (!GoodValue(*row, parameter.String("ParameterValue"))) {
+      return BadValue(fmt::format("Invalid parameter value: {} for: {}",
+                                  parameter.String("ParameterValue"), key));
+    }
+    changed.Set(key, parameter.String("ParameterValue"));
+  }
+  group->second.Set("Parameters", std::move(changed));
+  Save();
+  for (const auto& [id, instance] : instances_) {
+    if (instance->parameter_group != name || !instance->engine->running()) continue;
+    const base::Status configured = instance->engine->Configure(ConfigOf(*instance));
+    if (configured.ok()) instance->engine->Reload();
+  }
+  return Value::Struct({{"DBParameterGroupName", name}});
+}
+
+Answer Rds::DeleteDBParameterGroup(const Value& input) {
+  const std::string name = Lower(input.String("DBParameterGroupName"));
+  for (const auto& [id, instance] : instances_) {
+    if (instance->parameter_group == name) {
+      return ApiError{
+          "InvalidDBParameterGroupState",
+          fmt::format("One or more database instances are still members of this parameter "
+                      "group {}, so the group cannot be deleted",
+                      name),
+          400,
+          {}};
+    }
+  }
+  if (parameter_groups_.erase(name) == 0) return ParameterGroupNotFound(name);
+  Save();
+  return Value::Struct();
+}
+
+// The tags of an instance or a snapshot of this Region, or nullptr.
+Value* Rds::TagsOf(std::string_view arn) {
+  const ArnParts parts = ParseArn(arn);
+  if (parts.kind == "db") {
+    const InstancePtr instance = FindInstance(arn);
+    return instance == nullptr ? nullptr : &instance->tags;
+  }
+  const auto snapshot = snapshots_.find(parts.name);
+  if (parts.kind != "snapshot" || parts.region != host_.region() || snapshot == snapshots_.end()) {
+    return nullptr;
+  }
+  if (!snapshot->second.record.Has("TagList")) {
+    snapshot->second.record.Set("TagList", Value::EmptyList());
+  }
+  return snapshot->second.record.Find("TagList");
+}
+
+Answer Rds::AddTagsToResource(const Value& input) {
+  Value* tags = TagsOf(input.String("ResourceName"));
+  if (tags == nullptr) return InstanceNotFound(input.String("ResourceName"));
+  for (const Value& tag : input.Items("Tags")) {
+    std::erase_if(tags->list(),
+                  [&](const Value& old) { return old.String("Key") == tag.String("Key"); });
+    tags->list().push_back(tag);
+  }
+  Save();
+  return Value::Struct();
+}
+
+Answer Rds::ListTagsForResource(const Value& input) {
+  const Value* tags = TagsOf(input.String("ResourceName"));
+  if (tags == nullptr) return InstanceNotFound(input.String("ResourceName"));
+  return Value::Struct({{"TagList", *tags}});
+}
+
+Answer Rds::RemoveTagsFromResource(const Value& input) {
+  Value* tags = TagsOf(input.String("ResourceName"));
+  if (tags == nullptr) return InstanceNotFound(input.String("ResourceName"));
+  for (const Value& key : input.Items("TagKeys")) {
+    std::erase_if(tags->list(), [&](const Value& tag) { return tag.String("Key") == key.str(); });
+  }
+  Save();
+  return Value::Struct();
+}
+
+}  // namespace leeward::lab::rds

@@ -1,0 +1,220 @@
+// Reboot, stop, start, delete, automated backup, and restart after a crash of the server.
+#include <fmt/format.h>
+
+#include "lab/services/rds.h"
+
+namespace leeward::lab::rds {
+namespace {
+
+using shapes::Value;
+
+constexpr base::Duration kRebootAws = std::chrono::seconds(45);
+constexpr base::Duration kStopAws = std::chrono::minutes(4);
+constexpr base::Duration kStartAws = std::chrono::minutes(5);
+constexpr base::Duration kDeleteAws = std::chrono::minutes(3);
+constexpr base::Duration kBackupAws = std::chrono::minutes(2);
+constexpr base::Duration kSettlePoll = std::chrono::milliseconds(20);
+
+}  // namespace
+
+Answer Rds::RebootDBInstance(const Value& input) {
+  const InstancePtr instance = FindInstance(input.String("DBInstanceIdentifier"));
+  if (instance == nullptr) return InstanceNotFound(input.String("DBInstanceIdentifier"));
+  if (!Allows(InstanceAction::kReboot, instance->status)) return NotInState(*instance, "available");
+  if (input.Flag("ForceFailover", false)) {
+    return BadCombination(
+        "ForceFailover cannot be specified since the instance is not configured for MultiAZ.");
+  }
+  SetStatus(*instance, InstanceStatus::kRebooting);
+  Value answer = Value::Struct({{"DBInstance", Describe(host_, *instance)}});
+  RunReboot(instance).Detach();
+  return answer;
+}
+
+Flow<> Rds::RunReboot(InstancePtr instance) {
+  const AtWork at_work(instance);
+  base::Status outcome = co_await instance->engine->Stop();
+  if (outcome.ok() && !instance->cancelled) {
+    outcome = instance->engine->Configure(ConfigOf(*instance));
+  }
+  if (outcome.ok() && !instance->cancelled) outcome = co_await instance->engine->Start();
+  co_await Sleep(host_, Paced(kRebootAws));
+  if (instance->cancelled) co_return;
+  if (!outcome.ok()) {
+    Fail(*instance, outcome);
+    co_return;
+  }
+  AddEvent(instance->id, "db-instance", "DB instance restarted", "availability");
+  SetStatus(*instance, InstanceStatus::kAvailable);
+}
+
+Answer Rds::StopDBInstance(const Value& input) {
+  const InstancePtr instance = FindInstance(input.String("DBInstanceIdentifier"));
+  if (instance == nullptr) return InstanceNotFound(input.String("DBInstanceIdentifier"));
+  if (auto problem = CheckStop(*instance)) return *problem;
+  if (input.Has("DBSnapshotIdentifier")) {
+    return BadCombination(
+        "A snapshot at stop is not served by this lab; call CreateDBSnapshot first.");
+  }
+  SetStatus(*instance, InstanceStatus::kStopping);
+  Value answer = Value::Struct({{"DBInstance", Describe(host_, *instance)}});
+  RunStop(instance).Detach();
+  return answer;
+}
+
+Flow<> Rds::RunStop(InstancePtr instance) {
+  const AtWork at_work(instance);
+  Withdraw(*instance);
+  const base::Status outcome = co_await instance->engine->Stop();
+  co_await Sleep(host_, Paced(kStopAws));
+  if (instance->cancelled) co_return;
+  if (!outcome.ok()) {
+    Fail(*instance, outcome);
+    co_return;
+  }
+  AddEvent(instance->id, "db-instance", "DB instance stopped", "notification");
+  SetStatus(*instance, InstanceStatus::kStopped);
+}
+
+Answer Rds::StartDBInstance(const Value& input) {
+  const InstancePtr instance = FindInstance(input.String("DBInstanceIdentifier"));
+  if (instance == nullptr) return InstanceNotFound(input.String("DBInstanceIdentifier"));
+  if (!Allows(InstanceAction::kStart, instance->status)) return NotInState(*instance, "stopped");
+  SetStatus(*instance, InstanceStatus::kStarting);
+  Value answer = Value::Struct({{"DBInstance", Describe(host_, *instance)}});
+  RunStart(instance).Detach();
+  return answer;
+}
+
+// Also how an instance comes back after its Region was lost: with crash recovery, and in the role
+// it had.
+Flow<> Rds::RunStart(InstancePtr instance) {
+  const AtWork at_work(instance);
+  base::Status outcome = instance->engine->Configure(ConfigOf(*instance));
+  if (outcome.ok()) outcome = co_await instance->engine->Start();
+  if (instance->cancelled) co_return;
+  if (!outcome.ok()) {
+    Fail(*instance, outcome);
+    co_return;
+  }
+  Publish(*instance);
+  co_await DropStaleSlots(instance);
+  if (instance->cancelled) co_return;
+  if (instance->promoting) {
+    RunPromote(instance).Detach();
+    co_return;
+  }
+  co_await Sleep(host_, Paced(kStartAws));
+  if (instance->cancelled) co_return;
+  AddEvent(instance->id, "db-instance", "DB instance started", "notification");
+  SetStatus(*instance, InstanceStatus::kAvailable);
+}
+
+Answer Rds::DeleteDBInstance(const Value& input) {
+  const InstancePtr instance = FindInstance(input.String("DBInstanceIdentifier"));
+  if (instance == nullptr) return InstanceNotFound(input.String("DBInstanceIdentifier"));
+  if (auto problem = CheckDelete(*instance, input)) return *problem;
+  const std::string final_snapshot = Lower(input.String("FinalDBSnapshotIdentifier"));
+  if (!final_snapshot.empty() && snapshots_.contains(final_snapshot)) {
+    return ApiError{
+        "DBSnapshotAlreadyExists",
+        fmt::format(
+            "Cannot create the snapshot because a snapshot with the identifier {} already exists.",
+            final_snapshot),
+        400,
+        {}};
+  }
+  instance->cancelled = true;
+  SetStatus(*instance, InstanceStatus::kDeleting);
+  Value answer = Value::Struct({{"DBInstance", Describe(host_, *instance)}});
+  RunDelete(instance, final_snapshot).Detach();
+  return answer;
+}
+
+Flow<> Rds::RunDelete(InstancePtr instance, std::string final_snapshot) {
+  Withdraw(*instance);
+  if (!final_snapshot.empty()) {
+    const base::Status taken = co_await TakeSnapshot(instance, final_snapshot);
+    if (!taken.ok()) {
+      // The data are kept: the caller asked for a copy of them, and there is none.
+      instance->cancelled = false;
+      Fail(*instance, taken);
+      co_return;
+    }
+  }
+  base::Status stopped = co_await instance->engine->Stop();
+  while (instance->flows > 0) co_await Sleep(host_, kSettlePoll);
+  // A job may have started the server between the two.
+  stopped = co_await instance->engine->Stop();
+  if (stopped.ok()) stopped = co_await instance->engine->Remove();
+  co_await Sleep(host_, Paced(kDeleteAws));
+  if (!stopped.ok()) {
+    Fail(*instance, stopped);
+    co_return;
+  }
+  const std::string arn = Arn(host_, "rds", "db:" + instance->id);
+  if (instance->is_replica()) {
+    Tell({ParseArn(instance->source_arn).region, "ReplicaGone",
+          Value::Struct({{"Source", instance->source_arn},
+                         {"Replica", arn},
+                         {"Slot", instance->source.slot}})});
+  }
+  for (const ReplicaRef& replica : instance->replicas) {
+    Tell({ParseArn(replica.arn).region, "SourceDeleted",
+          Value::Struct({{"Replica", replica.arn}, {"Source", arn}})});
+  }
+  AddEvent(instance->id, "db-instance", "DB instance deleted", "deletion");
+  instances_.erase(instance->id);
+  Save();
+}
+
+// The first automated backup of a new or newly promoted instance.
+Flow<> Rds::RunBackup(InstancePtr instance) {
+  const AtWork at_work(instance);
+  if (host_.pace() == Pace::kFast) {
+    // Fast or not, the backup is real work; an instance that was just created or promoted is used
+    // first.
+    const base::MonotonicTime until = host_.clock().Monotonic() + limits.backup_settle;
+    while (host_.clock().Monotonic() < until && !instance->cancelled) {
+      co_await Sleep(host_, kSettlePoll * 10);
+    }
+  }
+  if (instance->cancelled || instance->status != InstanceStatus::kAvailable) co_return;
+  if (instance->retention() == 0) co_return;
+  AddEvent(instance->id, "db-instance", "Backing up DB instance", "backup");
+  SetStatus(*instance, InstanceStatus::kBackingUp);
+  const std::string stamp = base::FormatIso8601(host_.clock().Now()).substr(0, 16);
+  std::string id = fmt::format("rds:{}-{}", instance->id, stamp);
+  for (char& c : id) {
+    if (c == 'T') c = '-';
+  }
+  id.replace(id.rfind(':'), 1, "-");
+  base::Status taken = base::Ok();
+  if (!snapshots_.contains(id)) {
+    AddSnapshot(*instance, id, "automated");
+    taken = co_await TakeSnapshot(instance, id);
+  }
+  co_await Sleep(host_, Paced(kBackupAws));
+  if (instance->cancelled || instance->status != InstanceStatus::kBackingUp) co_return;
+  if (taken.ok()) instance->settings.Set("LatestRestorableTime", host_.clock().Now());
+  AddEvent(instance->id, "db-instance",
+           taken.ok() ? "Finished DB Instance backup" : "DB Instance backup failed", "backup");
+  SetStatus(*instance, InstanceStatus::kAvailable);
+}
+
+Flow<> Rds::RestartCrashed(InstancePtr instance) {
+  const AtWork at_work(instance);
+  base::Status outcome = base::Ok();
+  for (int attempt = 0; attempt < limits.crash_restarts && !instance->cancelled; ++attempt) {
+    AddEvent(instance->id, "db-instance", "Recovery of the DB instance has started", "recovery");
+    outcome = co_await instance->engine->Start();
+    if (outcome.ok()) {
+      AddEvent(instance->id, "db-instance", "DB instance restarted", "availability");
+      Save();
+      co_return;
+    }
+  }
+  if (!instance->cancelled) Fail(*instance, outcome);
+}
+
+}  // namespace leeward::lab::rds

@@ -1,0 +1,360 @@
+// Read replicas: made in B from A, promoted in B without A, and what the two Regions tell each
+// other.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "lab/services/rds.h"
+
+namespace leeward::lab::rds {
+namespace {
+
+using shapes::Value;
+using enum InstanceStatus;
+
+constexpr base::Duration kPromoteAvailableAws = std::chrono::seconds(10);
+constexpr base::Duration kPromoteModifyingAws = std::chrono::seconds(60);
+constexpr base::Duration kPromoteRebootingAws = std::chrono::seconds(30);
+constexpr std::string_view kInherited[] = {"DBInstanceClass",   "AllocatedStorage",
+                                           "StorageType",       "Iops",
+                                           "StorageThroughput", "MaxAllocatedStorage"};
+
+Await<Answer> CallOther(Host& host, std::string region, std::string operation, Value input,
+                        base::Duration deadline) {
+  return Await<Answer>([&host, region = std::move(region), operation = std::move(operation),
+                        input = std::move(input), deadline](Await<Answer>::Done done) {
+    if (region == host.region()) {
+      host.Find("rds")->HandleInternal(operation, input, std::move(done));
+    } else {
+      host.CallRegion(region, "rds", operation, input, deadline, std::move(done));
+    }
+  });
+}
+
+bool TimedOut(const Answer& answer) {
+  const auto* error = std::get_if<ApiError>(&answer);
+  return error != nullptr && error->http_status == 0;
+}
+
+std::string SlotFor(std::string_view region, std::string_view random) {
+  std::string slot = fmt::format("rds_{}_{}", region, random);
+  std::replace(slot.begin(), slot.end(), '-', '_');
+  return slot;
+}
+
+}  // namespace
+
+Problem Rds::CheckReplicaRequest(const Value& input) const {
+  if (auto problem =
+          CheckIdentifier("DBInstanceIdentifier", input.String("DBInstanceIdentifier"))) {
+    return problem;
+  }
+  if (auto problem = CheckCommon(input)) return problem;
+  if (input.Has("SourceDBClusterIdentifier")) {
+    return BadCombination("SourceDBClusterIdentifier is not served by this lab; name an instance.");
+  }
+  if (!input.Has("SourceDBInstanceIdentifier")) {
+    return ApiError{"MissingParameter",
+                    "The request must contain the parameter SourceDBInstanceIdentifier",
+                    400,
+                    {}};
+  }
+  if (input.Has("DBParameterGroupName")) {
+    return BadCombination(
+        "A DB parameter group can't be specified during Read Replica creation for "
+        "the following DB engine: postgres");
+  }
+  if (FindInstance(input.String("DBInstanceIdentifier")) != nullptr) {
+    return ApiError{"DBInstanceAlreadyExists", "DB instance already exists", 400, {}};
+  }
+  const std::string_view source = input.String("SourceDBInstanceIdentifier");
+  const ArnParts arn = ParseArn(source);
+  if (source.starts_with("arn:") && arn.kind != "db") {
+    return BadValue(fmt::format("Invalid source ARN: {}", source));
+  }
+  if (arn.name.empty() && FindInstance(source) == nullptr) return InstanceNotFound(source);
+  return CheckPlacement(input);
+}
+
+void Rds::CreateDBInstanceReadReplica(const Value& input, Reply reply) {
+  if (auto problem = CheckReplicaRequest(input)) return reply(*problem);
+  BeginReplica(input, std::move(reply)).Detach();
+}
+
+// AWS, too, calls the source's Region on the caller's behalf: making a replica needs both control
+// planes.
+Flow<> Rds::BeginReplica(Value input, Reply reply) {
+  const std::string_view given = input.String("SourceDBInstanceIdentifier");
+  const std::string source =
+      ParseArn(given).name.empty() ? Arn(host_, "rds", "db:" + Lower(given)) : std::string(given);
+  const std::string region = ParseArn(source).region;
+  const std::string slot = SlotFor(host_.region(), host_.random().Hex(8));
+  Value ask = Value::Struct();
+  ask.Set("Source", source);
+  ask.Set("Replica", Arn(host_, "rds", "db:" + Lower(input.String("DBInstanceIdentifier"))));
+  ask.Set("Region", host_.region());
+  ask.Set("Slot", slot);
+  ask.Set("Encrypt", input.Has("KmsKeyId"));
+  const Answer prepared = co_await CallOther(host_, region, "PrepareReplica", ask, limits.call);
+  if (TimedOut(prepared)) {
+    reply(ApiError{
+        "ServiceUnavailable",
+        fmt::format("The source Region {} does not answer; a replica cannot be made now.", region),
+        503,
+        {}});
+    co_return;
+  }
+  if (IsError(prepared)) {
+    reply(prepared);
+    co_return;
+  }
+  // Two requests for one name may have met here.
+  if (FindInstance(input.String("DBInstanceIdentifier")) != nullptr) {
+    Tell({region, "ReplicaGone", ask});
+    reply(ApiError{"DBInstanceAlreadyExists", "DB instance already exists", 400, {}});
+    co_return;
+  }
+  reply(AddReplica(input, std::get<Value>(prepared)));
+}
+
+Answer Rds::AddReplica(const Value& input, const Value& source) {
+  const Value& origin = source.Sub("Settings");
+  Value settings = FreshSettings(input);
+  for (const std::string_view name : kInherited) {
+    if (!input.Has(name) && origin.Has(name)) settings.Set(name, *origin.Find(name));
+  }
+  settings.Set("MasterUsername", origin.String("MasterUsername"));
+  if (origin.Has("DBName")) settings.Set("DBName", origin.String("DBName"));
+  settings.Set("DbInstancePort", input.Int("Port", origin.Int("DbInstancePort", 5432)));
+  settings.Set("BackupRetentionPeriod", 0);  // backups of a replica are off until it is promoted
+  const InstancePtr instance = AddInstance(input, std::move(settings));
+  instance->source_arn = source.String("Source");
+  instance->source = {std::string(source.String("Address")),
+                      static_cast<std::uint16_t>(source.Int("Port")),
+                      std::string(source.String("Slot"))};
+  instance->secrets = {std::string(source.String("Admin")),
+                       std::string(source.String("Replication"))};
+  MakeEngine(instance);
+  Save();
+  Value answer = Value::Struct({{"DBInstance", Describe(host_, *instance)}});
+  RunCreate(instance).Detach();
+  return answer;
+}
+
+// Where a standby finds its source from here: through the lab's link, or beside us.
+Upstream Rds::LocalUpstream(const Instance& instance) {
+  const std::string region = ParseArn(instance.source_arn).region;
+  Upstream upstream = instance.source;
+  if (region == host_.region()) {
+    const InstancePtr source = FindInstance(instance.source_arn);
+    if (source != nullptr) upstream.host = source->engine->directory().string();
+  } else {
+    std::tie(upstream.host, upstream.port) =
+        host_.network().Link(region, instance.source.host, instance.source.port);
+  }
+  return upstream;
+}
+
+// In A: checks the source, and puts the new replica on its list.
+Answer Rds::PrepareReplica(const Value& input) {
+  const InstancePtr source = FindInstance(input.String("Source"));
+  if (source == nullptr) return InstanceNotFound(input.String("Source"));
+  if (auto problem = CheckSource(*source, input.String("Region"), host_.region())) return *problem;
+  if (input.Flag("Encrypt", false)) {
+    return BadCombination(
+        "Cannot create an encrypted read replica from an unencrypted DB instance.");
+  }
+  source->replicas.push_back(
+      {std::string(input.String("Replica")), std::string(input.String("Slot"))});
+  PublishReplication(*source);
+  AddEvent(source->id, "db-instance",
+           fmt::format("Read replica {} is being created", input.String("Replica")),
+           "read replica");
+  Save();
+  return Value::Struct({{"Source", Arn(host_, "rds", "db:" + source->id)},
+                        {"Settings", source->settings},
+                        {"Slot", input.String("Slot")},
+                        {"Address", host_.network().AddressFor(ReplicationName(*source))},
+                        {"Port", 5432},
+                        {"Admin", source->secrets.admin},
+                        {"Replication", source->secrets.replication}});
+}
+
+Flow<> Rds::MakeSlot(InstancePtr source, std::string slot, Value answer, Reply reply) {
+  const AtWork at_work(source);
+  std::vector<std::string> statements(
+      1, fmt::format("SELECT pg_create_physical_replication_slot({}, true)", QuoteLiteral(slot)));
+  const base::Result<Rows> made = co_await source->engine->Sql(std::move(statements));
+  if (!made.ok()) {
+    std::erase_if(source->replicas, [&](const ReplicaRef& r) { return r.slot == slot; });
+    Save();
+    reply(InstanceState("The source cannot be replicated now: " + made.error().message()));
+    co_return;
+  }
+  reply(std::move(answer));
+}
+
+Flow<> Rds::DropSlot(InstancePtr source, std::string slot) {
+  const AtWork at_work(source);
+  // A sender that does not know yet that its standby is gone still holds the slot.
+  std::vector<std::string> statements = {
+      fmt::format("SELECT pg_terminate_backend(active_pid, 1000) FROM pg_replication_slots "
+                  "WHERE slot_name = {} AND active_pid IS NOT NULL",
+                  QuoteLiteral(slot)),
+      fmt::format("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE "
+                  "slot_name = {} AND NOT active",
+                  QuoteLiteral(slot))};
+  const base::Result<Rows> dropped = co_await source->engine->Sql(std::move(statements));
+  if (!dropped.ok()) {
+    AddEvent(source->id, "db-instance", "A replication slot is left: " + dropped.error().message(),
+             "read replica");
+  }
+}
+
+// Slots of replicas that are gone, told or not while this server was down; each would keep its log
+// for ever.
+Flow<> Rds::DropStaleSlots(InstancePtr source) {
+  std::string known = "''";
+  for (const ReplicaRef& replica : source->replicas) known += ", " + QuoteLiteral(replica.slot);
+  std::vector<std::string> statements(
+      1, fmt::format("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots "
+                     "WHERE NOT active AND slot_name LIKE 'rds\\_%' AND slot_name NOT IN ({})",
+                     known));
+  const base::Result<Rows> dropped = co_await source->engine->Sql(std::move(statements));
+  if (!dropped.ok()) {
+    AddEvent(source->id, "db-instance", "A replication slot is left: " + dropped.error().message(),
+             "read replica");
+  }
+}
+
+Answer Rds::PromoteReadReplica(const Value& input) {
+  const InstancePtr instance = FindInstance(input.String("DBInstanceIdentifier"));
+  if (instance == nullptr) return InstanceNotFound(input.String("DBInstanceIdentifier"));
+  if (auto problem = CheckPromote(*instance)) return *problem;
+  if (auto problem = CheckCommon(input)) return *problem;
+  instance->promoting = true;
+  instance->pending.Set("BackupRetentionPeriod", input.Int("BackupRetentionPeriod", 1));
+  if (input.Has("PreferredBackupWindow")) {
+    instance->settings.Set("PreferredBackupWindow", input.String("PreferredBackupWindow"));
+  }
+  Value answer = Value::Struct({{"DBInstance", Describe(host_, *instance)}});
+  // The first step is on its way to the server before the state is saved; a promotion cannot be
+  // taken back.
+  RunPromote(instance).Detach();
+  Save();
+  return answer;
+}
+
+Flow<> Rds::RunPromote(InstancePtr instance) {
+  const AtWork at_work(instance);
+  const base::MonotonicTime asked = host_.clock().Monotonic();
+  const base::Status promoted = co_await instance->engine->Promote();
+  if (instance->cancelled) co_return;
+  if (!promoted.ok()) {
+    instance->promoting = false;
+    AddEvent(instance->id, "db-instance", "Promotion failed: " + promoted.error().message(),
+             "failure");
+    SetStatus(*instance, kAvailable);
+    co_return;
+  }
+  // As on AWS, the old status is still read for a while after the call.
+  const base::Duration shown = limits.promote_shown - (host_.clock().Monotonic() - asked);
+  co_await Sleep(host_, std::max(Paced(kPromoteAvailableAws), shown));
+  SetStatus(*instance, kModifying);
+  co_await Sleep(host_, Paced(kPromoteModifyingAws));
+  const Notice notice{ParseArn(instance->source_arn).region, "ReplicaGone",
+                      Value::Struct({{"Source", instance->source_arn},
+                                     {"Replica", Arn(host_, "rds", "db:" + instance->id)},
+                                     {"Slot", instance->source.slot}})};
+  instance->source_arn.clear();
+  instance->source = {};
+  instance->promoting = false;
+  instance->settings.Set("BackupRetentionPeriod",
+                         instance->pending.Int("BackupRetentionPeriod", 1));
+  instance->pending.Erase("BackupRetentionPeriod");
+  if (host_.pace() == Pace::kAws) {
+    SetStatus(*instance, kRebooting);
+    co_await Sleep(host_, kPromoteRebootingAws);
+  }
+  if (instance->cancelled) co_return;
+  const base::Status configured = instance->engine->Configure(ConfigOf(*instance));
+  if (configured.ok()) instance->engine->Reload();
+  AddEvent(instance->id, "db-instance",
+           "Promoted Read Replica instance to standalone database instance", "read replica");
+  SetStatus(*instance, kAvailable);
+  Tell(notice);
+  if (instance->retention() > 0) RunBackup(instance).Detach();
+}
+
+// In A: the replica was promoted or deleted.
+Answer Rds::ReplicaGone(const Value& input) {
+  const InstancePtr source = FindInstance(input.String("Source"));
+  if (source == nullptr) return Value::Struct();
+  const std::string slot(input.String("Slot"));
+  std::erase_if(source->replicas, [&](const ReplicaRef& r) { return r.slot == slot; });
+  if (source->replicas.empty()) host_.network().Withdraw(ReplicationName(*source));
+  AddEvent(source->id, "db-instance",
+           fmt::format("Read replica {} is no longer replicated to", input.String("Replica")),
+           "read replica");
+  Save();
+  if (source->engine->running()) DropSlot(source, slot).Detach();
+  return Value::Struct();
+}
+
+// In B: PostgreSQL's replicas outlive their source, and wait to be promoted by hand.
+Answer Rds::SourceDeleted(const Value& input) {
+  const InstancePtr replica = FindInstance(input.String("Replica"));
+  if (replica == nullptr || replica->source_arn != input.String("Source")) return Value::Struct();
+  replica->link = LinkState::kTerminated;
+  AddEvent(replica->id, "db-instance", "Replication has been terminated: the source was deleted",
+           "read replica");
+  Save();
+  return Value::Struct();
+}
+
+Answer Rds::SourceRenamed(const Value& input) {
+  const InstancePtr replica = FindInstance(input.String("Replica"));
+  if (replica != nullptr && replica->is_replica()) replica->source_arn = input.String("Source");
+  Save();
+  return Value::Struct();
+}
+
+Answer Rds::ReplicaRenamed(const Value& input) {
+  const InstancePtr source = FindInstance(input.String("Source"));
+  if (source == nullptr) return Value::Struct();
+  for (ReplicaRef& replica : source->replicas) {
+    if (replica.arn == input.String("Replica")) replica.arn = input.String("To");
+  }
+  Save();
+  return Value::Struct();
+}
+
+void Rds::Tell(Notice notice) {
+  notices_.push_back(std::move(notice));
+  while (notices_.size() > limits.notices) notices_.pop_front();
+  Save();
+  if (!sending_) SendNotices().Detach();
+}
+
+// Until each Region has answered, however long it is gone; nobody waits for it.
+Flow<> Rds::SendNotices() {
+  sending_ = true;
+  while (!notices_.empty()) {
+    bool unanswered = false;
+    for (std::size_t left = notices_.size(); left > 0 && !notices_.empty(); --left) {
+      const Notice notice = notices_.front();
+      const Answer answer =
+          co_await CallOther(host_, notice.region, notice.operation, notice.input, limits.call);
+      notices_.pop_front();
+      if (TimedOut(answer)) {
+        notices_.push_back(notice);
+        unanswered = true;
+      }
+    }
+    Save();
+    if (unanswered) co_await Sleep(host_, limits.notice_retry);
+  }
+  sending_ = false;
+}
+
+}  // namespace leeward::lab::rds

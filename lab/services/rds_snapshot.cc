@@ -1,0 +1,311 @@
+// DB snapshots: real base backups, restored by unpacking and replaying them, copied between Regions
+// through the lab's network.
+#include <fmt/format.h>
+
+#include <fstream>
+#include <system_error>
+
+#include "lab/services/ec2_vpc.h"
+#include "lab/services/rds.h"
+
+namespace leeward::lab::rds {
+namespace {
+
+using shapes::Value;
+namespace fs = std::filesystem;
+
+constexpr base::Duration kSnapshotAws = std::chrono::minutes(3);
+constexpr std::string_view kFiles[] = {"base.tar.gz", "pg_wal.tar.gz"};
+
+ApiError SnapshotNotFound(std::string_view id) {
+  return {"DBSnapshotNotFound", fmt::format("DBSnapshot not found: {}", id), 404, {}};
+}
+ApiError SnapshotExists(std::string_view id) {
+  return {
+      "DBSnapshotAlreadyExists",
+      fmt::format(
+          "Cannot create the snapshot because a snapshot with the identifier {} already exists.",
+          id),
+      400,
+      {}};
+}
+
+// The identifier in "arn:...:snapshot:x", or the text itself. An automated one has a colon of its
+// own.
+std::string SnapshotName(std::string_view given) {
+  const ArnParts arn = ParseArn(given);
+  return Lower(arn.name.empty() ? given : std::string_view(arn.name));
+}
+
+Await<Answer> Ask(Host& host, std::string region, std::string operation, Value input,
+                  base::Duration deadline) {
+  return Await<Answer>([&host, region = std::move(region), operation = std::move(operation),
+                        input = std::move(input), deadline](Await<Answer>::Done done) {
+    host.CallRegion(region, "rds", operation, input, deadline, std::move(done));
+  });
+}
+
+std::int64_t Gigabytes(const Value& settings) { return settings.Int("AllocatedStorage", 20); }
+
+}  // namespace
+
+fs::path Rds::SnapshotPath(const Snapshot& snapshot) { return Directory() / snapshot.directory; }
+
+Snapshot& Rds::AddSnapshot(const Instance& instance, const std::string& id, std::string_view type) {
+  Snapshot snapshot;
+  snapshot.directory = "snapshot-" + host_.random().Hex(8);
+  snapshot.secrets = instance.secrets;
+  snapshot.settings = instance.settings;
+  const Value& from = instance.settings;
+  snapshot.record = Value::Struct(
+      {{"DBSnapshotIdentifier", id},
+       {"DBInstanceIdentifier", instance.id},
+       {"DbiResourceId", instance.resource_id},
+       {"DBSnapshotArn", Arn(host_, "rds", "snapshot:" + id)},
+       {"Engine", "postgres"},
+       {"EngineVersion", from.String("EngineVersion")},
+       {"AllocatedStorage", Gigabytes(from)},
+       {"StorageType", from.String("StorageType", "gp2")},
+       {"Status", "creating"},
+       {"PercentProgress", 0},
+       {"Port", from.Int("DbInstancePort", 5432)},
+       {"AvailabilityZone", from.String("AvailabilityZone")},
+       {"VpcId", DefaultVpcId(host_)},
+       {"InstanceCreateTime", from.Sub("InstanceCreateTime")},
+       {"MasterUsername", from.String("MasterUsername")},
+       {"LicenseModel", from.String("LicenseModel")},
+       {"SnapshotType", type},
+       {"Encrypted", false},
+       {"IAMDatabaseAuthenticationEnabled", false},
+       {"TagList", from.Flag("CopyTagsToSnapshot", false) ? instance.tags : Value::EmptyList()}});
+  return snapshots_[id] = std::move(snapshot);
+}
+
+Answer Rds::CreateDBSnapshot(const Value& input) {
+  const InstancePtr instance = FindInstance(input.String("DBInstanceIdentifier"));
+  if (instance == nullptr) return InstanceNotFound(input.String("DBInstanceIdentifier"));
+  const std::string id = Lower(input.String("DBSnapshotIdentifier"));
+  if (auto problem = CheckIdentifier("DBSnapshotIdentifier", id)) return *problem;
+  if (snapshots_.contains(id)) return SnapshotExists(id);
+  if (!Allows(InstanceAction::kSnapshot, instance->status)) {
+    return NotInState(*instance, "available");
+  }
+  Snapshot& snapshot = AddSnapshot(*instance, id, "manual");
+  if (input.Has("Tags")) snapshot.record.Set("TagList", *input.Find("Tags"));
+  Value answer = Value::Struct({{"DBSnapshot", snapshot.record}});
+  RunSnapshot(instance, id).Detach();
+  return answer;
+}
+
+Flow<> Rds::RunSnapshot(InstancePtr instance, std::string id) {
+  const AtWork at_work(instance);
+  const InstanceStatus before = instance->status;
+  SetStatus(*instance, InstanceStatus::kBackingUp);
+  const base::Status taken = co_await TakeSnapshot(instance, id);
+  if (!taken.ok()) {
+    AddEvent(id, "db-snapshot", "Snapshot failed: " + taken.error().message(), "notification");
+  }
+  if (instance->status == InstanceStatus::kBackingUp) SetStatus(*instance, before);
+}
+
+Flow<base::Status> Rds::TakeSnapshot(InstancePtr instance, std::string id) {
+  if (!snapshots_.contains(id)) AddSnapshot(*instance, id, "manual");
+  Save();
+  const fs::path path = SnapshotPath(snapshots_[id]);
+  const base::Status taken = co_await instance->engine->BackUpTo(path);
+  co_await Sleep(host_, Paced(kSnapshotAws));
+  const auto snapshot = snapshots_.find(id);
+  if (snapshot == snapshots_.end()) co_return base::Cancelled("the snapshot was deleted");
+  snapshot->second.record.Set("Status", taken.ok() ? "available" : "failed");
+  if (taken.ok()) {
+    const base::WallTime now = host_.clock().Now();
+    for (const std::string_view when :
+         {"SnapshotCreateTime", "OriginalSnapshotCreateTime", "SnapshotDatabaseTime"}) {
+      snapshot->second.record.Set(when, now);
+    }
+    snapshot->second.record.Set("PercentProgress", 100);
+    AddEvent(id, "db-snapshot", "Manual snapshot created", "creation");
+  }
+  Save();
+  co_return taken;
+}
+
+Answer Rds::DescribeDBSnapshots(const Value& input) {
+  const std::string id = SnapshotName(input.String("DBSnapshotIdentifier"));
+  const std::string instance = Lower(input.String("DBInstanceIdentifier"));
+  Value::List found;
+  for (const auto& [name, snapshot] : snapshots_) {
+    if (!id.empty() && name != id) continue;
+    if (!instance.empty() && snapshot.record.String("DBInstanceIdentifier") != instance) continue;
+    if (input.Has("SnapshotType") &&
+        snapshot.record.String("SnapshotType") != input.String("SnapshotType")) {
+      continue;
+    }
+    found.push_back(snapshot.record);
+  }
+  if (!id.empty() && found.empty()) return SnapshotNotFound(id);
+  return ListPage(input, "DBSnapshots", std::move(found));
+}
+
+Answer Rds::DeleteDBSnapshot(const Value& input) {
+  const std::string id = SnapshotName(input.String("DBSnapshotIdentifier"));
+  const auto found = snapshots_.find(id);
+  if (found == snapshots_.end()) return SnapshotNotFound(id);
+  if (found->second.record.String("Status") == "creating") {
+    return ApiError{"InvalidDBSnapshotState",
+                    fmt::format("Snapshot {} is being created; wait until it is available.", id),
+                    400,
+                    {}};
+  }
+  Value record = found->second.record;
+  record.Set("Status", "deleted");
+  const fs::path path = SnapshotPath(found->second);
+  snapshots_.erase(found);
+  AddEvent(id, "db-snapshot", "Deleted snapshot", "deletion");
+  Save();
+  host_.RunBlocking(
+      [path] {
+        std::error_code ignored;
+        fs::remove_all(path, ignored);
+      },
+      [] {});
+  return Value::Struct({{"DBSnapshot", std::move(record)}});
+}
+
+void Rds::CopyDBSnapshot(const Value& input, Reply reply) {
+  const std::string target = Lower(input.String("TargetDBSnapshotIdentifier"));
+  if (auto problem = CheckIdentifier("TargetDBSnapshotIdentifier", target)) return reply(*problem);
+  if (snapshots_.contains(target)) return reply(SnapshotExists(target));
+  if (input.Has("KmsKeyId")) {
+    return reply(
+        BadCombination("KmsKeyId is not served by this lab: its snapshots are not encrypted."));
+  }
+  const std::string_view source = input.String("SourceDBSnapshotIdentifier");
+  const ArnParts arn = ParseArn(source);
+  if (arn.name.empty() || arn.region == host_.region()) {
+    if (!snapshots_.contains(SnapshotName(source))) {
+      return reply(SnapshotNotFound(source));
+    }
+  } else if (arn.kind != "snapshot") {
+    return reply(BadValue(fmt::format("Invalid source ARN: {}", source)));
+  }
+  RunCopy(input, std::move(reply)).Detach();
+}
+
+Flow<> Rds::RunCopy(Value input, Reply reply) {
+  const std::string target = Lower(input.String("TargetDBSnapshotIdentifier"));
+  const std::string given(input.String("SourceDBSnapshotIdentifier"));
+  const std::string id = SnapshotName(given);
+  const ArnParts arn = ParseArn(given);
+  const bool local = arn.name.empty() || arn.region == host_.region();
+  Value ask = Value::Struct();
+  ask.Set("Snapshot", id);
+  Answer described = DescribeSnapshotInternal(ask);
+  if (!local) described = co_await Ask(host_, arn.region, "DescribeSnapshot", ask, limits.call);
+  if (IsError(described)) {
+    auto& error = std::get<ApiError>(described);
+    if (error.http_status == 0)
+      error = {"ServiceUnavailable", "The source Region does not answer.", 503, {}};
+    reply(described);
+    co_return;
+  }
+  const Value source = std::get<Value>(described);
+  Snapshot snapshot;
+  snapshot.directory = "snapshot-" + host_.random().Hex(8);
+  snapshot.secrets = {std::string(source.String("Admin")),
+                      std::string(source.String("Replication"))};
+  snapshot.settings = source.Sub("Settings");
+  snapshot.record = source.Sub("Record");
+  snapshot.record.Set("DBSnapshotIdentifier", target);
+  snapshot.record.Set("DBSnapshotArn", Arn(host_, "rds", "snapshot:" + target));
+  snapshot.record.Set("SnapshotType", "manual");
+  snapshot.record.Set("Status", "creating");
+  snapshot.record.Set("PercentProgress", 0);
+  snapshot.record.Set("VpcId", DefaultVpcId(host_));
+  snapshot.record.Set("AvailabilityZone", host_.region() + "a");
+  snapshot.record.Set("SourceDBSnapshotIdentifier", given);
+  if (!local) snapshot.record.Set("SourceRegion", arn.region);
+  if (!input.Flag("CopyTags", false)) snapshot.record.Set("TagList", Value(input.Items("Tags")));
+  snapshots_[target] = snapshot;
+  Save();
+  Value answer = Value::Struct();
+  answer.Set("DBSnapshot", snapshot.record);
+  reply(std::move(answer));
+
+  const fs::path to = SnapshotPath(snapshot);
+  std::error_code error;
+  fs::create_directories(to, error);
+  base::Status copied = host_.GiveToEngine(to);
+  const std::string from = local ? std::string() : arn.region;
+  for (const std::string_view file : kFiles) {
+    const std::string name(file);
+    const fs::path path = to / name;
+    if (copied.ok()) copied = co_await PullFile(from, id, name, path);
+  }
+  co_await Sleep(host_, Paced(kSnapshotAws));
+  const auto kept = snapshots_.find(target);
+  if (kept == snapshots_.end()) co_return;
+  kept->second.record.Set("Status", copied.ok() ? "available" : "failed");
+  kept->second.record.Set("SnapshotCreateTime", host_.clock().Now());
+  if (copied.ok()) kept->second.record.Set("PercentProgress", 100);
+  AddEvent(
+      target, "db-snapshot",
+      copied.ok() ? "Snapshot copy finished" : "Snapshot copy failed: " + copied.error().message(),
+      "notification");
+  Save();
+}
+
+// One file of a snapshot, chunk by chunk, through the lab's network.
+Flow<base::Status> Rds::PullFile(std::string region, std::string source_id, std::string file,
+                                 fs::path to) {
+  std::ofstream out(to, std::ios::binary | std::ios::trunc);
+  for (std::int64_t offset = 0;;) {
+    Value ask = Value::Struct();
+    ask.Set("Snapshot", source_id);
+    ask.Set("File", file);
+    ask.Set("Offset", offset);
+    Answer chunk = Value();
+    if (region.empty()) {
+      chunk = ReadSnapshotChunk(ask);
+    } else {
+      chunk = co_await Ask(host_, region, "ReadSnapshotChunk", ask, limits.call);
+    }
+    if (IsError(chunk)) co_return base::Unreachable(std::get<ApiError>(chunk).message);
+    const Value& bytes = std::get<Value>(chunk).Sub("Bytes");
+    if (!bytes.is_blob() || bytes.blob().bytes.empty()) break;
+    out << bytes.blob().bytes;
+    offset += static_cast<std::int64_t>(bytes.blob().bytes.size());
+    // A long local copy leaves room for others, too.
+    co_await Sleep(host_, base::Duration(0));
+  }
+  out.close();
+  if (!out) co_return base::Exhausted("cannot write " + to.string());
+  co_return host_.GiveToEngine(to);
+}
+
+Answer Rds::DescribeSnapshotInternal(const Value& input) {
+  const auto found = snapshots_.find(input.String("Snapshot"));
+  if (found == snapshots_.end()) return SnapshotNotFound(input.String("Snapshot"));
+  const Snapshot& snapshot = found->second;
+  if (snapshot.record.String("Status") != "available") {
+    return ApiError{
+        "InvalidDBSnapshotState", "The source snapshot is not in available state.", 400, {}};
+  }
+  return Value::Struct({{"Record", snapshot.record},
+                        {"Settings", snapshot.settings},
+                        {"Admin", snapshot.secrets.admin},
+                        {"Replication", snapshot.secrets.replication}});
+}
+
+Answer Rds::ReadSnapshotChunk(const Value& input) {
+  const auto found = snapshots_.find(input.String("Snapshot"));
+  if (found == snapshots_.end()) return SnapshotNotFound(input.String("Snapshot"));
+  std::ifstream in(SnapshotPath(found->second) / input.String("File"), std::ios::binary);
+  std::string bytes(static_cast<std::size_t>(limits.chunk), '\0');
+  in.seekg(input.Int("Offset"));
+  in.read(bytes.data(), limits.chunk);
+  bytes.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
+  return Value::Struct({{"Bytes", shapes::Blob{std::move(bytes)}}});
+}
+
+}  // namespace leeward::lab::rds

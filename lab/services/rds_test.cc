@@ -1,0 +1,302 @@
+#include "lab/services/rds.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "lab/services/rds_test_world.h"
+
+namespace leeward::lab::rds {
+namespace {
+
+using shapes::Value;
+using ::testing::HasSubstr;
+using namespace std::chrono_literals;
+
+constexpr std::string_view kArn = "arn:aws:rds:us-east-1:123456789012:db:orders";
+
+// Two Regions with an RDS each and real servers.
+class RdsTest : public testing::Test {
+ protected:
+  struct Side {
+    Side(TestWorld& world, const std::string& region, int block) : host(world, region, block) {}
+    TestRegion host;
+    std::unique_ptr<Rds> rds;
+  };
+
+  RdsTest() {
+    // The template is made once for the whole program; the Region's own passwords must be those in
+    // it.
+    Template cluster(a.host, SharedTemplateDirectory(), {"admin-secret", "replication-secret"});
+    const auto ready = Finish<base::Result<std::filesystem::path>>(world, cluster.Ready());
+    EXPECT_TRUE(ready.ok());
+    for (Side* side : {&a, &b}) {
+      const auto directory = side->host.StateDirectory("rds");
+      std::filesystem::create_symlink(SharedTemplateDirectory(), directory / "template");
+      std::ofstream(directory / "state.json")
+          << R"({"AdminPassword":"admin-secret","ReplicationPassword":"replication-secret"})";
+      Begin(*side);
+    }
+  }
+  ~RdsTest() override {
+    for (Side* side : {&a, &b}) {
+      side->rds.reset();
+      side->host.Kill();
+    }
+  }
+
+  void Begin(Side& side) {
+    side.rds = std::make_unique<Rds>(side.host);
+    side.rds->limits.backup_settle = 300ms;
+    side.rds->limits.notice_retry = 100ms;
+    side.rds->limits.monitor = 200ms;
+    side.rds->limits.link_error = 500ms;
+    side.host.services["rds"] = side.rds.get();
+    const base::Status started = side.rds->Start();
+    EXPECT_TRUE(started.ok()) << started.error().message();
+  }
+  void Lose(Side& side) {
+    world.dark.insert(side.host.region());
+    side.host.services.clear();
+    side.host.Kill();
+    side.rds.reset();
+  }
+  void Heal(Side& side) {
+    world.dark.erase(side.host.region());
+    Begin(side);
+  }
+
+  Answer Do(Side& side, std::string_view operation, Value input) {
+    Call call;
+    call.model = shapes::FindModel("rds");
+    CHECK(call.model != nullptr);
+    call.operation = call.model->FindOperation(operation);
+    CHECK(call.operation != nullptr);
+    call.input = std::move(input);
+    std::optional<Answer> answer;
+    side.rds->Handle(call, [&](Answer given) { answer = std::move(given); });
+    EXPECT_TRUE(world.RunUntil([&] { return answer.has_value(); }));
+    return *answer;
+  }
+  Value Done(Side& side, std::string_view operation, Value input) {
+    const Answer answer = Do(side, operation, std::move(input));
+    if (const auto* error = std::get_if<ApiError>(&answer)) {
+      ADD_FAILURE() << operation << ": " << error->code << ": " << error->message;
+      return {};
+    }
+    return std::get<Value>(answer);
+  }
+  std::string Code(Side& side, std::string_view operation, Value input) {
+    const Answer answer = Do(side, operation, std::move(input));
+    const auto* error = std::get_if<ApiError>(&answer);
+    return error == nullptr ? "done" : error->code;
+  }
+  Value Look(Side& side, const std::string& id) {
+    const Answer answer =
+        Do(side, "DescribeDBInstances", Value::Struct({{"DBInstanceIdentifier", id}}));
+    if (IsError(answer)) return Value::Struct({{"DBInstanceStatus", "gone"}});
+    return std::get<Value>(answer).Items("DBInstances").front();
+  }
+  std::string Status(Side& side, const std::string& id) {
+    return std::string(Look(side, id).String("DBInstanceStatus"));
+  }
+  void Await(Side& side, const std::string& id, const std::string& status) {
+    EXPECT_TRUE(world.RunUntil([&] { return Status(side, id) == status; }))
+        << id << " is " << Status(side, id) << ", not " << status;
+  }
+  // As a client would: through the published endpoint's backend, with the customer's password.
+  std::string Ask(Side& side, const std::string& id, const std::string& sql,
+                  const std::string& database = "shop") {
+    const auto endpoint = side.host.endpoints.find("rds:" + id);
+    if (endpoint == side.host.endpoints.end()) return "no endpoint";
+    const auto rows = RunSql({.socket_directory = endpoint->second.backend.parent_path().string(),
+                              .user = "leeward",
+                              .password = "correct-horse",
+                              .database = database},
+                             {sql});
+    if (!rows.ok()) return "error: " + rows.error().message();
+    return rows->empty() || rows->front().empty() ? "" : rows->front().front();
+  }
+  static Value Orders() {
+    return Value::Struct({{"DBInstanceIdentifier", "Orders"},
+                          {"DBInstanceClass", "db.t3.micro"},
+                          {"Engine", "postgres"},
+                          {"AllocatedStorage", 20},
+                          {"DBName", "shop"},
+                          {"MasterUsername", "leeward"},
+                          {"MasterUserPassword", "correct-horse"}});
+  }
+  void MakeOrders() {
+    Done(a, "CreateDBInstance", Orders());
+    Await(a, "orders", "available");
+  }
+  void MakeReplica() {
+    Done(b, "CreateDBInstanceReadReplica",
+         Value::Struct(
+             {{"DBInstanceIdentifier", "orders-b"}, {"SourceDBInstanceIdentifier", kArn}}));
+    Await(b, "orders-b", "available");
+  }
+  static Value Named(const std::string& id) {
+    return Value::Struct({{"DBInstanceIdentifier", id}});
+  }
+
+  TestWorld world;
+  Side a{world, "us-east-1", 71};
+  Side b{world, "us-west-2", 72};
+};
+
+TEST_F(RdsTest, InstanceIsMadeUsedStoppedStartedRenamedAndDeleted) {
+  const Value made = Done(a, "CreateDBInstance", Orders()).Sub("DBInstance");
+  EXPECT_EQ(made.String("DBInstanceStatus"), "creating");
+  EXPECT_EQ(made.String("DBInstanceIdentifier"), "orders");
+  EXPECT_FALSE(made.Has("Endpoint"));
+  EXPECT_EQ(Code(a, "CreateDBInstance", Orders()), "DBInstanceAlreadyExists");
+  Await(a, "orders", "available");
+  EXPECT_EQ(Look(a, "orders").Sub("Endpoint").Int("Port"), 5432);
+  EXPECT_EQ(Ask(a, "orders", "CREATE TABLE t AS SELECT 1 AS x"), "");
+  EXPECT_EQ(Ask(a, "orders", "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"), "f");
+  EXPECT_THAT(Ask(a, "orders", "SELECT 1", "rdsadmin"), HasSubstr("error"));
+
+  Await(a, "orders", "backing-up");
+  EXPECT_EQ(Code(a, "StopDBInstance", Named("orders")), "InvalidDBInstanceState");
+  Await(a, "orders", "available");
+  EXPECT_TRUE(Look(a, "orders").Has("LatestRestorableTime"));
+  EXPECT_EQ(Code(a, "StopDBInstance", Named("orders")), "done");
+  Await(a, "orders", "stopped");
+  EXPECT_EQ(Ask(a, "orders", "SELECT 1"), "no endpoint");
+  EXPECT_EQ(Code(a, "RebootDBInstance", Named("orders")), "InvalidDBInstanceState");
+  EXPECT_EQ(Code(a, "StartDBInstance", Named("orders")), "done");
+  Await(a, "orders", "available");
+
+  Done(a, "ModifyDBInstance",
+       Value::Struct({{"DBInstanceIdentifier", "orders"},
+                      {"NewDBInstanceIdentifier", "orders2"},
+                      {"ApplyImmediately", true},
+                      {"DeletionProtection", true}}));
+  Await(a, "orders2", "available");
+  EXPECT_EQ(Ask(a, "orders2", "SELECT x FROM t"), "1");
+  Value deletion = Named("orders2");
+  deletion.Set("SkipFinalSnapshot", true);
+  EXPECT_EQ(Code(a, "DeleteDBInstance", deletion), "InvalidParameterCombination");
+  Done(a, "ModifyDBInstance",
+       Value::Struct({{"DBInstanceIdentifier", "orders2"}, {"DeletionProtection", false}}));
+  EXPECT_EQ(Code(a, "DeleteDBInstance", deletion), "done");
+  Await(a, "orders2", "gone");
+}
+
+TEST_F(RdsTest, ReplicaIsPromotedWhileItsSourceIsLostAndTheSourceComesBackAsAPrimary) {
+  MakeOrders();
+  ASSERT_EQ(Ask(a, "orders", "CREATE TABLE t AS SELECT 1 AS x"), "");
+  MakeReplica();
+  EXPECT_EQ(Look(b, "orders-b").String("ReadReplicaSourceDBInstanceIdentifier"), kArn);
+  EXPECT_EQ(Look(b, "orders-b").Int("BackupRetentionPeriod"), 0);
+  EXPECT_EQ(Look(a, "orders").Items("ReadReplicaDBInstanceIdentifiers").size(), 1u);
+  EXPECT_EQ(Code(a, "StopDBInstance", Named("orders")), "InvalidDBInstanceState");
+  EXPECT_EQ(Code(b, "StopDBInstance", Named("orders-b")), "InvalidDBInstanceState");
+  EXPECT_EQ(Code(a, "PromoteReadReplica", Named("orders")), "InvalidDBInstanceState");
+  ASSERT_EQ(Ask(a, "orders", "INSERT INTO t VALUES (2)"), "");
+  EXPECT_TRUE(world.RunUntil([&] { return Ask(b, "orders-b", "SELECT max(x) FROM t") == "2"; }));
+  EXPECT_THAT(Ask(b, "orders-b", "INSERT INTO t VALUES (3)"), HasSubstr("read-only"));
+
+  Lose(a);
+  const base::MonotonicTime asked = world.clock().Monotonic();
+  const Value promoting = Done(b, "PromoteReadReplica", Named("orders-b")).Sub("DBInstance");
+  EXPECT_EQ(promoting.String("DBInstanceStatus"), "available");  // the trap: not yet promoted
+  EXPECT_TRUE(promoting.Has("ReadReplicaSourceDBInstanceIdentifier"));
+  EXPECT_EQ(Code(b, "PromoteReadReplica", Named("orders-b")), "InvalidDBInstanceState");
+  EXPECT_TRUE(world.RunUntil(
+      [&] { return !Look(b, "orders-b").Has("ReadReplicaSourceDBInstanceIdentifier"); }));
+  EXPECT_LT(base::Seconds(world.clock().Monotonic() - asked), 4.0);
+  Await(b, "orders-b", "available");
+  EXPECT_EQ(Ask(b, "orders-b", "INSERT INTO t VALUES (3) RETURNING x"), "3");
+  EXPECT_EQ(Code(b, "PromoteReadReplica", Named("orders-b")), "InvalidDBInstanceState");
+  Await(b, "orders-b", "backing-up");
+
+  Heal(a);
+  Await(a, "orders", "available");
+  EXPECT_EQ(Ask(a, "orders", "INSERT INTO t VALUES (4) RETURNING x"), "4");
+  EXPECT_TRUE(world.RunUntil(
+      [&] { return Look(a, "orders").Items("ReadReplicaDBInstanceIdentifiers").empty(); }));
+  EXPECT_EQ(Ask(a, "orders", "SELECT max(x) FROM t"), "4");
+  EXPECT_TRUE(world.RunUntil(
+      [&] { return Ask(a, "orders", "SELECT count(*) FROM pg_replication_slots") == "0"; }));
+}
+
+TEST_F(RdsTest, LostStandbyRegionComesBackAndFollowsAgain) {
+  MakeOrders();
+  ASSERT_EQ(Ask(a, "orders", "CREATE TABLE t AS SELECT 1 AS x"), "");
+  MakeReplica();
+  Lose(b);
+  ASSERT_EQ(Ask(a, "orders", "INSERT INTO t VALUES (2)"), "");
+  Heal(b);
+  Await(b, "orders-b", "available");
+  EXPECT_TRUE(world.RunUntil([&] { return Ask(b, "orders-b", "SELECT max(x) FROM t") == "2"; }));
+
+  Value deletion = Named("orders");
+  deletion.Set("SkipFinalSnapshot", true);
+  Done(a, "DeleteDBInstance", deletion);
+  Await(a, "orders", "gone");
+  EXPECT_TRUE(world.RunUntil([&] {
+    const Value::List infos = Look(b, "orders-b").Items("StatusInfos");
+    return !infos.empty() && infos.front().String("Status") == "terminated";
+  }));
+  EXPECT_EQ(Ask(b, "orders-b", "SELECT max(x) FROM t"), "2");
+}
+
+TEST_F(RdsTest, SnapshotIsCopiedToTheOtherRegionAndRestored) {
+  MakeOrders();
+  ASSERT_EQ(Ask(a, "orders", "CREATE TABLE t AS SELECT 7 AS x"), "");
+  Done(a, "CreateDBSnapshot",
+       Value::Struct({{"DBInstanceIdentifier", "orders"}, {"DBSnapshotIdentifier", "s1"}}));
+  const auto ready = [&](Side& side, const std::string& id) {
+    return world.RunUntil([&] {
+      const Value found =
+          Done(side, "DescribeDBSnapshots", Value::Struct({{"DBSnapshotIdentifier", id}}));
+      return found.Items("DBSnapshots").front().String("Status") == "available";
+    });
+  };
+  ASSERT_TRUE(ready(a, "s1"));
+  Done(b, "CopyDBSnapshot",
+       Value::Struct(
+           {{"SourceDBSnapshotIdentifier", "arn:aws:rds:us-east-1:123456789012:snapshot:s1"},
+            {"TargetDBSnapshotIdentifier", "s2"}}));
+  ASSERT_TRUE(ready(b, "s2"));
+  Done(b, "RestoreDBInstanceFromDBSnapshot",
+       Value::Struct({{"DBInstanceIdentifier", "restored"}, {"DBSnapshotIdentifier", "s2"}}));
+  Await(b, "restored", "available");
+  EXPECT_EQ(Ask(b, "restored", "SELECT x FROM t"), "7");
+  EXPECT_EQ(Ask(b, "restored", "INSERT INTO t VALUES (8) RETURNING x"), "8");
+}
+
+TEST_F(RdsTest, ReplicaRequestsAreRefusedAsAwsRefusesThem) {
+  const auto replica = [&](const std::string& source) {
+    return Value::Struct({{"DBInstanceIdentifier", "r"}, {"SourceDBInstanceIdentifier", source}});
+  };
+  EXPECT_EQ(Code(b, "CreateDBInstanceReadReplica", replica(std::string(kArn))),
+            "DBInstanceNotFound");
+  Value plain = Orders();
+  plain.Set("BackupRetentionPeriod", 0);
+  Done(a, "CreateDBInstance", plain);
+  Await(a, "orders", "available");
+  EXPECT_EQ(Code(b, "CreateDBInstanceReadReplica", replica(std::string(kArn))),
+            "InvalidDBInstanceState");
+  Value encrypted = replica(std::string(kArn));
+  encrypted.Set("KmsKeyId", "k");
+  Done(a, "ModifyDBInstance",
+       Value::Struct({{"DBInstanceIdentifier", "orders"}, {"BackupRetentionPeriod", 7}}));
+  EXPECT_EQ(Look(a, "orders").Int("BackupRetentionPeriod"), 0);  // waits for the window
+  EXPECT_EQ(Look(a, "orders").Sub("PendingModifiedValues").Int("BackupRetentionPeriod"), 7);
+  Done(a, "ModifyDBInstance",
+       Value::Struct({{"DBInstanceIdentifier", "orders"},
+                      {"BackupRetentionPeriod", 7},
+                      {"ApplyImmediately", true}}));
+  EXPECT_EQ(Look(a, "orders").Int("BackupRetentionPeriod"), 7);
+  EXPECT_EQ(Code(b, "CreateDBInstanceReadReplica", encrypted), "InvalidParameterCombination");
+  world.dark.insert("us-east-1");
+  EXPECT_EQ(Code(b, "CreateDBInstanceReadReplica", replica(std::string(kArn))),
+            "ServiceUnavailable");
+}
+
+}  // namespace
+}  // namespace leeward::lab::rds
