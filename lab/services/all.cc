@@ -3,8 +3,10 @@
 #include <array>
 
 #include "lab/services/arc_config.h"
+#include "lab/services/ec2.h"
 #include "lab/services/ecs.h"
 #include "lab/services/elbv2.h"
+#include "lab/services/rds.h"
 #include "lab/services/route53.h"
 #include "lab/services/sts.h"
 
@@ -15,6 +17,8 @@ namespace {
 constexpr auto kServices = std::to_array<ServiceEntry>({
     // name, place, Region whose loss takes the control plane away (global ones only), maker
     {"sts", Place::kRegion, "", MakeSts},
+    {"ec2", Place::kRegion, "", MakeEc2},  // before what its security groups guard
+    {"rds", Place::kRegion, "", MakeRds},
     {"route53-recovery-control-config", Place::kGlobal, "us-west-2", MakeArcConfig},
     {"elbv2", Place::kRegion, "", MakeElbv2},
     {"ecs", Place::kRegion, "", MakeEcs},
