@@ -3,6 +3,7 @@
 #include <array>
 
 #include "lab/services/arc_config.h"
+#include "lab/services/cloudwatch.h"
 #include "lab/services/ec2.h"
 #include "lab/services/ecs.h"
 #include "lab/services/elbv2.h"
@@ -17,6 +18,7 @@ namespace {
 constexpr auto kServices = std::to_array<ServiceEntry>({
     // name, place, Region whose loss takes the control plane away (global ones only), maker
     {"sts", Place::kRegion, "", MakeSts},
+    {"cloudwatch", Place::kRegion, "", MakeCloudWatch},  // before those who publish metrics
     {"ec2", Place::kRegion, "", MakeEc2},  // before what its security groups guard
     {"rds", Place::kRegion, "", MakeRds},
     {"route53-recovery-control-config", Place::kGlobal, "us-west-2", MakeArcConfig},

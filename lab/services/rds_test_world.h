@@ -26,6 +26,7 @@
 #include <thread>
 #include <vector>
 
+#include "lab/core/credentials.h"
 #include "lab/core/service.h"
 
 namespace leeward::lab::rds {
@@ -265,6 +266,7 @@ class TestRegion : public Host, public Network {
   void Post(std::function<void()> then) override { world_.Post(Guarded(std::move(then))); }
   std::filesystem::path ApiSocket() const override { return {}; }
   std::string DnsAddress() const override { return {}; }
+  const Credentials& credentials() const override { return credentials_; }
   bool IsDark(std::string_view region) const override {
     return world_.dark.contains(std::string(region));
   }
@@ -326,6 +328,7 @@ class TestRegion : public Host, public Network {
   std::string account_ = "123456789012";
   int block_;
   ports::SeededRandom random_;
+  Credentials credentials_{{.account = account_, .root = "root of a TestRegion"}};
   std::map<std::string, std::string> addresses_;
   std::set<ChildId> spawned_;
 
