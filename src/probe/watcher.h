@@ -27,7 +27,8 @@ class Watcher {
 
   struct Options {
     base::Duration every = std::chrono::milliseconds(500);
-    base::Duration timeout = std::chrono::milliseconds(500);  // of one probe; at most `every`
+    base::Duration timeout =
+        std::chrono::milliseconds(500);  // of one probe; at most 95 % of `every`
   };
   // Called for each observation, from the watcher's threads but never twice at once. Must be quick.
   using Sink = std::function<void(const model::Observation&)>;
@@ -46,7 +47,7 @@ class Watcher {
 
  private:
   void Run(Prober& prober);
-  bool WaitForNextSlot();
+  bool WaitForSlotAfter(base::WallTime began);
 
   std::vector<Prober> probers_;
   Options options_;
