@@ -111,15 +111,17 @@ base::Result<ClientImpl::Prepared> ClientImpl::Prepare(std::string_view service,
   return out;
 }
 
-base::Result<std::optional<Credentials>> ClientImpl::Signer(const Operation& operation) {
-  if (operation.unsigned_request) return std::optional<Credentials>();
-  ASSIGN_OR_RETURN(Credentials credentials, credentials_.Get());
+base::Result<std::optional<Credentials>> ClientImpl::Signer(const Prepared& prepared,
+                                                            base::MonotonicTime until) {
+  if (prepared.operation->unsigned_request) return std::optional<Credentials>();
+  ASSIGN_OR_RETURN(Credentials credentials,
+                   credentials_.Get(prepared.endpoint.signing_region, until));
   return std::optional(std::move(credentials));
 }
 
 base::Result<Outcome> ClientImpl::TryOnce(const Prepared& prepared, const CallOptions& options,
                                           base::MonotonicTime until) {
-  ASSIGN_OR_RETURN(const std::optional<Credentials> signer, Signer(*prepared.operation));
+  ASSIGN_OR_RETURN(const std::optional<Credentials> signer, Signer(prepared, until));
   const base::Duration left = until - ports_.clock->Monotonic();
   if (left <= base::Duration::zero()) return base::Unreachable("no time left to try");
   Attempt attempt;
@@ -196,7 +198,9 @@ base::Result<std::string> ClientImpl::Presign(std::string_view service, std::str
                                               const Value& input, const CallOptions& options,
                                               base::Duration valid_for) {
   ASSIGN_OR_RETURN(const Prepared prepared, Prepare(service, operation, input, options));
-  ASSIGN_OR_RETURN(const Credentials signer, credentials_.Get());
+  const base::MonotonicTime until = ports_.clock->Monotonic() + options.deadline;
+  ASSIGN_OR_RETURN(const Credentials signer,
+                   credentials_.Get(prepared.endpoint.signing_region, until));
   Attempt attempt;
   attempt.model = prepared.model;
   attempt.operation = prepared.operation;
@@ -215,7 +219,7 @@ base::Result<std::string> ClientImpl::EndpointFor(std::string_view service,
 }
 
 base::Status ClientImpl::CheckCredentials() {
-  const base::Result<Credentials> found = credentials_.Get();
+  const base::Result<Credentials> found = credentials_.Get(region_, std::nullopt);
   if (!found.ok()) return found.error();
   return base::Ok();
 }

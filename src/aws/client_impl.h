@@ -49,7 +49,8 @@ class ClientImpl : public Client {
                                  const shapes::Value& input, const CallOptions& options);
   base::Result<Endpoint> Resolve(const shapes::Model& model, const shapes::Operation* operation,
                                  const CallOptions& options) const;
-  base::Result<std::optional<Credentials>> Signer(const shapes::Operation& operation);
+  base::Result<std::optional<Credentials>> Signer(const Prepared& prepared,
+                                                  base::MonotonicTime until);
   base::Result<Outcome> TryOnce(const Prepared& prepared, const CallOptions& options,
                                 base::MonotonicTime until);
   base::Result<shapes::Value> TryUntil(const Prepared& prepared, const CallOptions& options);

@@ -16,8 +16,12 @@ struct SourceContext {
   const Ports* ports = nullptr;
   const Settings* settings = nullptr;
   const SharedConfig* config = nullptr;
-  std::string region;  // for STS; may be empty
+  std::string region;                        // for STS; may be empty
+  std::optional<base::MonotonicTime> until;  // no exchange goes on past this
 };
+
+// `limits` cut to the time that is left; kUnreachable when none is.
+base::Result<ports::HttpLimits> WithinTime(const SourceContext& context, ports::HttpLimits limits);
 
 // Absent: this source is not set up, the next may be. An Error: it is set up and does not work, so
 // the search ends there.
@@ -43,17 +47,28 @@ class CredentialsProvider {
   // Everything in `context` outlives this.
   explicit CredentialsProvider(SourceContext context) : context_(std::move(context)) {}
 
-  // Valid credentials. Safe from several threads; one of them refreshes. kDenied in one line when
-  // there are none.
-  base::Result<Credentials> Get();
+  // Valid credentials. Safe from several threads; one of them refreshes, and while the old ones
+  // hold the others do not wait for it. Temporary ones are fetched from STS in `region`: the Region
+  // that is called, so that none of this depends on another one. kDenied in one line when there are
+  // none.
+  base::Result<Credentials> Get(const std::string& region,
+                                std::optional<base::MonotonicTime> until);
 
  private:
-  Found Search() const;
+  enum class Age { kNone, kFading, kFresh };
+  Age AgeOfCurrent() const;  // under state_mutex_
+  // The answer that is at hand; none when a search is due. Under state_mutex_.
+  std::optional<base::Result<Credentials>> AtHand(const std::string& region) const;
+  Found Search(const SourceContext& context) const;
+  base::Result<Credentials> Refresh(const std::string& region,
+                                    std::optional<base::MonotonicTime> until);
 
   const SourceContext context_;
-  std::mutex mutex_;
+  std::mutex refresh_mutex_;  // held over a search; taken before state_mutex_
+  std::mutex state_mutex_;
   std::optional<Credentials> current_;
   std::optional<base::Error> failure_;
+  std::string failed_region_;
   base::MonotonicTime failed_at_;
 };
 

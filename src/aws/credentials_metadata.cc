@@ -24,12 +24,14 @@ constexpr const char* kTokenSeconds = "21600";
 constexpr std::array kPlainHosts = {"localhost", "[::1]", "169.254.170.2", "169.254.170.23",
                                     "[fd00:ec2::23]"};
 
-ports::HttpLimits Limits() {
+base::Result<ports::HttpResponse> Ask(const SourceContext& context,
+                                      const ports::HttpRequest& request) {
   ports::HttpLimits limits;
   limits.connect = kConnect;
   limits.total = kTotal;
   limits.max_body = kMaxAnswer;
-  return limits;
+  ASSIGN_OR_RETURN(limits, WithinTime(context, limits));
+  return context.ports->transport->Send(request, limits);
 }
 
 bool IsTrue(std::string text) {
@@ -81,8 +83,7 @@ Found FromContainer(const SourceContext& context) {
       .method = "GET", .url = url, .headers = {{"Accept", "application/json"}}, .body = ""};
   ASSIGN_OR_RETURN(const std::string token, ContainerToken(context));
   if (!token.empty()) request.headers.emplace_back("Authorization", token);
-  const base::Result<ports::HttpResponse> answer =
-      context.ports->transport->Send(request, Limits());
+  const base::Result<ports::HttpResponse> answer = Ask(context, request);
   if (!answer.ok())
     return base::Denied(fmt::format("container credentials: {}", answer.error().message()));
   if (answer->status != 200) {
@@ -101,23 +102,22 @@ Found FromInstanceMetadata(const SourceContext& context) {
   std::string host = Variable(environment, "AWS_EC2_METADATA_SERVICE_ENDPOINT");
   if (host.empty()) host = kInstanceHost;
   while (host.ends_with('/')) host.pop_back();
-  ports::HttpTransport& transport = *context.ports->transport;
-  const base::Result<ports::HttpResponse> token =
-      transport.Send({.method = "PUT",
-                      .url = host + "/latest/api/token",
-                      .headers = {{"x-aws-ec2-metadata-token-ttl-seconds", kTokenSeconds}},
-                      .body = ""},
-                     Limits());
+  const ports::HttpRequest ask_token{
+      .method = "PUT",
+      .url = host + "/latest/api/token",
+      .headers = {{"x-aws-ec2-metadata-token-ttl-seconds", kTokenSeconds}},
+      .body = ""};
+  const base::Result<ports::HttpResponse> token = Ask(context, ask_token);
   // Not an EC2 instance, or one without metadata.
   if (!token.ok() || token->status != 200) return std::optional<Credentials>();
-  const ports::Headers headers = {{"x-aws-ec2-metadata-token", token->body}};
-  const std::string roles = host + "/latest/meta-data/iam/security-credentials/";
-  const base::Result<ports::HttpResponse> role =
-      transport.Send({.method = "GET", .url = roles, .headers = headers, .body = ""}, Limits());
+  ports::HttpRequest ask{.method = "GET",
+                         .url = host + "/latest/meta-data/iam/security-credentials/",
+                         .headers = {{"x-aws-ec2-metadata-token", token->body}},
+                         .body = ""};
+  const base::Result<ports::HttpResponse> role = Ask(context, ask);
   if (!role.ok() || role->status != 200) return std::optional<Credentials>();
-  const std::string name = role->body.substr(0, role->body.find('\n'));
-  const base::Result<ports::HttpResponse> keys = transport.Send(
-      {.method = "GET", .url = roles + name, .headers = headers, .body = ""}, Limits());
+  ask.url += role->body.substr(0, role->body.find('\n'));
+  const base::Result<ports::HttpResponse> keys = Ask(context, ask);
   if (!keys.ok()) return base::Denied(fmt::format("instance metadata: {}", keys.error().message()));
   if (keys->status != 200)
     return base::Denied(fmt::format("instance metadata answered status {}", keys->status));

@@ -27,6 +27,13 @@ base::Result<Credentials> ReadCredentials(const shapes::Value& answer) {
   return out;
 }
 
+base::Result<Outcome> ExchangeInTime(const SourceContext& context, Attempt attempt) {
+  attempt.limits.connect = kConnect;
+  attempt.limits.total = kTotal;
+  ASSIGN_OR_RETURN(attempt.limits, WithinTime(context, attempt.limits));
+  return Exchange(attempt, *context.ports->transport);
+}
+
 }  // namespace
 
 base::Result<Credentials> AssumeThroughSts(const SourceContext& context,
@@ -48,12 +55,10 @@ base::Result<Credentials> AssumeThroughSts(const SourceContext& context,
                                    context.region.empty() ? kDefaultRegion : context.region, url));
   attempt.credentials = signer ? &*signer : nullptr;
   attempt.now = context.ports->clock->Now();
-  attempt.limits.connect = kConnect;
-  attempt.limits.total = kTotal;
   const std::string what = fmt::format("sts {}", operation);
-  base::Result<Outcome> outcome = Exchange(attempt, *context.ports->transport);
+  base::Result<Outcome> outcome = ExchangeInTime(context, attempt);
   // STS is one call away from everything else: a lost packet earns it a second try.
-  if (!outcome.ok()) outcome = Exchange(attempt, *context.ports->transport);
+  if (!outcome.ok()) outcome = ExchangeInTime(context, attempt);
   if (!outcome.ok()) return std::move(outcome).error().Context(what);
   if (const auto* error = std::get_if<ServiceError>(&*outcome)) return ToError(*error, what);
   return ReadCredentials(std::get<shapes::Value>(*outcome));

@@ -28,8 +28,8 @@ struct Fixture : FakeWorld {
   SharedConfig config;
   base::Result<Credentials> Get() {
     config = LoadSharedConfig(files, settings.environment).value();
-    provider.emplace(SourceContext{&the_ports, &settings, &config, "us-west-2"});
-    return provider->Get();
+    provider.emplace(SourceContext{&the_ports, &settings, &config, "us-west-2", {}});
+    return provider->Get("us-west-2", std::nullopt);
   }
   void ForgetKeys() {
     settings.environment.erase("AWS_ACCESS_KEY_ID");
@@ -75,16 +75,51 @@ TEST(CredentialsTest, RolesAreAssumedWithTheirSourceAndRenewed) {
   EXPECT_EQ(world.Get()->access_key_id, "ROLE1");
   EXPECT_THAT(world.transport.seen[0].body,
               HasSubstr("RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fdr"));
-  EXPECT_EQ(world.provider->Get()->access_key_id, "ROLE1");
+  EXPECT_EQ(world.provider->Get("us-west-2", std::nullopt)->access_key_id, "ROLE1");
   world.clock.Advance(56min);
-  EXPECT_EQ(world.provider->Get()->access_key_id, "ROLE2");
+  EXPECT_EQ(world.provider->Get("us-west-2", std::nullopt)->access_key_id, "ROLE2");
   // A renewal that fails is no error while the old ones hold.
   world.transport.answer = [](const auto&, const auto&) -> base::Result<ports::HttpResponse> {
     return base::Unreachable("no");
   };
-  EXPECT_EQ(world.provider->Get()->access_key_id, "ROLE2");
+  EXPECT_EQ(world.provider->Get("us-west-2", std::nullopt)->access_key_id, "ROLE2");
   world.clock.Advance(10min);
-  EXPECT_FALSE(world.provider->Get().ok());
+  EXPECT_FALSE(world.provider->Get("us-west-2", std::nullopt).ok());
+}
+
+TEST(CredentialsTest, RolesAreAssumedInTheRegionThatIsCalled) {
+  Fixture world;
+  world.ForgetKeys();
+  world.settings.environment["AWS_PROFILE"] = "dr";
+  world.files.texts["/home/u/.aws/config"] =
+      "[profile dr]\nrole_arn = r\nsource_profile = dr\naws_access_key_id = "
+      "BASE\naws_secret_access_key = s\n";
+  world.transport.answer = [](const ports::HttpRequest& request,
+                              const auto&) -> base::Result<ports::HttpResponse> {
+    if (request.url.find("us-east-1") != std::string::npos) return base::Unreachable("dark");
+    return Answer(200, StsAnswer("AssumeRole", "ROLE", "2026-11-23T09:00:00Z"));
+  };
+  ASSERT_TRUE(world.Get().ok());
+  world.provider.emplace(
+      SourceContext{&world.the_ports, &world.settings, &world.config, "us-east-1", {}});
+  EXPECT_EQ(world.provider->Get("us-east-1", std::nullopt).error().code(), ErrorCode::kUnreachable);
+  // The failure of one Region is not that of another.
+  EXPECT_EQ(world.provider->Get("us-west-2", std::nullopt)->access_key_id, "ROLE");
+}
+
+TEST(CredentialsTest, FetchingEndsWithTheCallsDeadline) {
+  Fixture world;
+  world.ForgetKeys();
+  world.settings.environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = "http://127.0.0.1:81/keys";
+  world.transport.answer = [](const auto&, const ports::HttpLimits& limits) {
+    EXPECT_LE(limits.total, 200ms);
+    return Answer(200, "{}");
+  };
+  world.config = LoadSharedConfig(world.files, world.settings.environment).value();
+  world.provider.emplace(
+      SourceContext{&world.the_ports, &world.settings, &world.config, "us-west-2", {}});
+  EXPECT_FALSE(world.provider->Get("us-west-2", world.clock.Monotonic() + 200ms).ok());
+  EXPECT_EQ(world.transport.seen.size(), 1u);
 }
 
 TEST(CredentialsTest, ProfilesThatReferToEachOtherEnd) {
@@ -162,7 +197,7 @@ TEST(CredentialsTest, NoneIsOneClearLineAndNotAskedAgainAtOnce) {
   EXPECT_THAT(none.error().message(), HasSubstr("no AWS credentials"));
   EXPECT_EQ(none.error().message().find('\n'), std::string::npos);
   const std::size_t asked = world.transport.seen.size();
-  EXPECT_FALSE(world.provider->Get().ok());
+  EXPECT_FALSE(world.provider->Get("us-west-2", std::nullopt).ok());
   EXPECT_EQ(world.transport.seen.size(), asked);
 }
 
