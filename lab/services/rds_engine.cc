@@ -208,6 +208,8 @@ Flow<base::Status> Engine::CloneFrom(Upstream upstream) {
     std::vector<std::string> argv = {Tool("pg_basebackup"), "-d", connection, "-D",
                                      data().string(),       "-X", "stream",   "-S",
                                      upstream.slot,         "-c", "fast",     "--no-sync"};
+    // A link between Regions is narrow: compressed there, unpacked here.
+    if (!upstream.host.starts_with('/')) argv.emplace_back("--compress=server-lz4");
     outcome = co_await RunTool(std::move(argv), "the base backup");
     if (outcome.ok()) break;
     co_await Sleep(host_, limits.start_retry);

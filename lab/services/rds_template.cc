@@ -20,7 +20,6 @@ constexpr std::string_view kAccess =
 
 std::vector<std::string> RoleStatements(const Secrets& secrets) {
   return {
-      "CREATE DATABASE rdsadmin",
       fmt::format("CREATE ROLE {} LOGIN REPLICATION PASSWORD {}", kReplicationUser,
                   QuoteLiteral(secrets.replication)),
       "CREATE ROLE rds_replication",
