@@ -181,6 +181,41 @@ base::Result<int> StartKeeper(const LabConfig& config) {
   return pair[0];
 }
 
+base::Status DeleteState(const std::string& state) {
+  std::error_code error;
+  std::filesystem::remove_all(state, error);
+  if (error) return base::Denied(fmt::format("cannot delete {}: {}", state, error.message()));
+  return base::Ok();
+}
+
+// Waits until the lab's lock is free: its last process has ended.
+base::Status WaitForEnd(const LabConfig& config) {
+  os::SystemFiles files;
+  const os::SystemClock clock;
+  const auto deadline = clock.Monotonic() + kDownLimit;
+  while (clock.Monotonic() < deadline) {
+    const auto lock = files.OpenAppend(config.File("lock"));
+    if (lock.ok()) return base::Ok();
+    const timespec pause{0, 5'000'000};
+    nanosleep(&pause, nullptr);
+  }
+  return base::ServiceBroken("the lab does not end: see " + config.Log("supervisor"));
+}
+
+enum class State { kFresh, kKept };
+
+// What is in the way was in the way before: nothing of the attempt stays. Other failures leave
+// their logs.
+int UpFailed(const LabConfig& config, const Value& answer, State state) {
+  const int code = static_cast<int>(answer.Int("exit", kFailed));
+  if (state == State::kFresh && code == kCannotReach) {
+    base::Status deleted = WaitForEnd(config);
+    if (deleted.ok()) deleted = DeleteState(config.state);
+    if (!deleted.ok()) fmt::print(stderr, "leeward-lab: {}\n", deleted.error().message());
+  }
+  return Complain(code, answer.String("error"));
+}
+
 int Up(const Options& options) {
   os::SystemFiles files;
   auto config = MakeConfig(options, files);
@@ -190,6 +225,10 @@ int Up(const Options& options) {
         kBadUsage, fmt::format("a lab is already running with state {}: `leeward-lab down` ends it",
                                config->state));
   }
+  const State fresh =
+      files.Exists(config->File("lab.json")).ok() && *files.Exists(config->File("lab.json"))
+          ? State::kKept
+          : State::kFresh;
   const base::Status made = MakeState(*config, files);
   if (!made.ok()) return Complain(kBadUsage, made.error().message());
   const auto socket = StartKeeper(*config);
@@ -199,8 +238,7 @@ int Up(const Options& options) {
   if (!answer.ok())
     return Complain(kFailed, fmt::format("the lab did not come up ({}): see {}",
                                          answer.error().message(), config->Log("supervisor")));
-  if (answer->Has("error"))
-    return Complain(static_cast<int>(answer->Int("exit", kFailed)), answer->String("error"));
+  if (answer->Has("error")) return UpFailed(*config, *answer, fresh);
   const auto actual = LoadConfig(config->state, files);
   if (options.form() == Form::kJson) {
     fmt::print("{}\n", shapes::ToJson(*answer));
@@ -346,27 +384,6 @@ int Env(const Options& options) {
                                               AbsoluteState(options)));
   PrintEnv(*config);
   return 0;
-}
-
-base::Status DeleteState(const std::string& state) {
-  std::error_code error;
-  std::filesystem::remove_all(state, error);
-  if (error) return base::Denied(fmt::format("cannot delete {}: {}", state, error.message()));
-  return base::Ok();
-}
-
-// Waits until the lab's lock is free: its last process has ended.
-base::Status WaitForEnd(const LabConfig& config) {
-  os::SystemFiles files;
-  const os::SystemClock clock;
-  const auto deadline = clock.Monotonic() + kDownLimit;
-  while (clock.Monotonic() < deadline) {
-    const auto lock = files.OpenAppend(config.File("lock"));
-    if (lock.ok()) return base::Ok();
-    const timespec pause{0, 5'000'000};
-    nanosleep(&pause, nullptr);
-  }
-  return base::ServiceBroken("the lab does not end: see " + config.Log("supervisor"));
 }
 
 int Down(const Options& options) {
