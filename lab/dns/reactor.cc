@@ -18,13 +18,12 @@
 
 #include "base/check.h"
 #include "lab/dns/sockets.h"
+#include "os/clock.h"
 
 namespace leeward::lab {
 namespace {
 
 constexpr int kEventsAtOnce = 64;
-
-using SteadyTime = std::chrono::steady_clock::time_point;
 
 }  // namespace
 
@@ -39,8 +38,9 @@ struct Reactor::State {
 
   // The thread's own.
   std::unordered_map<int, std::shared_ptr<FdHandler>> handlers;
-  std::map<std::pair<SteadyTime, TimerId>, Task> timers;
-  std::unordered_map<TimerId, SteadyTime> due;
+  os::SystemClock clock;
+  std::map<std::pair<base::MonotonicTime, TimerId>, Task> timers;
+  std::unordered_map<TimerId, base::MonotonicTime> due;
   TimerId next_timer = 1;
 
   void Loop();
@@ -63,7 +63,7 @@ bool Reactor::State::RunPosted() {
 }
 
 void Reactor::State::RunTimers() {
-  const SteadyTime now = std::chrono::steady_clock::now();
+  const base::MonotonicTime now = clock.Monotonic();
   while (!timers.empty() && timers.begin()->first.first <= now) {
     const auto node = timers.extract(timers.begin());
     due.erase(node.key().second);
@@ -73,7 +73,7 @@ void Reactor::State::RunTimers() {
 
 int Reactor::State::WaitMillis() const {
   if (timers.empty()) return -1;
-  const auto left = timers.begin()->first.first - std::chrono::steady_clock::now();
+  const auto left = timers.begin()->first.first - clock.Monotonic();
   const auto millis = std::chrono::ceil<std::chrono::milliseconds>(left).count();
   return millis < 0 ? 0 : static_cast<int>(std::min<long>(millis, 60'000));
 }
@@ -173,8 +173,7 @@ void Reactor::Unwatch(int fd) {
 
 Reactor::TimerId Reactor::After(base::Duration delay, Task task) {
   const TimerId id = state_->next_timer++;
-  const SteadyTime when = std::chrono::steady_clock::now() +
-                          std::chrono::duration_cast<std::chrono::steady_clock::duration>(delay);
+  const base::MonotonicTime when = state_->clock.Monotonic() + delay;
   state_->timers.emplace(std::pair(when, id), std::move(task));
   state_->due.emplace(id, when);
   return id;
