@@ -25,6 +25,8 @@ EDGE_BANS = [
     (r"\bgetenv\(", "os::Environment, read once in main"),
     (r"\bsleep_for\(|\busleep\(", "a wait on a condition"),
 ]
+# Runs inside programs that are not ours, so it has none of our rooms to ask.
+LOADED_INTO_OTHERS = "lab/source/"
 MARKERS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 
 
@@ -144,7 +146,8 @@ class BanTest(unittest.TestCase):
 
     def test_only_os_asks_the_system(self):
         self.check([path for path in tracked("src/*.cc", "src/*.h", "lab/*.cc", "lab/*.h")
-                    if not path.startswith("src/os/") and not path.endswith("main.cc")], EDGE_BANS)
+                    if not path.startswith(("src/os/", LOADED_INTO_OTHERS)) and not path.endswith("main.cc")],
+                   EDGE_BANS)
 
     def test_no_markers_are_left(self):
         wrong = [path for path in tracked("src/*", "lab/*", "tools/*", "docs/*", "examples/*", "tests/*", "bench/*")

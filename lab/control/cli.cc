@@ -165,7 +165,7 @@ base::Result<int> StartKeeper(const LabConfig& config) {
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
     return base::Exhausted("no sockets are left");
   os::ProcessSpec spec;
-  spec.argv = {"/proc/self/exe", "__keeper", config.state};
+  spec.argv = {os::OwnProgram(), "__keeper", config.state};
   spec.environment = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
                       {"LANG", "C.UTF-8"}};
   spec.output = config.Log("supervisor");

@@ -61,8 +61,7 @@ base::Result<LabConfig> LoadConfig(const std::string& state, ports::Files& files
                         std::string(value.String("access_key")),
                         std::string(value.String("secret_key")), std::string(value.String("root"))};
   config.internal_token = value.String("internal_token");
-  if (config.regions.empty())
-    return base::Corrupt(ConfigFile(state) + " is not a lab's");
+  if (config.regions.empty()) return base::Corrupt(ConfigFile(state) + " is not a lab's");
   return config;
 }
 

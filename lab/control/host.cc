@@ -13,6 +13,7 @@ namespace {
 
 using shapes::Value;
 
+constexpr std::string_view kSourceLibrary = "libleeward-lab-source.so";
 constexpr std::size_t kMaxWorkers = 8;
 constexpr base::Duration kReapEvery = std::chrono::seconds(5);
 
@@ -44,6 +45,7 @@ LabHost::LabHost(os::EventLoop& loop, LabConfig config, std::string region,
       credentials_(config_.credentials),
       workers_(kMaxWorkers) {
   ReapOrphans();
+  InstallSource();
 }
 
 LabHost::~LabHost() = default;
@@ -88,9 +90,31 @@ void LabHost::RunBlocking(std::function<void()> work, std::function<void()> done
   });
 }
 
+void LabHost::InstallSource() {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  const std::string to = config_.File("run/source-" + region_ + ".so");
+  if (!error)
+    fs::copy_file(program.parent_path() / kSourceLibrary, to, fs::copy_options::overwrite_existing,
+                  error);
+  if (!error)
+    fs::permissions(to, fs::perms::owner_all | fs::perms::group_read | fs::perms::others_read,
+                    error);
+  if (error)
+    return spdlog::warn("{}: children's connections seem to come from outside: {}", to,
+                        error.message());
+  source_library_ = to;
+}
+
 base::Result<ChildId> LabHost::Spawn(const ChildSpec& spec,
                                      std::function<void(ExitStatus)> exited) {
-  ASSIGN_OR_RETURN(const pid_t pid, os::StartProcess(ToProcess(spec)));
+  os::ProcessSpec process = ToProcess(spec);
+  if (!source_library_.empty()) {
+    process.environment.emplace_back("LD_PRELOAD", source_library_);
+    process.environment.emplace_back("LEEWARD_SOURCE_ADDRESS", config_.ApiAddress(region_));
+  }
+  ASSIGN_OR_RETURN(const pid_t pid, os::StartProcess(process));
   const ChildId id = next_child_++;
   Child& child = children_[id];
   child.pid = pid;

@@ -71,6 +71,8 @@ class LabHost : public Host {
     std::unique_ptr<os::Descriptor> watch;
     std::function<void(ExitStatus)> exited;
   };
+  // Copies the library that gives children their source address to where every user can read it.
+  void InstallSource();
   void ChildEnded(ChildId id);
   void ReapOrphans();
   os::HttpCallOptions RouteTo(std::string_view region);
@@ -85,6 +87,7 @@ class LabHost : public Host {
   os::WorkerPool workers_;
   std::vector<std::unique_ptr<Service>> services_;
   std::map<ChildId, Child> children_;
+  std::string source_library_;  // empty: not there, and children seem to be outside
   ChildId next_child_ = 1;
   std::map<std::uint64_t, std::unique_ptr<os::HttpCall>> calls_;
   std::uint64_t next_call_ = 1;

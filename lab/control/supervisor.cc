@@ -150,7 +150,7 @@ base::Status Supervisor::StartProcess(const std::string& name, std::vector<int> 
   int pair[2];
   CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
   os::ProcessSpec spec;
-  spec.argv = {"/proc/self/exe", name == kNetwork ? "__network" : "__place", state_, name};
+  spec.argv = {os::OwnProgram(), name == kNetwork ? "__network" : "__place", state_, name};
   spec.environment = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
                       {"LANG", "C.UTF-8"}};
   spec.output = config_.Log(name);
@@ -285,7 +285,7 @@ int RunKeeper(const std::string& state) {
   signal(SIGPIPE, SIG_IGN);
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) signal(number, SIG_IGN);
   os::ProcessSpec spec;
-  spec.argv = {"/proc/self/exe", "__supervisor", state};
+  spec.argv = {os::OwnProgram(), "__supervisor", state};
   spec.environment = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
                       {"LANG", "C.UTF-8"}};
   spec.output = state + "/logs/supervisor.log";

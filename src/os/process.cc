@@ -173,6 +173,15 @@ std::optional<User> UnprivilegedUser() {
   return std::nullopt;
 }
 
+std::string OwnProgram() {
+  constexpr const char* kLink = "/proc/self/exe";
+  char path[4096];
+  const ssize_t length = readlink(kLink, path, sizeof path - 1);
+  if (length <= 0) return kLink;
+  path[length] = '\0';
+  return access(path, X_OK) == 0 ? path : kLink;
+}
+
 base::Result<pid_t> StartProcess(const ProcessSpec& spec) {
   CHECK(!spec.argv.empty() && spec.argv[0].starts_with('/'));
   CHECK(spec.descriptors.size() <= kMaxDescriptors);

@@ -44,6 +44,9 @@ struct ProcessExit {
   int signal = 0;
 };
 
+// The path of this program; of the kernel's link to it when the file is gone.
+std::string OwnProgram();
+
 // Starts the program in a process group of its own. Fails when the program could not be executed.
 base::Result<pid_t> StartProcess(const ProcessSpec& spec);
 
