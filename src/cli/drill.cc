@@ -28,7 +28,7 @@ Drill::Drill(const Arguments& arguments, World& world, Project project,
       inventory_(world.files, project_.InventoryPath()),
       steps_(MakeStepRunners(world, inventory_)) {}
 
-Drill::~Drill() = default;
+Drill::~Drill() { voice_.Doing(nullptr); }
 
 base::Status Drill::Run() {
   static constexpr ActEntry kActs[] = {

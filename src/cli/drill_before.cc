@@ -18,10 +18,12 @@ constexpr int kObserverHost = 10;                 // last number of a vantage po
 }  // namespace
 
 base::Result<std::string> Drill::Stage() {
-  ASSIGN_OR_RETURN(const std::size_t calls,
-                   RunStage(world_, project_, [this](const StageCall& call) {
-                     voice_.Doing([line = call.service + " " + call.operation] { return line; });
-                   }));
+  ASSIGN_OR_RETURN(
+      const std::size_t calls,
+      RunStage(world_, project_, lab_.directory() + "/app", [this](const StageCall& call) {
+        voice_.Doing([line = call.service + " " + call.operation] { return line; });
+      }));
+  voice_.Doing(nullptr);
   return fmt::format("{} calls put {} in place in {}", calls, project_.application.name.str(),
                      project_.application.regions.home.str());
 }

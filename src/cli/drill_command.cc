@@ -1,6 +1,7 @@
 // drill: a private lab, the drill in it, and what it showed.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
@@ -71,8 +72,7 @@ base::Result<Told> RunIn(const Arguments& arguments, World& outside, const Proje
   const base::MonotonicTime begin = outside.clock.Monotonic();
   voice.Doing([] { return std::string("the lab comes up"); });
   ASSIGN_OR_RETURN(const LabEndpoints endpoints, lab.Up(project.application.regions));
-  voice.Act("lab",
-            fmt::format("three Regions at {}, names at {}", endpoints.gateway, endpoints.dns),
+  voice.Act("lab", fmt::format("Regions at {}, names at {}", endpoints.gateway, endpoints.dns),
             outside.clock.Monotonic() - begin);
   ASSIGN_OR_RETURN(const std::unique_ptr<World> world,
                    LabWorld(outside, project, endpoints, outside.random));
@@ -86,13 +86,24 @@ base::Result<Told> RunIn(const Arguments& arguments, World& outside, const Proje
   return told;
 }
 
+// Why the drill ended early, where the report does not say it by itself.
+void AddProblem(report::Report* report, const std::string& message) {
+  const bool told = std::any_of(
+      report->problems.begin(), report->problems.end(), [&](const std::string& problem) {
+        const std::size_t colon = message.find(": ");
+        return problem.find(message.substr(colon == std::string::npos ? 0 : colon + 2)) !=
+               std::string::npos;
+      });
+  if (!told) report->problems.push_back(message);
+}
+
 base::Result<int> Tell(const Arguments& arguments, World& world, Told told) {
   if (!told.report.ok()) {
     if (!told.run.ok()) return std::move(told.run).error();
     return std::move(told.report).error();
   }
   report::Report& made = *told.report;
-  if (!told.run.ok()) made.problems.push_back(told.run.error().message());
+  if (!told.run.ok()) AddProblem(&made, told.run.error().message());
   if (!arguments.report.empty())
     RETURN_IF_ERROR(world.files.WriteAtomically(arguments.report, report::ToHtml(made)));
   const bool colour = LookAtTerminal().colour;

@@ -35,6 +35,7 @@ base::Result<std::string> Drill::Failback() {
 
 base::Result<std::string> Drill::AuditFailback() {
   load_->Stop();
+  voice_.Doing([] { return std::string("every acknowledged write is read back"); });
   ASSIGN_OR_RETURN(Audit audit, back_->ReadBack(kAuditPatience));
   back_->AddTo(&series_, audit.lost);
   // What the failover saved has to be there still.

@@ -30,8 +30,7 @@ base::Result<std::string> Drill::Fault() {
   const model::Region& home = project_.application.regions.home;
   ASSIGN_OR_RETURN(fault_, lab_.Kill(home));
   RETURN_IF_ERROR(Record({report::Fault(arguments_.fault, home, *fault_)}));
-  return fmt::format("{}: every process of {} killed at {}", arguments_.fault, home.str(),
-                     base::FormatIso8601(*fault_));
+  return fmt::format("{}: every process of {} killed", arguments_.fault, home.str());
 }
 
 base::Result<std::string> Drill::Detect() {
@@ -72,6 +71,7 @@ base::Result<std::string> Drill::Recovered() {
 base::Result<std::string> Drill::AuditFailover() {
   canaries_.clear();
   load_->Stop();
+  voice_.Doing([] { return std::string("every acknowledged write is read back"); });
   ASSIGN_OR_RETURN(const Audit audit, load_->ReadBack(kAuditPatience));
   lost_ = audit.lost.size();
   load_->AddTo(&series_, audit.lost);

@@ -99,7 +99,6 @@ void LiveView::Settle() {
     drawn_ = drawn;
   }
   table_.reset();
-  status_ = nullptr;
   fresh_ = true;
   changed_.notify_all();
 }

@@ -23,7 +23,7 @@ base::Result<int> PutInPlace(const Arguments& arguments, World& world) {
         "on AWS");
   }
   RETURN_IF_ERROR(world.aws->CheckCredentials());
-  ASSIGN_OR_RETURN(const std::size_t calls, RunStage(world, project, [](const StageCall& call) {
+  ASSIGN_OR_RETURN(const std::size_t calls, RunStage(world, project, "", [](const StageCall& call) {
                      fmt::print("{} {}\n", call.service, call.operation);
                      std::fflush(stdout);
                    }));

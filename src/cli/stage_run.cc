@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "cli/shared_folder.h"
+
 namespace leeward::cli {
 namespace {
 
@@ -25,7 +27,7 @@ Variables VariablesFor(const World& world, const model::Application& application
 
 }  // namespace
 
-base::Result<std::size_t> RunStage(World& world, const Project& project,
+base::Result<std::size_t> RunStage(World& world, const Project& project, const std::string& copy,
                                    std::function<void(const StageCall&)> tell) {
   if (!project.application.lab) {
     return base::Invalid(
@@ -37,6 +39,10 @@ base::Result<std::size_t> RunStage(World& world, const Project& project,
   const base::Result<std::string> text = world.files.Read(path, kMaxBytes);
   if (!text.ok()) return base::Invalid("stage " + path + ": " + text.error().message());
   ASSIGN_OR_RETURN(const Stage stage, ParseStage(*text, project.application.lab->file));
+  std::string here = spec.parent_path().string();
+  if (!copy.empty()) {
+    ASSIGN_OR_RETURN(here, ReadableByAll(here, copy));
+  }
   StageHands hands;
   hands.call = [&world](const StageCall& call, const std::string& region,
                         const shapes::Value& input) {
@@ -50,8 +56,7 @@ base::Result<std::size_t> RunStage(World& world, const Project& project,
     return base::Cancelled("stopped on request");
   };
   hands.tell = std::move(tell);
-  RETURN_IF_ERROR(ApplyStage(
-      stage, VariablesFor(world, project.application, spec.parent_path().string()), hands));
+  RETURN_IF_ERROR(ApplyStage(stage, VariablesFor(world, project.application, here), hands));
   return stage.calls.size();
 }
 

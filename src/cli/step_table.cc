@@ -14,7 +14,8 @@ using execute::StepState;
 using model::EventKind;
 
 constexpr int kPhaseColumns = 10;
-constexpr int kTimeColumns = 9;
+constexpr int kTimeColumns = 7;
+constexpr int kMinDetailColumns = 16;  // when titles are long
 
 struct Mark {
   std::string_view unicode, ascii;
@@ -124,6 +125,12 @@ void StepTable::Progress(const model::StepId& step, std::string_view line) {
   if (row != nullptr && row->state == StepState::kIntended) row->detail = Printable(line);
 }
 
+int StepTable::TitleColumns() const {
+  int longest = 0;
+  for (const Row& row : rows_) longest = std::max(longest, Columns(row.title));
+  return longest;
+}
+
 std::string StepTable::RowLine(const Row& row, bool with_phase, base::WallTime now,
                                const Terminal& terminal, int frame) const {
   const Mark mark = MarkOf(row.state, frame);
@@ -133,7 +140,7 @@ std::string StepTable::RowLine(const Row& row, bool with_phase, base::WallTime n
   if (row.state == StepState::kIntended || row.state == StepState::kRetrying)
     time = ShortTime(now - row.began);
   const int room = terminal.width - 2 - kPhaseColumns - 2 - kTimeColumns - 2;
-  const int title = std::clamp(room * 3 / 5, 10, 46);
+  const int title = std::min(TitleColumns(), std::max(room - kMinDetailColumns, room / 2));
   const Colour detail = row.state == StepState::kFailed ? Colour::kBad : Colour::kFaint;
   const Colour title_colour = row.state == StepState::kWaiting || row.state == StepState::kSkipped
                                   ? Colour::kFaint

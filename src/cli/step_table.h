@@ -39,6 +39,7 @@ class StepTable {
   };
   Row* Find(const model::StepId& step);
   const Row* Find(const model::StepId& step) const;
+  int TitleColumns() const;  // of the longest
   std::string RowLine(const Row& row, bool with_phase, base::WallTime now, const Terminal& terminal,
                       int frame) const;
 

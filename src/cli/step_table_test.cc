@@ -49,7 +49,7 @@ TEST(StepTable, ShowsStateTimeAndDetailInEightyColumns) {
   table.Apply(done);
   const auto lines = table.Lines(WallTime{2s}, Plain(80), 0, 100);
   ASSERT_EQ(lines.size(), 2u);
-  EXPECT_EQ(lines[0], "  promote   + promote orders in us-west-2         0.06 s  timeline 2");
+  EXPECT_EQ(lines[0], "  promote   + promote orders in us-west-2               0.06 s  timeline 2");
   for (const std::string& line : lines) EXPECT_LE(Columns(line), 80);
   EXPECT_NE(lines[1].find("scale     . scale web"), std::string::npos) << lines[1];
 }

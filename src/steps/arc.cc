@@ -62,8 +62,10 @@ aws::CallOptions OptionsFor(const Shared& shared, const ClusterEndpoint& endpoin
   return options;
 }
 
+constexpr std::size_t kRounds = 3;  // times through the endpoints
+
 // The asking itself: one endpoint after another, each begun when those before it have failed or
-// been silent for a while.
+// been silent for a while, and round again.
 class Asking {
  public:
   Asking(Shared& shared, std::vector<ClusterEndpoint> endpoints, const Value& input,
@@ -76,10 +78,10 @@ class Asking {
       if (options_.cancelled && options_.cancelled()) return base::Cancelled("asked to stop");
       if (now >= options_.deadline) return GiveUp("time is up");
       if (asked_ == failed_ || now >= hedge_at_) {
-        if (asked_ < endpoints_.size()) {
-          Ask(endpoints_[asked_++], now);
+        if (asked_ < endpoints_.size() * kRounds) {
+          Ask(endpoints_[asked_ % endpoints_.size()], now);
         } else if (asked_ == failed_) {
-          return GiveUp("none of " + std::to_string(asked_) + " endpoints did it");
+          return GiveUp("none of " + std::to_string(endpoints_.size()) + " endpoints did it");
         }
       }
       if (auto answer = WaitForAnswer(now)) return *std::move(answer);
@@ -89,7 +91,10 @@ class Asking {
  private:
   void Ask(const ClusterEndpoint& endpoint, base::MonotonicTime now) {
     hedge_at_ = now + shared_.limits.arc_hedge;
-    const base::Duration limit = std::min(shared_.limits.arc_call, options_.deadline - now);
+    // Who was silent may be slow rather than gone: each round is twice as patient.
+    const base::Duration patience = shared_.limits.arc_call * (1 << asked_ / endpoints_.size());
+    const base::Duration limit = std::min(patience, options_.deadline - now);
+    ++asked_;
     shared_.background.Start([race = race_, &aws = shared_.tools.aws, endpoint, input = input_,
                               operation = std::string(options_.operation),
                               call = OptionsFor(shared_, endpoint, limit)] {
@@ -105,7 +110,7 @@ class Asking {
   std::optional<Result<ClusterAnswer>> WaitForAnswer(base::MonotonicTime now) {
     static constexpr base::Duration kLookAtCancel = std::chrono::milliseconds(50);
     base::Duration patience = std::min(kLookAtCancel, options_.deadline - now);
-    if (asked_ < endpoints_.size()) patience = std::min(patience, hedge_at_ - now);
+    if (asked_ < endpoints_.size() * kRounds) patience = std::min(patience, hedge_at_ - now);
     std::unique_lock lock(race_->mutex);
     race_->changed.wait_for(lock, std::max(patience, base::Duration::zero()),
                             [this] { return !race_->answers.empty(); });
