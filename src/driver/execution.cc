@@ -1,12 +1,11 @@
 #include "driver/execution.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "base/check.h"
+#include "driver/conductor.h"
 #include "driver/inbox.h"
 #include "driver/workers.h"
 
@@ -28,7 +27,7 @@ class Loop {
   Loop(const Setting& setting, const model::Plan& plan, execute::State state)
       : setting_(setting),
         plan_(plan),
-        state_(std::move(state)),
+        conductor_(plan, std::move(state), setting.journal, setting.sink, setting.limits),
         ended_(plan.steps.size() + 1),
         workers_(setting.limits.parallel) {}
   ~Loop() { halt_.request_stop(); }
@@ -37,8 +36,6 @@ class Loop {
 
  private:
   Status Advance();
-  Status Record();
-  void Note(std::vector<Event> events);
   void Hear(const Ended& ended);
   void Launch(const execute::Command& command);
   Status WindDown();
@@ -47,45 +44,23 @@ class Loop {
 
   const Setting& setting_;
   const model::Plan& plan_;
-  execute::State state_;
-  std::vector<Event>
-      unrecorded_;  // already in state_, not yet durable: nothing may be started on them
-  execute::Batch batch_;
-  std::set<StepId> running_;
+  Conductor conductor_;
   Inbox<Ended> ended_;
   std::stop_source halt_;
   Workers workers_;  // the last member: its threads use the others
 };
 
-void Loop::Note(std::vector<Event> events) {
-  for (Event& event : events) {
-    state_ = execute::Apply(std::move(state_), plan_, event);
-    unrecorded_.push_back(std::move(event));
-  }
-}
-
-// Outcomes and the intents that follow from them become durable together: one sync for both.
-Status Loop::Record() {
-  if (unrecorded_.empty()) return base::Ok();
-  ASSIGN_OR_RETURN(const std::vector<Event> recorded,
-                   setting_.journal.Append(std::exchange(unrecorded_, {})));
-  for (const Event& event : recorded) setting_.sink.OnEvent(event);
-  return base::Ok();
-}
-
 Status Loop::Advance() {
-  batch_ = execute::Next(plan_, state_, running_, setting_.clock.Now(), setting_.limits);
-  Note(std::exchange(batch_.records, {}));
-  RETURN_IF_ERROR(Record());
-  for (const execute::Command& command : batch_.commands) Launch(command);
+  ASSIGN_OR_RETURN(const std::vector<execute::Command> commands,
+                   conductor_.Advance(setting_.clock.Now()));
+  for (const execute::Command& command : commands) Launch(command);
   return base::Ok();
 }
 
 void Loop::Launch(const execute::Command& command) {
   const model::Step* step = plan_.Find(command.step);
   CHECK_MSG(step != nullptr, "a command for a step outside the plan");
-  running_.insert(command.step);
-  workers_.Start([this, step, command, outputs = state_.outputs, told = ToldToEnd()] {
+  workers_.Start([this, step, command, outputs = conductor_.state().outputs, told = ToldToEnd()] {
     ports::StepContext context{setting_.application, setting_.inventory, plan_, *step, outputs};
     context.attempt = command.attempt;
     context.deadline = setting_.clock.Monotonic() + command.timeout;
@@ -98,50 +73,41 @@ void Loop::Launch(const execute::Command& command) {
 }
 
 void Loop::Hear(const Ended& ended) {
-  running_.erase(ended.step);
-  const base::WallTime now = setting_.clock.Now();
-  Note(ended.outcome.ok() ? execute::Succeeded(plan_, state_, ended.step, now,
-                                               ended.outcome->detail, ended.outcome->outputs)
-                          : execute::Failed(plan_, state_, ended.step, now, ended.outcome.error()));
+  conductor_.Hear(ended.step, ended.outcome, setting_.clock.Now());
 }
 
 std::optional<base::Duration> Loop::Patience() const {
-  if (!batch_.wake_at) return std::nullopt;
-  return std::max(base::Duration(0), *batch_.wake_at - setting_.clock.Now());
+  if (!conductor_.wake_at()) return std::nullopt;
+  return std::max(base::Duration(0), *conductor_.wake_at() - setting_.clock.Now());
 }
 
 // A stop was asked for: running steps end, their outcomes are kept, and the execution can be gone
 // on with.
 Status Loop::WindDown() {
   halt_.request_stop();
-  while (!running_.empty()) {
+  while (!conductor_.running().empty()) {
     for (const Ended& ended : ended_.Take(std::nullopt, {})) Hear(ended);
   }
-  Event event;
-  event.at = setting_.clock.Now();
-  event.kind = model::EventKind::kExecutionFinished;
-  event.execution = state_.execution;
-  event.fields = {{"outcome", std::string(execute::Name(execute::Outcome::kAborted))},
-                  {"reason", "stopped on request"}};
-  Note({event});
-  return Record();
+  return conductor_.Stop(setting_.clock.Now());
 }
 
 Result<Finish> Loop::Run(Event first) {
-  setting_.sink.OnPlan(plan_, state_);
-  Note({std::move(first)});
+  setting_.sink.OnPlan(plan_, conductor_.state());
+  conductor_.Note({std::move(first)});
   while (true) {
     if (setting_.stop.stop_requested()) {
       RETURN_IF_ERROR(WindDown());
       break;
     }
     RETURN_IF_ERROR(Advance());
-    if (state_.outcome) break;
-    CHECK_MSG(!running_.empty() || batch_.wake_at, "an execution that waits for nothing");
+    if (conductor_.state().outcome) break;
+    CHECK_MSG(!conductor_.running().empty() || conductor_.wake_at(),
+              "an execution that waits for nothing");
     for (const Ended& ended : ended_.Take(Patience(), setting_.stop)) Hear(ended);
   }
-  CHECK_MSG(running_.empty(), "an execution that finished with steps under way");
-  return Finish{*state_.outcome, state_.reason, state_};
+  CHECK_MSG(conductor_.running().empty(), "an execution that finished with steps under way");
+  const execute::State& state = conductor_.state();
+  return Finish{*state.outcome, state.reason, state};
 }
 
 }  // namespace
