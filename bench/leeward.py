@@ -4,6 +4,7 @@ Two RTOs come of one drill: `rto`, by the shared writer straight at the database
 the drill's clients through DNS, load balancer and application.
 """
 
+import datetime
 import json
 import os
 import subprocess
@@ -43,7 +44,7 @@ def once():
         if drill.returncode != 0:
             raise RuntimeError(f"the drill exited {drill.returncode}: {err.strip()[-400:]}")
         report = json.loads(out)
-        killed = report["fault"]["at_ns"] / 1e9
+        killed = datetime.datetime.fromisoformat(report["fault"]["at"].replace("Z", "+00:00")).timestamp()
         first = writer.first_after(killed, 60, hosts[0])
         gone = lost(writer.stop(), both)
         return {"rto": first - killed, "lost": gone, "rto_client": report["rto"]["total_s"], "report": report}

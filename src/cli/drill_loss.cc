@@ -24,6 +24,17 @@ std::vector<std::string> FrontsOf(const model::Application& application,
   return fronts;
 }
 
+// The store that every write of the workload went into; absent when there are several.
+std::optional<model::ComponentName> OnlyStoreOf(const model::Application& application) {
+  std::optional<model::ComponentName> store;
+  for (const model::Component& component : application.components) {
+    if (!std::holds_alternative<model::Rds>(component.kind)) continue;
+    if (store) return std::nullopt;
+    store = component.name;
+  }
+  return store;
+}
+
 }  // namespace
 
 base::Result<std::string> Drill::Fault() {
@@ -77,12 +88,20 @@ base::Result<std::string> Drill::AuditFailover() {
   load_->AddTo(&series_, audit.lost);
   const base::Duration span =
       audit.lost.empty() ? base::Duration{} : *fault_ - audit.lost.front().ended;
+  // {} is the application as a whole.
+  std::vector<model::ComponentName> owners{{}};
+  if (const auto store = OnlyStoreOf(project_.application)) owners.push_back(*store);
   const base::WallTime now = world_.clock.Now();
-  RETURN_IF_ERROR(Record(
-      {report::Measured(report::kAcknowledged, {}, static_cast<std::int64_t>(audit.acknowledged),
-                        now),
-       report::Measured(report::kLost, {}, static_cast<std::int64_t>(audit.lost.size()), now),
-       report::Measured(report::kLostSpan, {}, span.count(), now)}));
+  std::vector<model::Event> events;
+  for (const model::ComponentName& owner : owners) {
+    const auto measured = [&](const char* what, std::int64_t value) {
+      events.push_back(report::Measured(what, owner, value, now));
+    };
+    measured(report::kAcknowledged, static_cast<std::int64_t>(audit.acknowledged));
+    measured(report::kLost, static_cast<std::int64_t>(audit.lost.size()));
+    measured(report::kLostSpan, span.count());
+  }
+  RETURN_IF_ERROR(Record(std::move(events)));
   return fmt::format("{} acknowledged writes read back, {} lost", audit.acknowledged,
                      audit.lost.size());
 }

@@ -40,8 +40,8 @@ void DrawTimeAxis(Svg& svg, const Axis& x, double top, double bottom, const char
 // -------------------------------------------------------------------------------------
 
 struct Column {
-  double from = 0, to = 0;              // seconds
-  double acknowledged = 0, failed = 0;  // a second
+  double from = 0, to = 0;             // seconds
+  double acknowledged = 0, ended = 0;  // a second; ended: acknowledged or failed
   std::uint64_t lost = 0;
 };
 
@@ -62,11 +62,11 @@ std::vector<Column> ColumnsOf(const Report& report, const Span& span) {
     column.to = column.from + static_cast<double>(end - i) * bucket;
     for (std::size_t j = i; j < end; ++j) {
       column.acknowledged += load.buckets[j].acknowledged;
-      column.failed += load.buckets[j].failed;
+      column.ended += load.buckets[j].acknowledged + load.buckets[j].failed;
       column.lost += load.buckets[j].lost;
     }
     column.acknowledged /= column.to - column.from;
-    column.failed /= column.to - column.from;
+    column.ended /= column.to - column.from;
     if (column.to > SecondsFrom(zero, span.from) && column.from < SecondsFrom(zero, span.to))
       columns.push_back(column);
   }
@@ -109,14 +109,21 @@ void DrawOutage(Svg& svg, const Report& report, const Axis& x, double top, doubl
 // Lost writes stand in front of the acknowledged ones they were among.
 void DrawLost(Svg& svg, const std::vector<Column>& columns, const Axis& x, const Axis& y) {
   constexpr double kNarrowest = 3;
+  std::uint64_t all = 0;
+  double left = x.end, highest = y.start;
   for (const Column& column : columns) {
     if (column.lost == 0) continue;
     const double rate = static_cast<double>(column.lost) / (column.to - column.from);
     const double width = std::max(kNarrowest, x.At(column.to) - x.At(column.from));
-    const std::string text = std::to_string(column.lost) + " lost";
-    svg.Rect({x.At(column.from), y.At(rate), width, y.start - y.At(rate)}, "lost", text);
-    svg.Text(x.At(column.from) - 6, y.At(rate) + 4, Anchor::kEnd, "lost-text", text);
+    svg.Rect({x.At(column.from), y.At(rate), width, y.start - y.At(rate)}, "lost",
+             std::to_string(column.lost) + " lost");
+    all += column.lost;
+    left = std::min(left, x.At(column.from));
+    highest = std::min(highest, y.At(rate));
   }
+  // One label for all: they lie side by side, just before the fault.
+  if (all > 0)
+    svg.Text(left - 6, highest + 4, Anchor::kEnd, "lost-text", std::to_string(all) + " lost");
 }
 
 // --- Steps
@@ -210,7 +217,7 @@ std::string WritesChart(const Report& report, const Span& span) {
   const Axis x{SecondsFrom(zero, span.from), SecondsFrom(zero, span.to), kLeft, kWidth - 12};
   const std::vector<Column> columns = ColumnsOf(report, span);
   double most = 1;
-  for (const Column& column : columns) most = std::max({most, column.acknowledged, column.failed});
+  for (const Column& column : columns) most = std::max(most, column.ended);
   const Axis y{0, most * 1.08, kBottom, kTop};
   DrawTimeAxis(svg, x, kTop, kBottom, " s");
   for (double tick : Ticks(0, y.high, 4)) {
@@ -218,8 +225,9 @@ std::string WritesChart(const Report& report, const Span& span) {
     svg.Text(kLeft - 6, y.At(tick) + 4, Anchor::kEnd, "tick", TickText(tick));
   }
   svg.Text(kLeft, 14, Anchor::kStart, "tick", "writes/s");
+  // Failed ones stand on top of the acknowledged ones.
+  svg.Path(StepPath(columns, &Column::ended, x, y), "failed");
   svg.Path(StepPath(columns, &Column::acknowledged, x, y), "acknowledged");
-  svg.Path(StepPath(columns, &Column::failed, x, y), "failed");
   DrawOutage(svg, report, x, kTop, kBottom);
   DrawLost(svg, columns, x, y);
   svg.Line(kLeft, kBottom, kWidth - 12, kBottom, "axis");

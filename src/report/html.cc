@@ -155,10 +155,14 @@ std::string Objectives(const Report& report) {
 
 std::string Components(const Report& report) {
   std::string rows;
-  for (const auto& [name, rpo] : report.components) {
-    rows += "<tr>" + Cell(name.str()) + NumberCell(std::to_string(rpo.acknowledged)) +
-            NumberCell(std::to_string(rpo.lost)) + NumberCell(base::HumanDuration(rpo.lost_span)) +
-            NumberCell(rpo.bound ? base::HumanDuration(*rpo.bound) : "none") + "</tr>\n";
+  const std::string unknown = "not measured";
+  for (const auto& [name, store] : report.components) {
+    const std::optional<Rpo>& writes = store.writes;
+    rows += "<tr>" + Cell(name.str()) +
+            NumberCell(writes ? std::to_string(writes->acknowledged) : unknown) +
+            NumberCell(writes ? std::to_string(writes->lost) : unknown) +
+            NumberCell(writes ? base::HumanDuration(writes->lost_span) : unknown) +
+            NumberCell(store.bound ? base::HumanDuration(*store.bound) : "none") + "</tr>\n";
   }
   return rows.empty() ? ""
                       : Table({"component", "#acknowledged", "#lost", "#lost, as time",

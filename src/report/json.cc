@@ -42,6 +42,15 @@ Json JsonOf(const Rpo& rpo) {
   return json;
 }
 
+Json JsonOf(const StoreRpo& store) {
+  Json json;
+  json["acknowledged"] = store.writes ? Json(store.writes->acknowledged) : Json(nullptr);
+  json["lost"] = store.writes ? Json(store.writes->lost) : Json(nullptr);
+  json["lost_s"] = store.writes ? Json(Seconds(store.writes->lost_span)) : Json(nullptr);
+  json["bound_s"] = OptionalSeconds(store.bound);
+  return json;
+}
+
 Json JsonOf(const ExecutionSummary& execution) {
   Json json;
   json["execution"] = execution.execution.str();

@@ -69,6 +69,12 @@ struct Rpo {
   std::optional<base::Duration> bound;  // stated before promotion; absent: never stated
 };
 
+// One store's part of it.
+struct StoreRpo {
+  std::optional<Rpo> writes;  // absent: which writes went into this store was not measured
+  std::optional<base::Duration> bound;
+};
+
 struct TimelineRow {
   model::ExecutionId execution;
   model::Action action = model::Action::kFailover;
@@ -122,7 +128,7 @@ struct Report {
   model::Region fault_region;
   std::optional<RtoSplit> rto;  // absent: never recovered, or there was no fault
   std::optional<Rpo> rpo;       // absent: no load was measured
-  std::map<model::ComponentName, Rpo> components;
+  std::map<model::ComponentName, StoreRpo> components;
   std::optional<Failback> failback;
   std::vector<Objective> objectives;
   Verdict verdict = Verdict::kIncomplete;

@@ -255,6 +255,18 @@ TEST(VerdictTest, EachBrokenPromiseIsAFail) {
   EXPECT_EQ(Make(unstated).verdict, Verdict::kFail) << "no bound was stated before promotion";
 }
 
+TEST(StoreTest, WritesOfAStoreAreItsOwnOrNotMeasured) {
+  Input input = Drill();
+  EXPECT_TRUE(Make(input).components.at(kOrders).writes);
+  std::erase_if(input.events, [](const Event& event) {
+    return event.kind == EventKind::kMeasured && event.Field("component") == kOrders.str();
+  });
+  const Report report = Make(input);
+  EXPECT_FALSE(report.components.at(kOrders).writes) << "nobody counted for this store alone";
+  EXPECT_TRUE(report.components.at(kOrders).bound);
+  EXPECT_NE(ToHtml(report).find("not measured"), std::string::npos);
+}
+
 TEST(VerdictTest, AFailedExecutionIsNamed) {
   Input input = Drill();
   for (Event& event : input.events) {

@@ -32,8 +32,10 @@ void ReadMeasured(const Event& event, Report* report) {
   if (what == kFailbackUnavailable) FailbackOf(report).unavailable = base::Duration(*value);
   if (what != kAcknowledged && what != kLost && what != kLostSpan) return;
   const ComponentName component{std::string(event.Field("component"))};
-  if (component.empty() && !report->rpo) report->rpo.emplace();
-  Rpo& rpo = component.empty() ? *report->rpo : report->components[component];
+  std::optional<Rpo>& place =
+      component.empty() ? report->rpo : report->components[component].writes;
+  if (!place) place.emplace();
+  Rpo& rpo = *place;
   if (what == kAcknowledged) rpo.acknowledged = *value;
   if (what == kLost) rpo.lost = *value;
   if (what == kLostSpan) rpo.lost_span = base::Duration(*value);
