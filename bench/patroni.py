@@ -1,6 +1,7 @@
 """The peer: Patroni with etcd and haproxy (Debian's packages), its home node killed under the same writer."""
 
 import json
+import os
 import random
 import shutil
 import time
@@ -21,6 +22,7 @@ class Node:
     def __init__(self, yard, name, address, etcd, timing):
         self.yard, self.name, self.address = yard, name, address
         self.port, self.api = free_port(address), free_port(address)
+        self.data = yard.path(name, "data")
         ttl, loop_wait, retry_timeout, _ = timing
         config = {
             "scope": "bench", "name": name, "etcd3": {"host": etcd},
@@ -30,7 +32,7 @@ class Node:
                           "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}]},
             "postgresql": {
                 "listen": f"{address}:{self.port}", "connect_address": f"{address}:{self.port}",
-                "data_dir": yard.path(name, "data"), "bin_dir": PG, "pgpass": yard.path(name, "pgpass"),
+                "data_dir": self.data, "bin_dir": PG, "pgpass": yard.path(name, "pgpass"),
                 "pg_hba": ["local all all trust", "host all all 127.0.0.0/8 trust", "host replication all 127.0.0.0/8 trust"],
                 "authentication": {"superuser": {"username": "postgres", "password": "x"},
                                    "replication": {"username": "replicator", "password": "x"},
@@ -44,6 +46,11 @@ class Node:
 
     def start(self):
         self.child = self.yard.spawn(["patroni", self.config], f"{self.name}/log")
+
+    def postmaster(self):
+        """The server detaches from Patroni, so it is not in Patroni's tree of processes."""
+        with open(os.path.join(self.data, "postmaster.pid"), encoding="ascii") as file:
+            return int(file.readline())
 
     def answers(self, path):
         try:
@@ -96,9 +103,8 @@ def once(name):
         writer.wait_for(100)
         # A whole loop of the peer, then a random phase of its next.
         time.sleep(timing[1] + 2 + random.random() * timing[1])
-        killed = kill_trees([home.child.pid])
-        first = until(lambda: next((row[1] for row in writer.acknowledged() if row[1] > killed + 0.2), None), timing[0] + 90,
-                      "a write after the failover")
+        killed = kill_trees([home.child.pid, home.postmaster()])
+        first = writer.first_after(killed, timing[0] + 90, home.address)
         return {"rto": first - killed, "lost": lost(writer.stop(), away.dsn())}
     finally:
         yard.close()
