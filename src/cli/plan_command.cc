@@ -4,6 +4,7 @@
 #include "cli/exit_code.h"
 #include "cli/inventory_file.h"
 #include "cli/look.h"
+#include "cli/plan_view.h"
 #include "cli/project.h"
 #include "model/names.h"
 #include "plan/plan.h"
@@ -51,7 +52,7 @@ base::Result<int> Plan(const Arguments& arguments) {
   ASSIGN_OR_RETURN(const model::Plan plan, MakePlan(arguments, *world, project));
   const std::string text = arguments.format == "json"  ? plan::ToJson(plan) + "\n"
                            : arguments.format == "dot" ? plan::ToDot(plan)
-                                                       : plan::ToText(plan);
+                                                       : PlanText(plan, LookAtTerminal());
   fmt::print("{}", text);
   return kDone;
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/wrap.h"
 #include "os/environment.h"
 
 namespace leeward::cli {
@@ -67,10 +68,7 @@ std::string Paint(const Terminal& terminal, Colour colour, std::string_view text
   return "\x1b[" + std::string(Code(colour)) + "m" + std::string(text) + "\x1b[0m";
 }
 
-int Columns(std::string_view text) {
-  return static_cast<int>(
-      std::count_if(text.begin(), text.end(), [](char c) { return !IsContinuation(c); }));
-}
+int Columns(std::string_view text) { return base::CountColumns(text); }
 
 std::string Fit(const Terminal& terminal, std::string_view text, int columns, Pad pad) {
   if (columns <= 0) return "";

@@ -57,6 +57,8 @@ base::Result<model::Plan> Make(model::Action action, const model::Application& a
 
 // A table for people: step, Region, AWS operation, control plane needed, waits for, undo.
 std::string ToText(const model::Plan& plan);
+// The same as a list in at most `width` columns, for terminals in which the table has no room.
+std::string ToText(const model::Plan& plan, int width);
 // Stable; docs/formats/plan.md. FromJson(ToJson(p)) == p.
 std::string ToJson(const model::Plan& plan);
 base::Result<model::Plan> FromJson(std::string_view json);

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <set>
+#include <sstream>
 
 #include "base/testing/golden.h"
+#include "base/wrap.h"
 #include "model/names.h"
 #include "model/testing/shop.h"
 #include "plan/draft.h"
@@ -74,8 +76,18 @@ TEST(PlanTest, ReadsAsReviewed) {
   ExpectGolden("failover_home_answers.txt", ToText(MustMake(Action::kFailover, kAllWell)));
   ExpectGolden("switchover.txt", ToText(MustMake(Action::kSwitchover, kAllWell)));
   ExpectGolden("failback.txt", ToText(MustMake(Action::kFailback, kAway)));
+  ExpectGolden("failover_home_lost_80.txt", ToText(MustMake(Action::kFailover, kHomeLost), 80));
+  ExpectGolden("failback_80.txt", ToText(MustMake(Action::kFailback, kAway), 80));
   ExpectGolden("failover_home_lost.json", ToJson(MustMake(Action::kFailover, kHomeLost)));
   ExpectGolden("failover_home_lost.dot", ToDot(MustMake(Action::kFailover, kHomeLost)));
+}
+
+TEST(PlanTest, TheListKeepsToItsWidth) {
+  for (const int width : {60, 80, 120}) {
+    std::istringstream lines(ToText(MustMake(Action::kFailback, kAway), width));
+    for (std::string line; std::getline(lines, line);)
+      EXPECT_LE(base::CountColumns(line), width) << line;
+  }
 }
 
 TEST(PlanTest, JsonComesBackAsTheSamePlan) {

@@ -1,8 +1,11 @@
 // The plan for people: a table, and a graph for Graphviz.
+#include "plan/text.h"
+
 #include <algorithm>
 #include <map>
 #include <set>
 
+#include "base/wrap.h"
 #include "model/names.h"
 #include "plan/plan.h"
 
@@ -12,11 +15,8 @@ namespace {
 using model::AwsCall;
 using model::Step;
 
-// Characters as a terminal counts them: UTF-8 continuation bytes take no room.
 std::size_t Width(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-  }));
+  return static_cast<std::size_t>(base::CountColumns(text));
 }
 
 using Cells = std::vector<std::string>;
@@ -27,21 +27,8 @@ const Cells& Heads() {
   return kHeads;
 }
 
-std::string Numbers(const Step& step, const std::map<model::StepId, int>& number) {
-  std::vector<int> numbers;
-  for (const model::StepId& before : step.after) numbers.push_back(number.at(before));
-  std::sort(numbers.begin(), numbers.end());
-  std::string text;
-  for (int one : numbers) text += (text.empty() ? "" : ",") + std::to_string(one);
-  return text.empty() ? "–" : text;
-}
-
 std::string Operation(const AwsCall& call) {
-  // Names of services on the recovery path are long; people know them by these.
-  static const std::map<std::string, std::string> kShort = {
-      {"route53-recovery-control-config", "arc-config"}, {"route53-recovery-cluster", "arc-data"}};
-  const auto found = kShort.find(call.service);
-  return (found == kShort.end() ? call.service : found->second) + " " + call.operation;
+  return ShortService(call.service) + " " + call.operation;
 }
 
 // One line for the step and one for each further AWS operation it may use.
@@ -58,7 +45,7 @@ std::vector<Cells> Rows(const Step& step, const std::map<model::StepId, int>& nu
       step.id.str() + (step.on_failure == model::OnFailure::kContinue ? " (best effort)" : "");
   first[2] = step.region.str();
   first[5] = Numbers(step, number);
-  first[6] = step.undo.empty() ? "none: it cannot be taken back" : step.undo;
+  first[6] = Undo(step);
   return rows;
 }
 
@@ -81,6 +68,37 @@ std::string Rule(const std::vector<std::size_t>& widths) {
   return rule + "\n";
 }
 
+std::string Quoted(const std::string& text) {
+  std::string quoted = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c == '\n' ? ' ' : c;
+  }
+  return quoted + "\"";
+}
+
+}  // namespace
+
+std::string Numbers(const Step& step, const std::map<model::StepId, int>& number) {
+  std::vector<int> numbers;
+  for (const model::StepId& before : step.after) numbers.push_back(number.at(before));
+  std::sort(numbers.begin(), numbers.end());
+  std::string text;
+  for (int one : numbers) text += (text.empty() ? "" : ",") + std::to_string(one);
+  return text.empty() ? "–" : text;
+}
+
+std::string Undo(const Step& step) {
+  return step.undo.empty() ? "none: it cannot be taken back" : step.undo;
+}
+
+std::string ShortService(const std::string& service) {
+  static const std::map<std::string, std::string> kShort = {
+      {"route53-recovery-control-config", "arc-config"}, {"route53-recovery-cluster", "arc-data"}};
+  const auto found = kShort.find(service);
+  return found == kShort.end() ? service : found->second;
+}
+
 std::string Title(const model::Plan& plan) {
   return std::string(model::Name(plan.action)) + " of " + plan.application.str() + ": " +
          plan.from.str() + " → " + plan.to.str() + ", " + std::to_string(plan.steps.size()) +
@@ -88,7 +106,6 @@ std::string Title(const model::Plan& plan) {
          (plan.reason.empty() ? "" : "why: " + plan.reason + "\n");
 }
 
-// Whose loss would stop the plan.
 std::string Dependencies(const model::Plan& plan) {
   std::map<model::Region, std::set<model::StepId>> needed;
   for (const Step& step : plan.steps) {
@@ -102,19 +119,8 @@ std::string Dependencies(const model::Plan& plan) {
     text += (text.empty() ? "" : ", ") + region.str() + " (" + std::to_string(steps.size()) +
             (steps.size() == 1 ? " step)" : " steps)");
   }
-  return "needs the control plane of: " + (text.empty() ? std::string("none") : text) + "\n";
+  return "needs the control plane of: " + (text.empty() ? std::string("none") : text);
 }
-
-std::string Quoted(const std::string& text) {
-  std::string quoted = "\"";
-  for (char c : text) {
-    if (c == '"' || c == '\\') quoted += '\\';
-    quoted += c == '\n' ? ' ' : c;
-  }
-  return quoted + "\"";
-}
-
-}  // namespace
 
 std::string ToText(const model::Plan& plan) {
   std::map<model::StepId, int> number;
@@ -137,7 +143,7 @@ std::string ToText(const model::Plan& plan) {
     phase = &row_phase;
     text += Line(cells, widths);
   }
-  return text + Rule(widths) + Dependencies(plan);
+  return text + Rule(widths) + Dependencies(plan) + "\n";
 }
 
 std::string ToDot(const model::Plan& plan) {
