@@ -69,6 +69,19 @@ Status CheckIsReplicaOf(const Work& work, const model::Rds& rds, const Instance&
                           " can be made");
 }
 
+// A canary from the moment of protection: until an observer or the application writes, it is what
+// tells how old the standby's data may be.
+Status LeaveCanary(const Work& work, const model::Rds& rds, const Instance& source) {
+  const base::MonotonicTime deadline = work.Within(work.limits().sql);
+  const probe::Canary canary{"protect", 1, work.tools().clock.Now()};
+  return work.shared().sessions.With(
+      DatabaseAt(work, rds, source.address, source.port), deadline,
+      [&] { return work.Cancelled(); },
+      [&](probe::PostgresSession& session) {
+        return probe::WriteCanary(session, canary, deadline);
+      });
+}
+
 // Waits until the replica has replayed all that its source had written when the wait began.
 Status AwaitCaughtUp(const Work& work, const model::Rds& rds, const Instance& source,
                      const Instance& replica) {
@@ -149,6 +162,7 @@ Result<StepOutcome> RdsReplicate(const Work& work) {
   if (!replicating.ok()) return replicating.error();
   // Sessions to an instance that had this address before are of no use.
   work.shared().sessions.Forget(replica.address);
+  RETURN_IF_ERROR(LeaveCanary(work, *rds, source));
   RETURN_IF_ERROR(AwaitCaughtUp(work, *rds, source, replica));
   return Endpoint(
       std::string(existing ? "was there already" : "created") + ", replicating and caught up",
