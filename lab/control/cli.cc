@@ -144,16 +144,16 @@ void PrintUp(const Value& status) {
   for (const auto& [region, entry] : status.Sub("regions").members()) {
     fmt::print("{:<10} {:<16} {}\n", region, entry.String("network"), entry.String("api"));
   }
-  fmt::print("\nexport AWS_ENDPOINT_URL={}\n", status.String("gateway"));
+  fmt::print("\n");
 }
 
 void PrintEnv(const LabConfig& config) {
   fmt::print(
       "export AWS_ENDPOINT_URL=http://{}\nexport AWS_ACCESS_KEY_ID={}\nexport "
       "AWS_SECRET_ACCESS_KEY={}\n"
-      "export AWS_REGION={}\nexport AWS_DEFAULT_REGION={}\n",
+      "export AWS_REGION={}\nexport AWS_DEFAULT_REGION={}\nexport LEEWARD_RESOLVER={}\n",
       config.gateway, config.credentials.access_key, config.credentials.secret_key,
-      config.regions.front(), config.regions.front());
+      config.regions.front(), config.regions.front(), config.dns);
 }
 
 bool IsRunning(const LabConfig& config) {
@@ -222,8 +222,10 @@ int Up(const Options& options) {
   if (!config.ok()) return Complain(kBadUsage, config.error().message());
   if (IsRunning(*config)) {
     return Complain(
-        kBadUsage, fmt::format("a lab is already running with state {}: `leeward-lab down` ends it",
-                               config->state));
+        kBadUsage,
+        fmt::format(
+            "a lab is already running with state {0}: `leeward-lab down --state {0}` ends it",
+            config->state));
   }
   const State fresh =
       files.Exists(config->File("lab.json")).ok() && *files.Exists(config->File("lab.json"))
@@ -244,10 +246,7 @@ int Up(const Options& options) {
     fmt::print("{}\n", shapes::ToJson(*answer));
   } else {
     PrintUp(*answer);
-    if (actual.ok())
-      fmt::print(
-          "export AWS_ACCESS_KEY_ID={}\nexport AWS_SECRET_ACCESS_KEY={}\nexport AWS_REGION={}\n",
-          actual->credentials.access_key, actual->credentials.secret_key, actual->regions.front());
+    if (actual.ok()) PrintEnv(*actual);
   }
   return 0;
 }
@@ -371,7 +370,12 @@ int Logs(const Options& options) {
   constexpr std::uint64_t kMaxLog = 1u << 30;
   const auto text =
       files.Read(config.Log(options.region.empty() ? "supervisor" : options.region), kMaxLog);
-  if (!text.ok()) return Complain(kCannotReach, text.error().message());
+  if (!text.ok()) {
+    return Complain(kCannotReach,
+                    fmt::format("no such log: {}; `leeward-lab up` starts a lab, `leeward-lab "
+                                "status` names its Regions",
+                                text.error().message()));
+  }
   fmt::print("{}", *text);
   return 0;
 }

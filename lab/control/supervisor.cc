@@ -86,8 +86,10 @@ base::Status Supervisor::Prepare() {
   auto lock = files_.OpenAppend(config_.File("lock"));
   if (!lock.ok()) {
     caller_->Send(Value::Struct(
-        {{"error", fmt::format("a lab is already running with state {}: `leeward-lab down` ends it",
-                               state_)},
+        {{"error",
+          fmt::format(
+              "a lab is already running with state {0}: `leeward-lab down --state {0}` ends it",
+              state_)},
          {"exit", kBadUsage}}));
     End(kBadUsage);
     return base::Ok();

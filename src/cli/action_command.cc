@@ -2,15 +2,16 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <iostream>
 #include <memory>
 
+#include "cli/before.h"
 #include "cli/carry_out.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/live_view.h"
 #include "cli/look.h"
+#include "cli/plan_view.h"
 #include "cli/result_json.h"
 #include "cli/signals.h"
 #include "cli/step_runners.h"
@@ -41,22 +42,12 @@ struct Acting {
   model::Action action;
 };
 
-// What the action cannot do without has to answer, so that nothing is begun that cannot go
-// anywhere. A failover needs nothing of the Region it leaves.
-base::Status CheckReach(const Seen& seen, const model::Snapshot& snapshot, model::Action action) {
-  for (const auto& [region, answer] : seen.control_planes) {
-    const bool left = std::any_of(snapshot.active.begin(), snapshot.active.end(),
-                                  [&](const auto& active) { return active.second == region; });
-    if (answer.ok() || (action == model::Action::kFailover && left)) continue;
-    return base::Error(answer.error()).Context(region.str());
-  }
-  return base::Ok();
-}
-
 base::Result<model::Plan> MakePlan(Acting& acting) {
+  RETURN_IF_ERROR(CheckProtected(acting.project, acting.inventory.current(), acting.action));
   const Seen seen = Look(acting.world, acting.project, acting.inventory.current());
   const model::Snapshot snapshot = SnapshotOf(seen, acting.project, acting.inventory.current());
-  RETURN_IF_ERROR(CheckReach(seen, snapshot, acting.action));
+  RETURN_IF_ERROR(CheckReach(acting.world, seen, snapshot, acting.action));
+  RETURN_IF_ERROR(CheckNamed(acting.world, acting.project, snapshot, acting.action));
   plan::Options options;
   options.accept_loss = acting.arguments.accept_loss;
   options.override_fence = acting.arguments.override_fence;
@@ -146,8 +137,11 @@ int Tell(const Acting& acting, const Carried& carried, const journal::Journal& j
   if (carried.finish.outcome == execute::Outcome::kDone) {
     fmt::print("{}: done\n", what);
   } else {
-    fmt::print(stderr, "leeward: {} {}: {}; the same command goes on from here\n", what,
-               execute::Name(carried.finish.outcome), Printable(carried.finish.reason));
+    // A refusal says itself what would let it pass.
+    const bool refused = carried.finish.outcome == execute::Outcome::kRefused;
+    fmt::print(stderr, "leeward: {} {}: {}{}\n", what, execute::Name(carried.finish.outcome),
+               Printable(carried.finish.reason),
+               refused ? "" : "; the same command goes on from here");
   }
   return carried.ExitCode();
 }
@@ -158,9 +152,11 @@ base::Result<int> Act(const Arguments& arguments, World& world) {
   RETURN_IF_ERROR(inventory.Load());
   Acting acting{arguments, world, std::move(project), inventory, ActionOf(arguments.command)};
   RETURN_IF_ERROR(world.aws->CheckCredentials());
+  RETURN_IF_ERROR(CheckPasswords(world, acting.project));
   ASSIGN_OR_RETURN(const Intent intent, Decide(acting));
   if (arguments.dry_run) {
-    fmt::print("{}", arguments.json ? plan::ToJson(intent.plan) + "\n" : plan::ToText(intent.plan));
+    fmt::print("{}", arguments.json ? plan::ToJson(intent.plan) + "\n"
+                                    : PlanText(intent.plan, LookAtTerminal()));
     return kDone;
   }
   if (!intent.interrupted) RETURN_IF_ERROR(Confirm(arguments, intent.plan));

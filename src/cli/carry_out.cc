@@ -112,7 +112,12 @@ base::Result<Carried> GoOnWith(const Carrier& carrier, const Interrupted& interr
 }
 
 base::Result<journal::Journal::Opened> OpenJournal(ports::Files& files, const Project& project) {
-  RETURN_IF_ERROR(files.MakeDirectories(project.state + "/journal"));
+  base::Status made = files.MakeDirectories(project.state + "/journal");
+  if (!made.ok()) {
+    return base::Error(made.error().code(),
+                       "no journal, so nothing is done: " + made.error().message() +
+                           "; say with --state DIRECTORY where state is kept");
+  }
   return journal::Journal::Open(files, project.JournalPath());
 }
 

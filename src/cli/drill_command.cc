@@ -103,7 +103,11 @@ base::Result<int> Tell(const Arguments& arguments, World& world, Told told) {
     return std::move(told.report).error();
   }
   report::Report& made = *told.report;
-  if (!told.run.ok()) AddProblem(&made, told.run.error().message());
+  if (!told.run.ok()) {
+    AddProblem(&made, told.run.error().message());
+    // What was done before the end may well be in order; that is not a drill that passed.
+    if (made.verdict == report::Verdict::kPass) made.verdict = report::Verdict::kIncomplete;
+  }
   if (!arguments.report.empty())
     RETURN_IF_ERROR(world.files.WriteAtomically(arguments.report, report::ToHtml(made)));
   const bool colour = LookAtTerminal().colour;

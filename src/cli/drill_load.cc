@@ -84,8 +84,10 @@ base::Status DrillLoad::AwaitSteady(base::Duration calm, base::Duration patience
     if (now - since >= calm) return true;
     return std::nullopt;
   });
-  if (!seen.ok()) return seen.error();
-  return base::Ok();
+  if (seen.ok()) return base::Ok();
+  if (seen.error().code() != base::ErrorCode::kUnreachable) return seen.error();
+  return base::Unreachable(seen.error().message() +
+                           "; where the machine is too busy for the load, try a lower --rate");
 }
 
 base::Duration DrillLoad::LongestGap() const {

@@ -106,7 +106,9 @@ model::Verdict VerdictFromHere(const Seen& seen, const Region& region) {
     if (store.region == region && store.position) verdict.health = model::Health::kUp;
   }
   const auto control = seen.control_planes.find(region);
-  if (control != seen.control_planes.end() && control->second.ok())
+  // A refusal is an answer, too: who refuses is not lost.
+  if (control != seen.control_planes.end() &&
+      (control->second.ok() || control->second.error().code() == base::ErrorCode::kDenied))
     verdict.health = model::Health::kUp;
   if (verdict.health == model::Health::kUp) verdict.reason = "seen from here only: it answers";
   return verdict;

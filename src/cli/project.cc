@@ -13,9 +13,8 @@ namespace {
 
 constexpr char kTold[] = "the spec has mistakes";
 
-base::Error ForUsage(const base::Error& error, const std::string& path) {
-  return base::Invalid("spec " + path + ": " + error.message() +
-                       "; name a spec file such as shop.yaml");
+base::Error ForUsage(const base::Error& error) {
+  return base::Invalid("no spec: " + error.message() + "; name a spec file such as shop.yaml");
 }
 
 }  // namespace
@@ -35,7 +34,7 @@ base::Result<std::string> StateDirectory(const std::string& given,
 
 base::Result<Project> OpenProject(ports::Files& files, const Arguments& arguments) {
   base::Result<std::string> text = files.Read(arguments.spec, spec::kMaxBytes);
-  if (!text.ok()) return ForUsage(text.error(), arguments.spec);
+  if (!text.ok()) return ForUsage(text.error());
   auto parsed = spec::Parse(*text, arguments.spec);
   if (const auto* diagnostics = std::get_if<spec::Diagnostics>(&parsed)) {
     for (const spec::Diagnostic& diagnostic : *diagnostics) {

@@ -17,8 +17,9 @@ Json StepJson(const model::Step& step, const execute::StepProgress& progress) {
   json["title"] = step.title;
   json["state"] = execute::Name(progress.state);
   json["attempts"] = progress.attempts;
-  if (progress.attempts > 0) json["began"] = base::FormatIso8601(progress.first_intended);
-  if (progress.ended != base::WallTime{}) {
+  const bool ran = progress.attempts > 0;
+  if (ran) json["began"] = base::FormatIso8601(progress.first_intended);
+  if (ran && progress.ended != base::WallTime{}) {
     json["ended"] = base::FormatIso8601(progress.ended);
     json["seconds"] = base::Seconds(progress.ended - progress.first_intended);
   }

@@ -21,6 +21,7 @@ StopSignals::StopSignals() {
   const sigset_t set = Watched();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error to tell of, as a full disk is
   thread_ = std::thread([this] { Listen(); });
 }
 

@@ -236,8 +236,7 @@ Status ApplyStage(const Stage& stage, Variables variables, const StageHands& han
     if (hands.tell) hands.tell(call);
     Status done = Apply(call, &variables, hands);
     if (!done.ok()) {
-      return std::move(done).error().Context(
-          fmt::format("{}:{}: {} {}", stage.path, call.line, call.service, call.operation));
+      return std::move(done).error().Context(fmt::format("{}:{}", stage.path, call.line));
     }
   }
   return base::Ok();

@@ -61,8 +61,7 @@ TEST(Stage, AFailedCallEndsItAndIsNamedWithItsPlace) {
   };
   const auto done = ApplyStage(*stage, {{"home", "us-east-1"}, {"env:PASSWORD", "x"}}, hands);
   ASSERT_FALSE(done.ok());
-  EXPECT_EQ(done.error().message(),
-            "stage.yaml:3: rds CreateDBInstance: DBInstance already exists");
+  EXPECT_EQ(done.error().message(), "stage.yaml:3: DBInstance already exists");
   EXPECT_EQ(calls, 1);
 }
 

@@ -1,81 +1,23 @@
 // status: roles, replication and health at a glance, as seen from here.
 #include <fmt/format.h>
 
-#include <algorithm>
-
-#include "cli/carry_out.h"
+#include "cli/before.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/inventory_file.h"
 #include "cli/look.h"
 #include "cli/signals.h"
 #include "cli/status_json.h"
-#include "cli/step_table.h"
+#include "cli/status_view.h"
+#include "cli/terminal.h"
+#include "journal/journal.h"
 #include "model/names.h"
 
 namespace leeward::cli {
 namespace {
 
 constexpr base::Duration kAgain{1'000'000'000};
-
-std::string Role(const Status& status, const model::ComponentName& component,
-                 const model::Region& region) {
-  const auto active = status.snapshot.active.find(component);
-  if (active == status.snapshot.active.end()) return "unknown";
-  return active->second == region ? "active" : "standby";
-}
-
-std::string StoreText(const Status& status, const StoreSeen& store) {
-  if (!store.position) return "no answer: " + Printable(store.failure);
-  if (!store.position->in_recovery) return "takes writes";
-  std::string text = "replica";
-  const std::optional<base::WallTime> newest =
-      std::max(store.newest_canary, store.position->last_replayed);
-  text +=
-      newest ? ", newest write visible is " + base::HumanDuration(status.seen.at - *newest) + " old"
-             : ", age of its newest write unknown";
-  if (store.position->received != store.position->replayed) text += ", log left to replay";
-  return text;
-}
-
-void PrintRegion(const Status& status, const model::Region& region, const Terminal& terminal) {
-  const model::Verdict* verdict = status.snapshot.Of(region);
-  const bool up = verdict != nullptr && verdict->health == model::Health::kUp;
-  fmt::print(
-      "  {}  {}\n", Paint(terminal, Colour::kBold, Fit(terminal, region.str(), 14)),
-      Paint(terminal, up ? Colour::kGood : Colour::kBad, up ? "answers" : "does not answer"));
-  for (const model::Component& component : status.application.components) {
-    std::string text(model::KindName(component.kind));
-    for (const StoreSeen& store : status.seen.stores) {
-      if (store.component == component.name && store.region == region)
-        text += ", " + StoreText(status, store);
-    }
-    const auto routing = status.seen.routing_on.find(region);
-    if (std::holds_alternative<model::Route53>(component.kind)) {
-      text += routing == status.seen.routing_on.end() ? ", routing control unknown"
-              : routing->second                       ? ", routing control on"
-                                                      : ", routing control off";
-    }
-    const std::string role = Role(status, component.name, region);
-    fmt::print(
-        "    {} {} {}\n", Fit(terminal, component.name.str(), 12),
-        Paint(terminal, role == "active" ? Colour::kGood : Colour::kFaint, Fit(terminal, role, 8)),
-        Fit(terminal, text, terminal.width - 26, Pad::kNo));
-  }
-}
-
-void Print(const Status& status) {
-  const Terminal terminal = LookAtTerminal();
-  fmt::print("{}  {}\n", Paint(terminal, Colour::kBold, status.application.name.str()),
-             base::FormatIso8601(status.seen.at));
-  PrintRegion(status, status.application.regions.home, terminal);
-  PrintRegion(status, status.application.regions.recovery, terminal);
-  fmt::print("  inventory     {}\n", status.inventory.facts.empty()
-                                         ? "none; run `leeward protect` first"
-                                         : "of " + base::FormatIso8601(status.inventory.refreshed));
-  fmt::print("  last          {}\n", status.last);
-  std::fflush(stdout);
-}
+constexpr char kClearScreen[] = "\x1b[H\x1b[2J";
 
 base::Result<std::string> LastExecution(World& world, const Project& project) {
   ASSIGN_OR_RETURN(const bool exists, world.files.Exists(project.JournalPath()));
@@ -105,18 +47,38 @@ base::Result<Status> Take(World& world, const Project& project) {
   return status;
 }
 
+void Print(const Status& status, const Arguments& arguments) {
+  if (arguments.json) {
+    fmt::print("{}", StatusJson(status));
+  } else {
+    const Terminal terminal = LookAtTerminal();
+    if (arguments.watch && terminal.live) fmt::print("{}", kClearScreen);
+    fmt::print("{}", StatusText(status, arguments.spec, terminal));
+  }
+  std::fflush(stdout);
+}
+
+// What is seen when no Region answers is hardly more than nothing.
+base::Status SomethingAnswered(const Status& status, const World& world) {
+  std::string regions;
+  for (const auto& [region, answer] : status.seen.control_planes) {
+    if (answer.ok()) return base::Ok();
+    regions += (regions.empty() ? "" : " and ") + region.str();
+  }
+  const base::Error& first = status.seen.control_planes.begin()->second.error();
+  return WithAdvice(first, world).Context(regions + " give no answer");
+}
+
 base::Result<int> Show(const Arguments& arguments, World& world) {
   ASSIGN_OR_RETURN(const Project project, OpenProject(world.files, arguments));
   RETURN_IF_ERROR(world.aws->CheckCredentials());
+  base::Status answered = base::Ok();
   do {
     ASSIGN_OR_RETURN(const Status status, Take(world, project));
-    if (arguments.json) {
-      fmt::print("{}", StatusJson(status));
-      std::fflush(stdout);
-    } else {
-      Print(status);
-    }
+    Print(status, arguments);
+    answered = SomethingAnswered(status, world);
   } while (arguments.watch && world.Pause(kAgain));
+  RETURN_IF_ERROR(answered);
   return kDone;
 }
 

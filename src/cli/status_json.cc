@@ -38,6 +38,9 @@ std::string StatusJson(const Status& status) {
     region["region"] = verdict.region.str();
     region["health"] = model::Name(verdict.health);
     region["reason"] = verdict.reason;
+    const auto plane = status.seen.control_planes.find(verdict.region);
+    if (plane != status.seen.control_planes.end() && !plane->second.ok())
+      region["failure"] = plane->second.error().message();
     const auto routing = status.seen.routing_on.find(verdict.region);
     if (routing != status.seen.routing_on.end())
       region["routing_control"] = routing->second ? "on" : "off";

@@ -11,6 +11,11 @@ namespace {
 using model::Event;
 
 base::Error Explain(base::Error error, const std::string& path) {
+  if (error.code() == base::ErrorCode::kExhausted) {
+    return base::Exhausted("journal: " + error.message() +
+                           "; nothing is begun that it cannot hold: make room there, then run the "
+                           "same command again");
+  }
   if (error.code() != base::ErrorCode::kCorrupt) return std::move(error).Context("journal " + path);
   return base::Corrupt("journal " + path + ": " + error.message() +
                        "; nothing was changed: keep a copy, then move the file away to start a new "

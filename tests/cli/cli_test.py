@@ -4,17 +4,13 @@
 import json
 import os
 import socket
-import subprocess
 import sys
-import tempfile
 import threading
 import unittest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-LEEWARD = os.environ.get("LEEWARD", os.path.join(ROOT, "build", "leeward"))
-SPEC = os.path.join(ROOT, "examples", "shop", "shop.yaml")
+from one_line import CANNOT_REACH, DONE, KEYS, LEEWARD, SPEC, USAGE, OneLine
 
-DONE, FAILED, USAGE, REFUSED, CANNOT_REACH = range(5)
+MIB = 1024 * 1024
 
 
 class Silent:
@@ -46,38 +42,12 @@ def closed_port():
         return taken.getsockname()[1]
 
 
-class CliTest(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="leeward-cli-")
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
-        self.state = os.path.join(self.folder, "state")
+def shop():
+    with open(SPEC, encoding="utf-8") as file:
+        return file.read()
 
-    def write(self, name, data):
-        path = os.path.join(self.folder, name)
-        with open(path, "wb") as file:
-            file.write(data if isinstance(data, bytes) else data.encode())
-        return path
 
-    def leeward(self, *arguments, timeout=60, **variables):
-        environment = {"PATH": "/usr/bin:/bin", "HOME": self.folder, "AWS_EC2_METADATA_DISABLED": "true", "LANG": "C.UTF-8"}
-        environment.update(variables)
-        return subprocess.run([LEEWARD, *arguments], env=environment, capture_output=True, text=True, timeout=timeout,
-                              stdin=subprocess.DEVNULL, check=False)
-
-    def complains(self, done, code, *words):
-        """One clear line on standard error, nothing else, and the code."""
-        self.assertEqual(done.returncode, code, done.stderr + done.stdout)
-        lines = done.stderr.splitlines()
-        self.assertEqual(len(lines), 1, done.stderr)
-        self.assertTrue(lines[0].startswith("leeward: "), lines[0])
-        self.assertLess(len(lines[0]), 600, lines[0])
-        for word in words:
-            self.assertIn(word, lines[0])
-        self.assertFalse(os.path.exists(os.path.join(self.state, "journal", "journal.lwj")), "nothing may be changed")
-
-    # --- usage -----------------------------------------------------------------------------------------
-
+class UsageTest(OneLine):
     def test_help_and_version_are_answered(self):
         helped = self.leeward("--help")
         self.assertEqual(helped.returncode, DONE)
@@ -90,9 +60,22 @@ class CliTest(unittest.TestCase):
         for arguments in ([], ["nosuch"], ["plan", "explode", SPEC], ["failover"], ["failover", SPEC, "--nosuch"],
                           ["failover", SPEC, "--accept-loss", "30"], ["drill", SPEC, "--rate", "0"]):
             with self.subTest(arguments=arguments):
-                self.complains(self.leeward(*arguments), USAGE)
+                self.refuses(USAGE, (), *arguments)
 
-    # --- specs -----------------------------------------------------------------------------------------
+    def test_a_drill_outside_a_lab_is_refused_by_name(self):
+        self.refuses(USAGE, ["--lab"], "drill", SPEC, "--state", self.state)
+
+
+class SpecTest(OneLine):
+    # Every command that reads a spec.
+    COMMANDS = (["validate"], ["plan", "failover"], ["protect", "--yes"], ["failover", "--yes"], ["switchover", "--yes"],
+                ["failback", "--yes"], ["status"], ["stage"], ["drill", "--lab"], ["report"], ["journal", "verify"])
+
+    def refused_by_all(self, path, words, lines=1):
+        for command in self.COMMANDS:
+            with self.subTest(command=command):
+                state = [] if command[0] in ("validate", "stage") else ["--state", self.state]
+                self.refuses(USAGE, words, *command, path, *state, lines=lines, **KEYS)
 
     def test_the_shop_is_good(self):
         done = self.leeward("validate", SPEC)
@@ -103,42 +86,40 @@ class CliTest(unittest.TestCase):
         schema = json.loads(self.leeward("schema").stdout)
         self.assertIn("components", schema["properties"])
 
-    def test_five_mistakes_are_all_named(self):
-        with open(SPEC, encoding="utf-8") as file:
-            text = file.read()
+    def test_five_mistakes_are_all_named_one_a_line(self):
+        text = shop()
         for right, wrong in (("instance: orders", "instnace: orders"), ("rpo: 5s", "rpo: 5"), ("quorum: 2", "quorum: 0"),
                              ("witness: eu-west-1", "witness: us-east-1"), ("pattern: warm-standby", "pattern: lukewarm")):
             self.assertIn(right, text)
             text = text.replace(right, wrong)
         path = self.write("bad.yaml", text)
-        done = self.leeward("validate", path)
-        self.assertEqual(done.returncode, USAGE)
-        lines = done.stderr.splitlines()
-        self.assertGreaterEqual(len(lines), 5, done.stderr)
-        for word in ("instnace", "rpo", "quorum", "witness", "lukewarm"):
-            self.assertTrue(any(word in line for line in lines), word + " in " + done.stderr)
-        for line in lines:
+        self.refused_by_all(path, ["instance", "rpo", "quorum", "witness", "lukewarm"], lines=5)
+        for line in self.leeward("validate", path).stderr.splitlines():
             self.assertRegex(line, r"^leeward: .*bad\.yaml:\d+:\d+: .+; .+")
 
-    def test_what_is_no_spec_is_code_2_for_every_command(self):
-        cases = {
-            "empty": self.write("empty.yaml", ""),
-            "large": self.write("large.yaml", b"a: b\n" * (50 * 1024 * 1024 // 5)),
-            "directory": self.folder,
-            "junk": self.write("junk.yaml", bytes(range(256)) * 40),
-            "missing": os.path.join(self.folder, "missing.yaml"),
-        }
-        with open(SPEC, encoding="utf-8") as file:
-            cases["equal"] = self.write("equal.yaml", file.read().replace("recovery: us-west-2", "recovery: us-east-1"))
-        for name, path in cases.items():
-            for command in (["validate"], ["plan", "failover"], ["protect", "--yes"], ["failover", "--yes"], ["status"],
-                            ["drill", "--lab"], ["report"]):
-                with self.subTest(spec=name, command=command):
-                    state = [] if command[0] == "validate" else ["--state", self.state]
-                    self.complains(self.leeward(*command, path, *state), USAGE)
+    def test_an_empty_file(self):
+        self.refused_by_all(self.write("empty.yaml", ""), ["empty.yaml", "is empty", "write apiVersion"])
 
-    # --- plans -----------------------------------------------------------------------------------------
+    def test_50_mib(self):
+        self.refused_by_all(self.write("large.yaml", b"a: b\n" * (50 * MIB // 5)), ["large.yaml", "larger than", "name a spec"])
 
+    def test_a_directory(self):
+        os.mkdir(os.path.join(self.folder, "specs.yaml"))
+        self.refused_by_all(os.path.join(self.folder, "specs.yaml"), ["specs.yaml", "is a directory", "name a spec"])
+
+    def test_binary_junk(self):
+        self.refused_by_all(self.write("junk.yaml", bytes(range(256)) * 40), ["junk.yaml", "UTF-8", "right file?"])
+        self.refused_by_all(self.write("nul.yaml", b"\0" * 4096), ["nul.yaml"])
+
+    def test_a_file_that_is_not_there(self):
+        self.refused_by_all(os.path.join(self.folder, "none.yaml"), ["none.yaml", "No such file", "name a spec"])
+
+    def test_equal_regions(self):
+        path = self.write("equal.yaml", shop().replace("recovery: us-west-2", "recovery: us-east-1"))
+        self.refused_by_all(path, ["equal.yaml:3:", "us-east-1", "another Region"])
+
+
+class PlanTest(OneLine):
     def test_a_plan_is_shown_in_three_forms_and_needs_nobody(self):
         text = self.leeward("plan", "failover", SPEC, "--state", self.state)
         self.assertEqual(text.returncode, DONE, text.stderr)
@@ -149,39 +130,57 @@ class CliTest(unittest.TestCase):
                         .startswith("digraph"))
         self.assertFalse(os.path.exists(self.state))
 
-    # --- the outside -----------------------------------------------------------------------------------
 
-    KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+class OutsideTest(OneLine):
+    # Every command that calls AWS, so that it needs something there.
+    COMMANDS = (["protect", "--yes"], ["protect", "--yes", "--json"], ["status"], ["stage"])
+
+    def with_state(self, command):
+        return [*command, SPEC] if command == ["stage"] else [*command, SPEC, "--state", self.state]
 
     def test_no_credentials(self):
-        for command in ("protect", "failover", "failback"):
+        for command in (*self.COMMANDS, ["failover", "--yes"], ["switchover", "--yes"], ["failback", "--yes"]):
             with self.subTest(command=command):
-                self.complains(self.leeward(command, SPEC, "--yes", "--state", self.state), CANNOT_REACH, "credentials")
+                self.refuses(CANNOT_REACH, ["no AWS credentials", "set AWS_ACCESS_KEY_ID"], *self.with_state(command),
+                             AWS_ENDPOINT_URL="http://127.0.0.1:%d" % closed_port())
 
-    def test_an_endpoint_that_refuses_and_one_that_hangs(self):
-        refusing = "http://127.0.0.1:%d" % closed_port()
-        with Silent() as hanging:
-            for name, endpoint in (("refuses", refusing), ("hangs", hanging)):
-                with self.subTest(endpoint=name):
-                    done = self.leeward("protect", SPEC, "--yes", "--json", "--state", self.state, timeout=120,
-                                        AWS_ENDPOINT_URL=endpoint, **self.KEYS)
-                    self.complains(done, CANNOT_REACH, "us-east-1")
+    def test_an_endpoint_that_refuses(self):
+        endpoint = "http://127.0.0.1:%d" % closed_port()
+        for command in self.COMMANDS:
+            with self.subTest(command=command):
+                self.refuses(CANNOT_REACH, ["us-east-1", endpoint, "check AWS_ENDPOINT_URL"], *self.with_state(command),
+                             AWS_ENDPOINT_URL=endpoint, **KEYS)
 
-    def test_without_somebody_to_ask_yes_is_needed(self):
-        with Silent() as hanging:
-            done = self.leeward("protect", SPEC, "--state", self.state, AWS_ENDPOINT_URL=hanging, **self.KEYS)
-        self.assertIn(done.returncode, (USAGE, CANNOT_REACH), done.stderr)
-        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+    def test_an_endpoint_that_hangs(self):
+        with Silent() as endpoint:
+            for command in self.COMMANDS:
+                with self.subTest(command=command):
+                    self.refuses(CANNOT_REACH, ["us-east-1", endpoint, "check AWS_ENDPOINT_URL"],
+                                 *self.with_state(command), AWS_ENDPOINT_URL=endpoint, timeout=120, **KEYS)
 
-    # --- the journal -----------------------------------------------------------------------------------
+    def test_an_endpoint_that_is_none(self):
+        for command in self.COMMANDS[:2]:
+            self.refuses(USAGE, ["nonsense", "http"], *self.with_state(command), AWS_ENDPOINT_URL="nonsense", **KEYS)
 
+    def test_a_password_that_is_not_there(self):
+        keys = {name: value for name, value in KEYS.items() if name != "SHOP_DB_PASSWORD"}
+        with Silent() as endpoint:
+            for command in (["protect", "--yes"], ["failover", "--yes"], ["stage"]):
+                self.refuses(USAGE, ["SHOP_DB_PASSWORD is not set", "orders", "export"], *self.with_state(command),
+                             AWS_ENDPOINT_URL=endpoint, **keys)
+
+    def test_what_was_never_protected_cannot_be_moved(self):
+        for action in ("failover", "switchover", "failback"):
+            self.refuses(CANNOT_REACH, [action, "inventory.json", "leeward protect", "--state"],
+                         *self.with_state([action, "--yes"]), AWS_ENDPOINT_URL="http://127.0.0.1:9", **KEYS)
+
+
+class JournalTest(OneLine):
     def test_a_journal_that_is_missing_or_no_journal(self):
-        self.complains(self.leeward("journal", "verify", os.path.join(self.folder, "none.lwj")), CANNOT_REACH, "none.lwj")
-        self.complains(self.leeward("journal", "verify", self.write("x.lwj", b"\x00\x01junk" * 20)), CANNOT_REACH, "x.lwj")
-        self.complains(self.leeward("report", SPEC, "--state", self.state), CANNOT_REACH, "no journal")
-
-    def test_a_drill_outside_a_lab_is_refused_by_name(self):
-        self.complains(self.leeward("drill", SPEC, "--state", self.state), USAGE, "--lab")
+        self.refuses(CANNOT_REACH, ["none.lwj"], "journal", "verify", os.path.join(self.folder, "none.lwj"))
+        path = self.write("x.lwj", b"\x00\x01junk" * 20)
+        self.refuses(CANNOT_REACH, ["x.lwj"], "journal", "verify", path)
+        self.refuses(CANNOT_REACH, ["no journal"], "report", SPEC, "--state", self.state)
 
 
 if __name__ == "__main__":

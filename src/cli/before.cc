@@ -1,0 +1,155 @@
+#include "cli/before.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "model/names.h"
+#include "shapes/value.h"
+
+namespace leeward::cli {
+namespace {
+
+using base::ErrorCode;
+using model::Region;
+using shapes::Value;
+
+constexpr base::Duration kPatience{10'000'000'000};
+
+bool Has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+std::string AdviceOnDenial(const std::string& code) {
+  if (Has(code, "Expired")) return "the credentials have expired; fetch new ones";
+  if (Has(code, "Skewed")) return "set this machine's clock";
+  if (Has(code, "AccessDenied") || Has(code, "Unauthorized"))
+    return "these credentials may not do that; use a role that may";
+  return "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE";
+}
+
+std::string Advice(const base::Error& error, const World& world) {
+  const bool elsewhere = !world.Variable("AWS_ENDPOINT_URL").empty();
+  switch (error.code()) {
+    case ErrorCode::kDenied:
+      return AdviceOnDenial(error.service_code());
+    case ErrorCode::kUnreachable:
+      return elsewhere ? "check AWS_ENDPOINT_URL, and that what it names is up"
+                       : "check the network between here and AWS";
+    case ErrorCode::kThrottled:
+    case ErrorCode::kService:
+      return "try again in a minute";
+    default:
+      return "";
+  }
+}
+
+// The AWS client begins its messages with "sts GetCallerIdentity in us-east-1".
+std::string_view DidWhat(ErrorCode code) {
+  if (code == ErrorCode::kUnreachable) return "which does not answer";
+  return code == ErrorCode::kDenied ? "which refuses" : "which fails";
+}
+
+base::Result<Value> Ask(World& world, const Region& region, std::string_view service,
+                        std::string_view operation, const Value& input) {
+  aws::CallOptions options;
+  options.region = region.str();
+  options.deadline = kPatience;
+  return world.aws->Call(service, operation, input, options);
+}
+
+base::Error Missing(const Project& project, const model::Component& component, const Region& region,
+                    const std::string& what) {
+  return base::NotFound(
+      fmt::format("there is no {} in {}; correct {} in {}, or make it there first", what,
+                  region.str(), component.name.str(), project.spec_path));
+}
+
+base::Status CheckInstance(World& world, const Project& project, const Region& region,
+                           const model::Component& component, const model::Rds& rds) {
+  const auto answer = Ask(world, region, "rds", "DescribeDBInstances",
+                          Value::Struct({{"DBInstanceIdentifier", rds.instance}}));
+  if (answer.ok()) return base::Ok();
+  if (answer.error().code() != ErrorCode::kNotFound) return WithAdvice(answer.error(), world);
+  return Missing(project, component, region, "RDS instance '" + rds.instance + "'");
+}
+
+base::Status CheckService(World& world, const Project& project, const Region& region,
+                          const model::Component& component, const model::Ecs& ecs) {
+  const std::string what =
+      fmt::format("ECS service '{}' in cluster '{}'", ecs.service, ecs.cluster);
+  const auto answer =
+      Ask(world, region, "ecs", "DescribeServices",
+          Value::Struct({{"cluster", ecs.cluster}, {"services", Value::List{ecs.service}}}));
+  if (!answer.ok() && answer.error().code() != ErrorCode::kNotFound)
+    return WithAdvice(answer.error(), world);
+  const bool there =
+      answer.ok() && std::any_of(answer->Items("services").begin(), answer->Items("services").end(),
+                                 [](const Value& one) { return one.String("status") == "ACTIVE"; });
+  return there ? base::Ok() : base::Status(Missing(project, component, region, what));
+}
+
+}  // namespace
+
+base::Error WithAdvice(const base::Error& error, const World& world) {
+  const std::string advice = Advice(error, world);
+  if (advice.empty()) return error;
+  return base::Error(error.code(), error.message() + "; " + advice)
+      .WithServiceCode(error.service_code());
+}
+
+base::Status CheckPasswords(const World& world, const Project& project) {
+  for (const model::Component& component : project.application.components) {
+    const auto* rds = std::get_if<model::Rds>(&component.kind);
+    if (rds == nullptr || rds->password_env.empty()) continue;
+    if (!world.Variable(rds->password_env).empty()) continue;
+    return base::Invalid(fmt::format(
+        "{0} is not set, and {1} says that it has the password of {2}; export {0} first",
+        rds->password_env, project.spec_path, component.name.str()));
+  }
+  return base::Ok();
+}
+
+base::Status CheckProtected(const Project& project, const model::Inventory& inventory,
+                            model::Action action) {
+  if (action == model::Action::kProtect || !inventory.facts.empty()) return base::Ok();
+  const std::string name(model::Name(action));
+  return base::NotFound(fmt::format(
+      "{} of {} needs what `leeward protect` learned, and there is no {}; run `leeward protect "
+      "{}`, "
+      "or say with --state where it was kept",
+      name, project.application.name.str(), project.InventoryPath(), project.spec_path));
+}
+
+base::Status CheckReach(const World& world, const Seen& seen, const model::Snapshot& snapshot,
+                        model::Action action) {
+  for (const auto& [region, answer] : seen.control_planes) {
+    const bool left = std::any_of(snapshot.active.begin(), snapshot.active.end(),
+                                  [&](const auto& active) { return active.second == region; });
+    if (answer.ok() || (action == model::Action::kFailover && left)) continue;
+    return WithAdvice(answer.error(), world)
+        .Context(fmt::format("{} needs {}, {}", model::Name(action), region.str(),
+                             DidWhat(answer.error().code())));
+  }
+  return base::Ok();
+}
+
+base::Status CheckNamed(World& world, const Project& project, const model::Snapshot& snapshot,
+                        model::Action action) {
+  if (action != model::Action::kProtect) return base::Ok();
+  for (const model::Component& component : project.application.components) {
+    const auto active = snapshot.active.find(component.name);
+    const Region& region =
+        active == snapshot.active.end() ? project.application.regions.home : active->second;
+    if (const auto* rds = std::get_if<model::Rds>(&component.kind)) {
+      RETURN_IF_ERROR(CheckInstance(world, project, region, component, *rds));
+    } else if (const auto* ecs = std::get_if<model::Ecs>(&component.kind)) {
+      RETURN_IF_ERROR(CheckService(world, project, region, component, *ecs));
+    }
+  }
+  return base::Ok();
+}
+
+}  // namespace leeward::cli

@@ -1,0 +1,34 @@
+// Before: what has to be true before an action is begun, and what to do where it is not. All of it
+// only looks.
+#pragma once
+
+#include "base/result.h"
+#include "cli/look.h"
+#include "cli/project.h"
+#include "cli/world.h"
+#include "model/inventory.h"
+#include "model/observation.h"
+#include "model/plan.h"
+
+namespace leeward::cli {
+
+// The error of an AWS call, with what somebody can do about it behind it.
+base::Error WithAdvice(const base::Error& error, const World& world);
+
+// The passwords that the spec takes from the environment are there. kInvalid with the variable.
+base::Status CheckPasswords(const World& world, const Project& project);
+
+// Every action but `protect` works from what `protect` learned. kNotFound: it learned nothing here.
+base::Status CheckProtected(const Project& project, const model::Inventory& inventory,
+                            model::Action action);
+
+// The Regions that the action cannot do without have answered. A failover needs nothing of the one
+// it leaves.
+base::Status CheckReach(const World& world, const Seen& seen, const model::Snapshot& snapshot,
+                        model::Action action);
+
+// What the spec names is there to be protected. kNotFound with the name and the Region.
+base::Status CheckNamed(World& world, const Project& project, const model::Snapshot& snapshot,
+                        model::Action action);
+
+}  // namespace leeward::cli
