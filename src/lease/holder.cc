@@ -101,7 +101,7 @@ void Holder::AdvanceDoor() {
 void Holder::Handle(const Tick&) {}
 
 void Holder::Handle(const ReadDone& done) {
-  if (!pending_ || pending_->request != done.request) return;
+  if (!pending_ || pending_->put || pending_->request != done.request) return;
   pending_.reset();
   if (!done.result.ok()) {
     must_read_ = true;
@@ -114,7 +114,7 @@ void Holder::Handle(const ReadDone& done) {
 }
 
 void Holder::Handle(const PutDone& done) {
-  if (!pending_ || pending_->request != done.request) return;
+  if (!pending_ || !pending_->put || pending_->request != done.request) return;
   const Pending pending = *std::exchange(pending_, std::nullopt);
   if (!done.revision.ok()) {
     must_read_ = true;

@@ -36,7 +36,7 @@ std::optional<base::MonotonicTime> Taker::FreeAt() const {
 }
 
 void Taker::Handle(const ReadDone& done) {
-  if (!pending_ || pending_->request != done.request) return;
+  if (!pending_ || pending_->put || pending_->request != done.request) return;
   pending_.reset();
   if (!done.result.ok()) {
     known_ = false;
@@ -53,7 +53,7 @@ void Taker::Handle(const ReadDone& done) {
 }
 
 void Taker::Handle(const PutDone& done) {
-  if (!pending_ || pending_->request != done.request) return;
+  if (!pending_ || !pending_->put || pending_->request != done.request) return;
   const Pending pending = *std::exchange(pending_, std::nullopt);
   if (done.revision.ok()) {
     Finish({*pending.put, *done.revision});
