@@ -16,31 +16,15 @@ bool IsMove(decide::Goal goal) {
 
 Watch::Watch(const model::Application& application,
              std::map<model::ComponentName, model::Region> active, const ports::Clock& clock)
-    : application_(application),
-      active_(std::move(active)),
-      clock_(clock),
-      options_(detect::OptionsFor(application)),
-      inbox_(kMaxObservations) {}
+    : active_(std::move(active)), clock_(clock), lookout_(application), inbox_(kMaxObservations) {}
 
 void Watch::Gather(std::stop_token stop) {
   for (const model::Observation& seen : inbox_.Take(kTick, std::move(stop))) {
-    memory_ = detect::Fold(std::move(memory_), seen, options_);
+    lookout_.Take(seen);
   }
 }
 
-Ruling Watch::Look() const {
-  Ruling ruling;
-  model::Snapshot& snapshot = ruling.snapshot;
-  snapshot.at = clock_.Now();
-  snapshot.active = active_;
-  const std::vector<model::View> views = detect::ViewsOf(memory_, snapshot.at, options_);
-  for (const model::Region& region : {application_.regions.home, application_.regions.recovery}) {
-    snapshot.verdicts.push_back(detect::Judge(views, region, snapshot.at, options_));
-  }
-  ruling.decision = decide::Decide(
-      application_, decide::SituationOf(application_, snapshot, std::nullopt, decide::Options{}));
-  return ruling;
-}
+Ruling Watch::Look() const { return lookout_.Look(clock_.Now(), active_, std::nullopt); }
 
 bool Watch::WaitUntilCalm(base::Duration patience, std::stop_token stop) {
   const base::MonotonicTime end = clock_.Monotonic() + patience;

@@ -5,23 +5,15 @@
 #include <map>
 #include <optional>
 #include <stop_token>
-#include <vector>
 
 #include "base/result.h"
-#include "decide/decide.h"
-#include "detect/detect.h"
 #include "driver/inbox.h"
+#include "driver/lookout.h"
 #include "model/application.h"
 #include "model/observation.h"
 #include "ports/clock.h"
 
 namespace leeward::driver {
-
-// What was decided, and all it was decided upon.
-struct Ruling {
-  decide::Decision decision;
-  model::Snapshot snapshot;
-};
 
 class Watch {
  public:
@@ -44,11 +36,9 @@ class Watch {
   // Takes in what arrived, waiting for at most a fraction of a probe's interval.
   void Gather(std::stop_token stop);
 
-  const model::Application& application_;
   const std::map<model::ComponentName, model::Region> active_;
   const ports::Clock& clock_;
-  const detect::Options options_;
-  detect::Memory memory_;
+  Lookout lookout_;
   Inbox<model::Observation> inbox_;
 };
 
