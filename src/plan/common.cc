@@ -68,6 +68,7 @@ const std::vector<OrderRule>& CommonOrder() {
       {"rds.measure", "gate.loss", Scope::kAll},
       {"gate.loss", "rds.fence", Scope::kAll},
       {"gate.loss", "ecs.quiesce", Scope::kAll},
+      {"gate.loss", "gate.fence-proof", Scope::kAll},
       {"rds.fence", "gate.fence-proof", Scope::kAll},
       {"ecs.quiesce", "gate.fence-proof", Scope::kAll},
       // Nothing of the new Region is changed before both gates have passed.
