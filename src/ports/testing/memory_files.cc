@@ -29,6 +29,7 @@ class MemoryAppendFile : public AppendFile {
       --files_->failing_syncs_;
       return base::Exhausted(path_ + ": input/output error while syncing");
     }
+    if (files_->lying_) return base::Ok();
     MemoryFiles::File& file = files_->files_[path_];
     file.durable = file.bytes;
     return base::Ok();
@@ -119,6 +120,11 @@ void MemoryFiles::LosePower(std::uint64_t kept) {
       survived += file.bytes.substr(file.durable.size(), kept);
     file.bytes = file.durable = std::move(survived);
   }
+}
+
+std::uint64_t MemoryFiles::DurableBytes(const std::string& path) const {
+  const auto found = files_.find(path);
+  return found == files_.end() ? 0 : found->second.durable.size();
 }
 
 std::string& MemoryFiles::Bytes(const std::string& path) {

@@ -36,6 +36,11 @@ class MemoryFiles : public Files {
   // The next `count` calls of Truncate fail with kExhausted.
   void FailTruncates(int count) { failing_truncates_ = count; }
 
+  // From now on Sync answers that all is well and makes nothing durable.
+  void LieAboutSyncs(bool lie) { lying_ = lie; }
+  // How much of the file a loss of power would leave; 0 when there is no such file.
+  std::uint64_t DurableBytes(const std::string& path) const;
+
   // The bytes as a reader sees them now; CHECKs that the file is there.
   std::string& Bytes(const std::string& path);
   void Put(const std::string& path, std::string bytes);
@@ -54,6 +59,7 @@ class MemoryFiles : public Files {
   std::set<std::string> directories_, locked_;
   std::optional<std::uint64_t> space_;
   int failing_syncs_ = 0, failing_truncates_ = 0, syncs_ = 0;
+  bool lying_ = false;
   std::uint64_t boot_ = 0;
 };
 
