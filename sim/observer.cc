@@ -1,0 +1,71 @@
+#include "sim/observer.h"
+
+#include <utility>
+
+namespace leeward::sim {
+namespace {
+
+const model::ComponentName kOrders("orders"), kTraffic("traffic");
+
+}  // namespace
+
+model::Region RegionOf(const model::Application& application, Place place) {
+  const model::Regions& regions = application.regions;
+  return place == Place::kHome       ? regions.home
+         : place == Place::kRecovery ? regions.recovery
+                                     : regions.witness;
+}
+
+Place PlaceOf(const model::Application& application, const model::Region& region) {
+  if (region == application.regions.home) return Place::kHome;
+  return region == application.regions.recovery ? Place::kRecovery : Place::kWitness;
+}
+
+Observer::Observer(World& world, Place place, std::function<void(std::shared_ptr<const Seen>)> tell)
+    : Process(world.agenda, world.scenario().clocks[static_cast<std::size_t>(Index(place))]),
+      world_(world),
+      place_(place),
+      tell_(std::move(tell)),
+      every_(world.scenario().application.detection.probe_every),
+      timeout_(world.scenario().application.detection.probe_timeout) {}
+
+// Observers do not probe in step with each other.
+void Observer::OnStart() {
+  const auto within = static_cast<std::uint64_t>(every_.count());
+  After(Duration(static_cast<std::int64_t>(world_.random.Below(within))), [this] { Probe(); });
+}
+
+model::Observation Observer::See(Place place, model::Signal signal, bool reached) const {
+  model::Observation seen;
+  seen.observer = model::ObserverId(Name(place_));
+  seen.from = RegionOf(world_.scenario().application, place_);
+  seen.target.region = RegionOf(world_.scenario().application, place);
+  seen.target.signal = signal;
+  seen.target.component = signal == model::Signal::kApplication ? kTraffic : kOrders;
+  seen.sequence = sequence_;
+  seen.at = Now();
+  const Site& site = world_.site(place);
+  const bool answers =
+      signal == model::Signal::kApplication ? site.FrontAnswers() : site.StoreAnswers();
+  seen.seen = reached && answers ? model::Seen::kGood : model::Seen::kBad;
+  if (!reached) seen.detail = "timed out";
+  return seen;
+}
+
+void Observer::Probe() {
+  ++sequence_;
+  auto seen = std::make_shared<Seen>();
+  Duration longest{0};
+  for (const Place place : {Place::kHome, Place::kRecovery}) {
+    const Duration there = world_.network.Delay(place_, place);
+    const Duration back = world_.network.Delay(place, place_);
+    const bool reached = world_.network.Answers(place_, place) && there + back <= timeout_;
+    longest = std::max(longest, reached ? there + back : timeout_);
+    seen->push_back(See(place, model::Signal::kApplication, reached));
+    seen->push_back(See(place, model::Signal::kStore, reached));
+  }
+  After(longest, [this, seen = std::shared_ptr<const Seen>(std::move(seen))] { tell_(seen); });
+  After(every_, [this] { Probe(); });
+}
+
+}  // namespace leeward::sim

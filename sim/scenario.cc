@@ -1,0 +1,186 @@
+#include "sim/scenario.h"
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+
+namespace leeward::sim {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::string_view kFaultNames[kFaultKinds] = {
+    "region-loss",      "cut",         "isolation",   "slow",      "lossy-link", "api-errors",
+    "controller-crash", "guard-crash", "guard-pause", "disk-full", "power-loss"};
+constexpr std::string_view kBugNames[kBugs] = {"none",
+                                               "no-fence-wait",
+                                               "lease-without-margin",
+                                               "effect-before-intent",
+                                               "promotion-on-status",
+                                               "auto-return"};
+
+// Faults begin once all is calm and end soon enough for the run to be short.
+constexpr Duration kFirstFault = milliseconds(3500), kLastFault = milliseconds(10'000);
+constexpr std::uint64_t kMostFaults = 4;
+
+template <typename T, std::size_t N>
+const T& Pick(ports::Random& random, const T (&choices)[N]) {
+  return choices[random.Below(N)];
+}
+
+Duration Between(ports::Random& random, Duration low, Duration high) {
+  return low + Duration(static_cast<std::int64_t>(
+                   random.Below(static_cast<std::uint64_t>((high - low).count()) + 1)));
+}
+
+double Share(ports::Random& random, double most) { return (random.Unit() * 2 - 1) * most; }
+
+model::Application Shop() {
+  model::Application shop;
+  shop.name = model::ApplicationName("shop");
+  shop.regions = {model::Region("us-east-1"), model::Region("us-west-2"),
+                  model::Region("eu-west-1")};
+  shop.objectives = {std::chrono::minutes(15), std::chrono::seconds(5)};
+  model::Rds orders;
+  orders.instance = "orders";
+  orders.database = orders.user = "shop";
+  model::Ecs web;
+  web.cluster = web.load_balancer = web.target_group = "shop";
+  web.service = "web";
+  web.standby = 1;
+  web.active = 3;
+  web.health_path = "/health";
+  model::Route53 traffic;
+  traffic.name = "shop.example.test";
+  traffic.control_panel = traffic.load_balancer = "shop";
+  traffic.health_path = "/health";
+  traffic.ttl = std::chrono::seconds(1);
+  shop.components = {{model::ComponentName("orders"), orders, {}},
+                     {model::ComponentName("web"), web, {model::ComponentName("orders")}},
+                     {model::ComponentName("traffic"), traffic, {model::ComponentName("web")}}};
+  return shop;
+}
+
+void DrawApplication(Scenario& scenario, ports::Random& random) {
+  scenario.application = Shop();
+  model::Application& shop = scenario.application;
+  const Duration every = Pick(random, {milliseconds(500), milliseconds(500), milliseconds(1000)});
+  shop.detection = {every, every, static_cast<int>(2 + random.Below(3)), 2};
+  const auto mode =
+      random.Below(8) == 0 ? model::FailoverMode::kManual : model::FailoverMode::kAutomatic;
+  const auto policy =
+      Pick(random, {model::OverRpo::kAsk, model::OverRpo::kRefuse, model::OverRpo::kProceed});
+  shop.failover = {mode, policy, scenario.terms.ttl};
+  shop.objectives.rpo = Pick(random, {milliseconds(1000), milliseconds(5000), milliseconds(5000)});
+}
+
+void DrawLease(Scenario& scenario, ports::Random& random) {
+  LeaseTerms& terms = scenario.terms;
+  terms.ttl = Pick(random, {milliseconds(1500), milliseconds(2000), milliseconds(3000)});
+  terms.renew_every = terms.ttl / 4;
+  terms.drift = Pick(random, {0.005, 0.02, 0.05});
+  for (ClockError& clock : scenario.clocks) clock.drift = Share(random, 0.95 * terms.drift);
+  scenario.lease_poll = Between(random, milliseconds(20), milliseconds(150));
+  const bool slow = random.Below(3) == 0;
+  LeaseTerms of_guard = terms;
+  if (scenario.bug == Bug::kLeaseWithoutMargin) {
+    terms.drift = of_guard.drift = 0;
+    terms.margin = of_guard.margin = of_guard.fence_budget = Duration(0);
+  }
+  for (GuardOptions& guard : scenario.guards) {
+    guard.terms = of_guard;
+    // Either the application listens to the guard, or the guard is started again at once: in both
+    // cases writes end within the fence budget of the guard's last answer.
+    const Duration least = slow ? milliseconds(300) : milliseconds(5);
+    guard.close_takes = Between(random, least, milliseconds(380));
+    guard.heard_for = Between(random, least, milliseconds(380));
+    guard.assumes_it_holds = scenario.bug == Bug::kAutoReturn;
+  }
+}
+
+void DrawWorld(Scenario& scenario, ports::Random& random) {
+  for (ClockError& clock : scenario.clocks) {
+    clock.offset = Duration(static_cast<std::int64_t>(Share(random, 45e6)));
+  }
+  scenario.write_every = Between(random, milliseconds(30), milliseconds(120));
+  scenario.replication_lag =
+      Pick(random, {milliseconds(20), milliseconds(80), milliseconds(400), milliseconds(3000)});
+  scenario.replay_lag = Between(random, milliseconds(0), milliseconds(200));
+  scenario.promotion_takes = Between(random, milliseconds(30), milliseconds(800));
+  scenario.api_delay = Between(random, milliseconds(2), milliseconds(60));
+  for (int from = 0; from < kPlaces; ++from) {
+    for (int to = 0; to < kPlaces; ++to) {
+      scenario.delays[static_cast<std::size_t>(from)][static_cast<std::size_t>(to)] =
+          from == to ? Duration(200'000) : Between(random, milliseconds(10), milliseconds(60));
+    }
+  }
+}
+
+// Which fault, the likelier the more often it stands here.
+constexpr FaultKind kMenu[] = {
+    FaultKind::kRegionLoss, FaultKind::kRegionLoss,      FaultKind::kRegionLoss,
+    FaultKind::kCut,        FaultKind::kIsolation,       FaultKind::kIsolation,
+    FaultKind::kSlow,       FaultKind::kLossyLink,       FaultKind::kApiErrors,
+    FaultKind::kApiErrors,  FaultKind::kControllerCrash, FaultKind::kControllerCrash,
+    FaultKind::kGuardCrash, FaultKind::kGuardPause,      FaultKind::kDiskFull,
+    FaultKind::kPowerLoss};
+
+Fault DrawFault(const ScenarioOptions& options, ports::Random& random) {
+  Fault fault;
+  fault.kind = options.only ? *options.only : Pick(random, kMenu);
+  fault.place = random.Below(2) == 0 ? Place::kHome : static_cast<Place>(random.Below(kPlaces));
+  fault.other = static_cast<Place>(
+      (random.Below(kPlaces - 1) + 1 + static_cast<std::uint64_t>(Index(fault.place))) % kPlaces);
+  fault.from = Between(random, kFirstFault, kLastFault);
+  const Duration lasts =
+      Pick(random, {milliseconds(50), milliseconds(300), milliseconds(2000), milliseconds(6000)});
+  fault.until = fault.from + Between(random, lasts / 2, lasts);
+  fault.amount = Between(random, milliseconds(50), milliseconds(2000));
+  return fault;
+}
+
+void DrawFaults(const ScenarioOptions& options, Scenario& scenario, ports::Random& random) {
+  const std::uint64_t count = 1 + random.Below(kMostFaults);
+  bool lost_for_good = false;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Fault fault = DrawFault(options, random);
+    // Two Regions lost for good leave nothing that could agree on anything.
+    if (fault.kind == FaultKind::kRegionLoss && !lost_for_good && random.Below(2) == 0) {
+      lost_for_good = true;
+      fault.until.reset();
+    }
+    scenario.faults.push_back(fault);
+    scenario.faults_over = std::max(scenario.faults_over, fault.until.value_or(fault.from));
+  }
+  scenario.api_errors = 0.1 + random.Unit() * 0.6;
+}
+
+}  // namespace
+
+std::string_view Name(FaultKind kind) { return kFaultNames[static_cast<std::size_t>(kind)]; }
+std::string_view Name(Bug bug) { return kBugNames[static_cast<std::size_t>(bug)]; }
+
+std::optional<FaultKind> FaultFromName(std::string_view name) {
+  const auto* found = std::find(std::begin(kFaultNames), std::end(kFaultNames), name);
+  if (found == std::end(kFaultNames)) return std::nullopt;
+  return static_cast<FaultKind>(found - std::begin(kFaultNames));
+}
+
+std::optional<Bug> BugFromName(std::string_view name) {
+  const auto* found = std::find(std::begin(kBugNames), std::end(kBugNames), name);
+  if (found == std::end(kBugNames)) return std::nullopt;
+  return static_cast<Bug>(found - std::begin(kBugNames));
+}
+
+Scenario Draw(const ScenarioOptions& options, ports::Random& random) {
+  Scenario scenario;
+  scenario.seed = options.seed;
+  scenario.bug = options.bug;
+  DrawLease(scenario, random);
+  DrawApplication(scenario, random);
+  DrawWorld(scenario, random);
+  DrawFaults(options, scenario, random);
+  return scenario;
+}
+
+}  // namespace leeward::sim

@@ -1,0 +1,83 @@
+// Scenario: everything that one seed decides before the run begins: the application, its terms,
+// delays, clocks, and which faults come when.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "model/application.h"
+#include "ports/random.h"
+#include "sim/guard.h"
+#include "sim/history.h"
+#include "sim/process.h"
+
+namespace leeward::sim {
+
+enum class FaultKind : std::uint8_t {
+  kRegionLoss,       // everything in place ends; it comes back, or never
+  kCut,              // nothing gets from place to other
+  kIsolation,        // place is cut off from all others, both ways
+  kSlow,             // what goes from place to other takes longer by `amount`
+  kLossyLink,        // messages between place and other are lost, and doubled
+  kApiErrors,        // calls in place fail before or after they did what they should
+  kControllerCrash,  // it starts again when the fault ends
+  kGuardCrash,       // the same
+  kGuardPause,       // stands still
+  kDiskFull,         // of the controller in place
+  kPowerLoss,        // a controller crash that also takes what was not synced, in part
+};
+inline constexpr int kFaultKinds = 11;
+std::string_view Name(FaultKind kind);
+std::optional<FaultKind> FaultFromName(std::string_view name);
+
+struct Fault {
+  FaultKind kind = FaultKind::kRegionLoss;
+  Place place = Place::kHome, other = Place::kRecovery;
+  Duration from{0};
+  std::optional<Duration> until;  // absent: for good
+  Duration amount{0};
+};
+
+// Mistakes that are planted to see that a checker is alive.
+enum class Bug : std::uint8_t {
+  kNone,
+  kNoFenceWait,         // the lease is taken without waiting for its end
+  kLeaseWithoutMargin,  // nobody allows for drift, the margin or the time a fence takes
+  kEffectBeforeIntent,  // a sync of the journal returns before anything is durable
+  kPromotionOnStatus,   // a status string is taken for the proof of a promotion
+  kAutoReturn,          // a guard that starts takes it for granted that it holds the lease
+};
+inline constexpr int kBugs = 6;
+std::string_view Name(Bug bug);
+std::optional<Bug> BugFromName(std::string_view name);
+
+struct ScenarioOptions {
+  std::uint64_t seed = 1;
+  std::optional<FaultKind> only;  // no other kind of fault comes
+  Bug bug = Bug::kNone;
+};
+
+struct Scenario {
+  std::uint64_t seed = 1;
+  Bug bug = Bug::kNone;
+  model::Application application;
+  LeaseTerms terms;        // of the taker; the guards have them in their options
+  Duration lease_poll{0};  // between two looks of a controller at the lease
+  std::array<GuardOptions, kSites> guards;
+  std::array<ClockError, kPlaces> clocks;
+  Duration write_every{0};
+  Duration replication_lag{0}, replay_lag{0};
+  Duration promotion_takes{0};
+  Duration api_delay{0};  // of one call within a Region
+  std::array<std::array<Duration, kPlaces>, kPlaces> delays;
+  double api_errors = 0;  // while the fault of that kind lasts
+  std::vector<Fault> faults;
+  Duration faults_over{0};  // every fault has begun, and ended unless it is for good
+};
+
+Scenario Draw(const ScenarioOptions& options, ports::Random& random);
+
+}  // namespace leeward::sim

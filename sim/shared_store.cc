@@ -1,0 +1,90 @@
+#include "sim/shared_store.h"
+
+#include <utility>
+
+namespace leeward::sim {
+namespace {
+
+constexpr std::int64_t kElectionAtLeast = 200, kElectionSpread = 800;  // milliseconds
+constexpr int kMajority = kPlaces / 2 + 1;
+
+}  // namespace
+
+bool SharedStore::Leads(Place member) const {
+  int heard = 0;
+  for (int other = 0; other < kPlaces; ++other) {
+    if (network_.Answers(member, static_cast<Place>(other))) ++heard;
+  }
+  return heard >= kMajority;
+}
+
+std::optional<Place> SharedStore::Leader() {
+  if (!Leads(leader_)) {
+    for (int place = kPlaces - 1; place >= 0; --place) {
+      if (!Leads(static_cast<Place>(place))) continue;
+      leader_ = static_cast<Place>(place);
+      const auto choosing =
+          kElectionAtLeast +
+          static_cast<std::int64_t>(random_.Below(static_cast<std::uint64_t>(kElectionSpread)));
+      chosen_at_ = agenda_.now() + std::chrono::milliseconds(choosing);
+      break;
+    }
+  }
+  if (!Leads(leader_) || agenda_.now() < chosen_at_) return std::nullopt;
+  return leader_;
+}
+
+SharedStore::Found SharedStore::Peek(const std::string& key) const {
+  const auto found = entries_.find(key);
+  return found == entries_.end() ? Found() : Found(found->second);
+}
+
+void SharedStore::Set(const std::string& key, const std::string& value) {
+  const Found there = Peek(key);
+  (void)Write(key, value, there ? there->revision : ports::kAbsent);
+}
+
+base::Result<std::uint64_t> SharedStore::Write(const std::string& key, const std::string& value,
+                                               std::uint64_t expected) {
+  ports::SharedEntry& entry = entries_[key];
+  if (entry.revision != expected) return base::WrongState(key + " was changed by another");
+  entry = {key, value, ++revision_};
+  if (hear_) hear_(entry);
+  return entry.revision;
+}
+
+void SharedStore::Get(Process& caller, Place from, const std::string& key, Duration patience,
+                      std::function<void(base::Result<Found>)> done) {
+  const std::optional<Place> leader = Leader();
+  if (!leader) {
+    caller.After(patience, [done = std::move(done)] { done(base::Unreachable("no leader")); });
+    return;
+  }
+  Call<Found>(
+      network_, caller, {from, *leader}, patience,
+      [this, key, at = *leader]() -> base::Result<Found> {
+        // A leader that was cut off must not answer from memory.
+        if (!Leads(at)) return base::Unreachable("no majority");
+        return Peek(key);
+      },
+      std::move(done));
+}
+
+void SharedStore::Put(Process& caller, Place from, const std::string& key, const std::string& value,
+                      std::uint64_t expected, Duration patience,
+                      std::function<void(base::Result<std::uint64_t>)> done) {
+  const std::optional<Place> leader = Leader();
+  if (!leader) {
+    caller.After(patience, [done = std::move(done)] { done(base::Unreachable("no leader")); });
+    return;
+  }
+  Call<std::uint64_t>(
+      network_, caller, {from, *leader}, patience,
+      [this, key, value, expected, at = *leader]() -> base::Result<std::uint64_t> {
+        if (!Leads(at)) return base::Unreachable("no majority");
+        return Write(key, value, expected);
+      },
+      std::move(done));
+}
+
+}  // namespace leeward::sim

@@ -1,0 +1,83 @@
+// Whole runs: seeds without a planted bug break no rule, and every planted bug is found.
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+#include "sim/run.h"
+
+namespace leeward::sim {
+namespace {
+
+Outcome RunSeed(std::uint64_t seed, Bug bug = Bug::kNone) {
+  ScenarioOptions options;
+  options.seed = seed;
+  options.bug = bug;
+  return Run(options);
+}
+
+std::string Told(std::uint64_t seed, const Outcome& outcome) {
+  std::string text = "build/leeward-sim --seed " + std::to_string(seed);
+  for (const Violation& violation : outcome.violations) {
+    text += "\n  " + violation.checker + ": " + violation.what;
+  }
+  return text;
+}
+
+TEST(Simulation, TheSameSeedIsTheSameHistory) {
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    EXPECT_EQ(ToText(RunSeed(seed).history), ToText(RunSeed(seed).history)) << "seed " << seed;
+  }
+  EXPECT_NE(ToText(RunSeed(1).history), ToText(RunSeed(2).history));
+}
+
+TEST(Simulation, NoSeedBreaksARule) {
+  std::set<std::string> ends;
+  for (std::uint64_t seed = 1; seed <= 2000; ++seed) {
+    const Outcome outcome = RunSeed(seed);
+    EXPECT_TRUE(outcome.violations.empty()) << Told(seed, outcome);
+    ends.insert(outcome.end);
+  }
+  EXPECT_TRUE(ends.contains("home") && ends.contains("moved") && ends.contains("refused"))
+      << "the seeds do not reach every end";
+}
+
+// The first seed at which this checker finds the bug; 0: none of the first `most`.
+std::uint64_t FoundAt(Bug bug, const std::string& checker, std::uint64_t most) {
+  for (std::uint64_t seed = 1; seed <= most; ++seed) {
+    for (const Violation& violation : RunSeed(seed, bug).violations) {
+      if (violation.checker == checker) return seed;
+    }
+  }
+  return 0;
+}
+
+struct Planted {
+  Bug bug;
+  const char* checker;
+  std::uint64_t within;  // seeds
+};
+
+class PlantedBug : public testing::TestWithParam<Planted> {};
+
+TEST_P(PlantedBug, IsFound) {
+  const Planted& planted = GetParam();
+  EXPECT_NE(FoundAt(planted.bug, planted.checker, planted.within), 0u)
+      << Name(planted.bug) << " is not found by the checker " << planted.checker << " within "
+      << planted.within << " seeds";
+}
+
+INSTANTIATE_TEST_SUITE_P(Simulation, PlantedBug,
+                         testing::Values(Planted{Bug::kNoFenceWait, "writers", 300},
+                                         Planted{Bug::kLeaseWithoutMargin, "writers", 3000},
+                                         Planted{Bug::kEffectBeforeIntent, "intent", 100},
+                                         Planted{Bug::kPromotionOnStatus, "intent", 1000},
+                                         Planted{Bug::kAutoReturn, "return", 1000}),
+                         [](const auto& planted) {
+                           std::string name(Name(planted.param.bug));
+                           std::erase(name, '-');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace leeward::sim

@@ -1,0 +1,121 @@
+#include "sim/world.h"
+
+#include <utility>
+
+namespace leeward::sim {
+namespace {
+
+constexpr std::array kSitePlaces = {Place::kHome, Place::kRecovery};
+
+}  // namespace
+
+World::World(const Scenario& scenario, ports::Random& seeded)
+    : random(seeded), network(agenda, seeded), store(agenda, network, seeded), scenario_(scenario) {
+  for (std::size_t from = 0; from < kPlaces; ++from) {
+    machines_[from] = std::make_unique<Machine>(agenda, scenario.clocks[from]);
+    for (std::size_t to = 0; to < kPlaces; ++to) {
+      network.link(static_cast<Place>(from), static_cast<Place>(to)).delay =
+          scenario.delays[from][to];
+    }
+  }
+  for (const Place place : kSitePlaces) {
+    const auto slot = static_cast<std::size_t>(Index(place));
+    sites_[slot] = std::make_unique<Site>(place, *machines_[slot], agenda, history);
+    guards_[slot] = std::make_unique<Guard>(*sites_[slot], store, agenda, scenario.clocks[slot],
+                                            scenario.guards[slot]);
+  }
+}
+
+void World::Start() {
+  site(Place::kHome).database.role = Role::kWriter;
+  site(Place::kHome).tasks = 3;
+  store.OnWrite([this](const ports::SharedEntry& entry) {
+    if (entry.key != kLeaseKey) return;
+    const LeaseRecord record = LeaseFromText(entry.value);
+    if (record.epoch == epoch_) return;
+    epoch_ = record.epoch;
+    history.facts.push_back(
+        {agenda.now(), FactKind::kLeaseTaken, record.holder, record.epoch, 0, {}, {}});
+  });
+  store.Set(kLeaseKey, ToText({1, Place::kHome, 0, false}));
+  for (const Place place : kSitePlaces) {
+    // A planted guard makes its mistake when it is started again, not on the first day.
+    guard(place).Start();
+    ClientWrites(place);
+  }
+}
+
+void World::ClientWrites(Place place) {
+  Site& here = site(place);
+  FinishPromotion(place);
+  if (here.Write(writes_ + 1)) ++writes_;
+  agenda.After(scenario_.write_every, [this, place] { ClientWrites(place); });
+}
+
+void World::Replicate() {
+  const Site& from = site(Place::kHome);
+  Site& to = site(Place::kRecovery);
+  if (to.database.role != Role::kReplica || from.database.role != Role::kWriter) return;
+  if (!network.Carries(Place::kHome, Place::kRecovery)) return;
+  const Duration lag =
+      scenario_.replication_lag + network.link(Place::kHome, Place::kRecovery).slow_by;
+  const std::vector<Commit>& source = from.database.log;
+  std::vector<Commit>& copy = to.database.log;
+  while (copy.size() < source.size() && source[copy.size()].at + lag <= agenda.now()) {
+    copy.push_back(source[copy.size()]);
+  }
+}
+
+std::size_t World::Replayed() {
+  Replicate();
+  const std::vector<Commit>& copy = site(Place::kRecovery).database.log;
+  const Duration behind = scenario_.replication_lag + scenario_.replay_lag;
+  std::size_t replayed = copy.size();
+  while (replayed > 0 && copy[replayed - 1].at + behind > agenda.now()) --replayed;
+  return replayed;
+}
+
+void World::BeginPromotion(Place place) {
+  Replicate();
+  Database& database = site(place).database;
+  database.promoting = true;
+  database.promoting_until = agenda.now() + scenario_.promotion_takes;
+}
+
+void World::FinishPromotion(Place place) {
+  Site& here = site(place);
+  Database& database = here.database;
+  if (!database.promoting || !here.alive || agenda.now() < database.promoting_until) return;
+  database.promoting = false;
+  database.role = Role::kWriter;
+  const std::uint64_t kept = database.log.empty() ? 0 : database.log.back().id;
+  Note(FactKind::kPromoted, place, {}, {}, kept);
+  here.Changed();
+}
+
+void World::LoseRegion(Place place) {
+  Replicate();
+  network.SetAlive(place, false);
+  if (Index(place) >= kSites) return;
+  site(place).alive = false;
+  guard(place).Crash();
+  site(place).permitted = false;
+  site(place).Changed();
+}
+
+void World::ReturnRegion(Place place) {
+  Replicate();
+  network.SetAlive(place, true);
+  if (Index(place) >= kSites) return;
+  site(place).alive = true;
+  guard(place).Start();
+  site(place).Changed();
+}
+
+void World::Note(FactKind kind, Place place, std::string text, std::string detail,
+                 std::uint64_t number) {
+  history.facts.push_back(
+      {agenda.now(), kind, place, 0, number, std::move(text), std::move(detail)});
+}
+
+}  // namespace leeward::sim

@@ -1,0 +1,80 @@
+// World: what the processes of a simulation act upon: Regions, stores, traffic, the network, and
+// the history of what happened.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "ports/random.h"
+#include "sim/agenda.h"
+#include "sim/guard.h"
+#include "sim/history.h"
+#include "sim/network.h"
+#include "sim/scenario.h"
+#include "sim/shared_store.h"
+#include "sim/site.h"
+
+namespace leeward::sim {
+
+// A machine that only has a clock.
+class Machine : public Process {
+ public:
+  using Process::Process;
+
+ private:
+  void OnStart() override {}
+  void OnCrash() override {}
+};
+
+class World {
+ public:
+  World(const Scenario& scenario, ports::Random& random);
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  // Guards and clients begin; the lease is home's.
+  void Start();
+
+  Site& site(Place place) { return *sites_[static_cast<std::size_t>(Index(place))]; }
+  Guard& guard(Place place) { return *guards_[static_cast<std::size_t>(Index(place))]; }
+  const Scenario& scenario() const { return scenario_; }
+
+  // The standby's database has what has reached it by now. Before every look at it, and before
+  // everything that changes what will reach it.
+  void Replicate();
+  // How many of the received commits the standby has replayed.
+  std::size_t Replayed();
+  // A replica whose promotion is due takes writes from now on.
+  void FinishPromotion(Place place);
+  void BeginPromotion(Place place);
+
+  // Everything in a Region ends, or begins again with what its disks hold. Controllers and
+  // observers are their owner's to end.
+  void LoseRegion(Place place);
+  void ReturnRegion(Place place);
+
+  void Note(FactKind kind, Place place, std::string text, std::string detail = {},
+            std::uint64_t number = 0);
+
+  ports::Random& random;
+  Agenda agenda;
+  History history;
+  Network network;
+  SharedStore store;
+  Place traffic = Place::kHome;             // where the public name leads
+  std::array<bool, kPlaces> api_failing{};  // by a fault
+
+ private:
+  void ClientWrites(Place place);
+
+  const Scenario& scenario_;
+  std::array<std::unique_ptr<Machine>, kPlaces> machines_;
+  std::array<std::unique_ptr<Site>, kSites> sites_;
+  std::array<std::unique_ptr<Guard>, kSites> guards_;
+  std::uint64_t writes_ = 0;
+  std::uint64_t epoch_ = 0;
+};
+
+}  // namespace leeward::sim
