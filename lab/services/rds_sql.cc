@@ -1,7 +1,10 @@
 #include "lab/services/rds_sql.h"
 
+#include <errno.h>
 #include <fmt/format.h>
 #include <libpq-fe.h>
+#include <poll.h>
+#include <string.h>
 
 #include <array>
 
@@ -9,6 +12,8 @@ namespace leeward::lab::rds {
 namespace {
 
 constexpr const char* kConnectSeconds = "3";
+constexpr int kFullQueueLooks = 60;
+constexpr int kFullQueuePauseMillis = 50;
 
 base::Error ConnectError(PGconn* connection) {
   std::string message = PQerrorMessage(connection);
@@ -26,6 +31,14 @@ std::string Doubled(std::string_view text, char quote) {
     if (c == quote) quoted += c;
   }
   return quoted + quote;
+}
+
+// A server that is short of time lets its queue of new connections fill up; the kernel says so at
+// once. That passes.
+bool QueueWasFull(PGconn* connection) {
+  return PQstatus(connection) != CONNECTION_OK &&
+         std::string_view(PQerrorMessage(connection)).find(strerror(EAGAIN)) !=
+             std::string_view::npos;
 }
 
 }  // namespace
@@ -57,6 +70,10 @@ base::Result<std::unique_ptr<SqlConnection>> SqlConnection::Open(const SqlTarget
                                               nullptr};
   auto handle = std::make_unique<Handle>();
   handle->connection = PQconnectdbParams(keys.data(), values.data(), 0);
+  for (int i = 0; i < kFullQueueLooks && QueueWasFull(handle->connection); ++i) {
+    poll(nullptr, 0, kFullQueuePauseMillis);
+    PQreset(handle->connection);
+  }
   // Takes over the handle at once, so that every way out closes it.
   std::unique_ptr<SqlConnection> opened(new SqlConnection(std::move(handle)));
   if (PQstatus(opened->handle_->connection) != CONNECTION_OK) {
