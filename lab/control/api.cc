@@ -102,6 +102,7 @@ std::optional<ApiError> Api::Prepare(Incoming& incoming, Service** service) {
   auto input = wire::DecodeInput(route, incoming.request);
   if (!input.ok())
     return wire::UnreadableError(*route.model, route.protocol, input.error().message());
+  if (auto refusal = wire::RefuseUnread(route)) return refusal;
   if (route.operation->input != nullptr) {
     const auto violations = wire::Validate(*route.operation->input, *input);
     if (!violations.empty()) return wire::ViolationError(*route.model, route.protocol, violations);

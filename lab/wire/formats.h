@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "lab/wire/request.h"
@@ -25,6 +26,9 @@ enum class Members { kAll, kBodyOnly };
 enum class QueryStyle { kQuery, kEc2 };
 base::Result<shapes::Value> DecodeQuery(const shapes::Shape& shape, const Pairs& parameters,
                                         QueryStyle style);
+// The names of parameters that no member of the shape reads. None when they cannot be decoded.
+std::vector<std::string> UnreadParameters(const shapes::Shape& shape, const Pairs& parameters,
+                                          QueryStyle style);
 
 // --- JSON
 // ------------------------------------------------------------------------------------------

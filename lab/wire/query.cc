@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <set>
 
 #include "lab/wire/formats.h"
 #include "lab/wire/scalar.h"
@@ -37,6 +38,15 @@ class Decoder {
     return out;
   }
 
+  // The parameters that nothing has asked for, in order.
+  std::vector<std::string> Unread() const {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : parameters_) {
+      if (!read_.contains(name)) names.push_back(name);
+    }
+    return names;
+  }
+
  private:
   // ec2 has its own name, else the model's with a capital letter.
   std::string MemberName(const Member& member) const {
@@ -66,6 +76,7 @@ class Decoder {
 
   base::Result<Value> Any(const Member& member, const std::string& name, int depth) const {
     if (depth > kMaxDepth) return base::Invalid(fmt::format("{} is nested too deeply", name));
+    read_.insert(name);  // also of what has parts: "Filters=" is an empty list
     const Shape& shape = *member.shape;
     const bool flat = member.flattened || shape.flattened || style_ == QueryStyle::kEc2;
     switch (shape.type) {
@@ -107,6 +118,7 @@ class Decoder {
 
   base::Result<Value> List(const Shape& shape, const std::string& name, bool flat,
                            int depth) const {
+    read_.insert(name);
     std::string prefix = name;
     if (!flat) {
       const std::string_view item_name =
@@ -137,6 +149,7 @@ class Decoder {
       const auto key = parameters_.find(fmt::format("{}.{}.{}", prefix, number, key_name));
       if (key == parameters_.end())
         return base::Invalid(fmt::format("{}.{} has no key", prefix, number));
+      read_.insert(key->first);
       ASSIGN_OR_RETURN(
           Value value,
           Any(*shape.value, fmt::format("{}.{}.{}", prefix, number, value_name), depth + 1));
@@ -146,6 +159,7 @@ class Decoder {
   }
 
   std::map<std::string, std::string, std::less<>> parameters_;
+  mutable std::set<std::string, std::less<>> read_;
   QueryStyle style_;
 };
 
@@ -153,6 +167,13 @@ class Decoder {
 
 base::Result<Value> DecodeQuery(const Shape& shape, const Pairs& parameters, QueryStyle style) {
   return Decoder(parameters, style).Structure(shape, "", 0);
+}
+
+std::vector<std::string> UnreadParameters(const Shape& shape, const Pairs& parameters,
+                                          QueryStyle style) {
+  const Decoder decoder(parameters, style);
+  if (!decoder.Structure(shape, "", 0).ok()) return {};
+  return decoder.Unread();
 }
 
 std::string_view WireName(const Member& member) {

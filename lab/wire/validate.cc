@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "lab/wire/formats.h"
 #include "lab/wire/scalar.h"
 
 namespace leeward::lab::wire {
@@ -173,6 +174,24 @@ ApiError ViolationError(const shapes::Model& model, Protocol protocol,
                         value, each.path, each.constraint);
   }
   return {std::string(CodeFor(model, protocol)), text, 400, {}};
+}
+
+std::optional<ApiError> RefuseUnread(const Route& route) {
+  const bool ec2 = route.protocol == Protocol::kEc2;
+  if (!ec2 && route.protocol != Protocol::kQuery) return std::nullopt;
+  static const Shape kNoMembers{};
+  const Shape* input = route.operation->input;
+  const auto style = ec2 ? QueryStyle::kEc2 : QueryStyle::kQuery;
+  for (const std::string& name :
+       UnreadParameters(input == nullptr ? kNoMembers : *input, route.parameters, style)) {
+    if (name == "Action" || name == "Version" || name.starts_with("X-Amz-")) continue;
+    return ApiError{ec2 ? "UnknownParameter" : "InvalidQueryParameter",
+                    fmt::format("The parameter {} is not recognized: {} does not have it", name,
+                                route.operation->name),
+                    400,
+                    {}};
+  }
+  return std::nullopt;
 }
 
 ApiError UnreadableError(const shapes::Model& model, Protocol protocol, std::string_view message) {

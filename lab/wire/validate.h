@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lab/core/service.h"
+#include "lab/wire/route.h"
 #include "shapes/model.h"
 #include "shapes/value.h"
 
@@ -25,6 +26,10 @@ std::vector<Violation> Validate(const shapes::Shape& shape, const shapes::Value&
 // All of them as the service's family says it.
 ApiError ViolationError(const shapes::Model& model, shapes::Protocol protocol,
                         const std::vector<Violation>& violations);
+// Query parameters that the operation does not have: AWS's EC2 refuses them, the other query
+// services take no notice. The lab refuses them everywhere, for what has no effect must not look as
+// if it had.
+std::optional<ApiError> RefuseUnread(const Route& route);
 // A body or parameter that cannot be read at all.
 ApiError UnreadableError(const shapes::Model& model, shapes::Protocol protocol,
                          std::string_view message);
