@@ -9,6 +9,7 @@
 #include "cli/carry_out.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/history.h"
 #include "cli/live_view.h"
 #include "cli/look.h"
 #include "cli/plan_view.h"
@@ -42,7 +43,7 @@ struct Acting {
   model::Action action;
 };
 
-base::Result<model::Plan> MakePlan(Acting& acting) {
+base::Result<model::Plan> MakePlan(Acting& acting, const std::vector<model::Event>& history) {
   RETURN_IF_ERROR(CheckProtected(acting.project, acting.inventory.current(), acting.action));
   const Seen seen = Look(acting.world, acting.project, acting.inventory.current());
   const model::Snapshot snapshot = SnapshotOf(seen, acting.project, acting.inventory.current());
@@ -52,6 +53,7 @@ base::Result<model::Plan> MakePlan(Acting& acting) {
   options.accept_loss = acting.arguments.accept_loss;
   options.override_fence = acting.arguments.override_fence;
   options.reason = fmt::format("asked for by {}", Actor(acting.world));
+  options.parted = PartedOf(history);
   base::Result<model::Plan> plan = plan::Make(acting.action, acting.project.application,
                                               acting.inventory.current(), snapshot, options);
   if (!plan.ok()) return plan;
@@ -96,17 +98,19 @@ struct Intent {
 
 base::Result<Intent> Decide(Acting& acting) {
   Intent intent;
+  std::vector<model::Event> history;
   ASSIGN_OR_RETURN(const bool exists, acting.world.files.Exists(acting.project.JournalPath()));
   if (exists) {
-    ASSIGN_OR_RETURN(const journal::Contents contents,
+    ASSIGN_OR_RETURN(journal::Contents contents,
                      journal::Read(acting.world.files, acting.project.JournalPath()));
     intent.records = contents.summary.records;
-    ASSIGN_OR_RETURN(intent.interrupted, FindInterrupted(contents.events, acting.action));
+    history = std::move(contents.events);
+    ASSIGN_OR_RETURN(intent.interrupted, FindInterrupted(history, acting.action));
   }
   if (intent.interrupted) {
     intent.plan = intent.interrupted->plan;
   } else {
-    ASSIGN_OR_RETURN(intent.plan, MakePlan(acting));
+    ASSIGN_OR_RETURN(intent.plan, MakePlan(acting, history));
   }
   return intent;
 }

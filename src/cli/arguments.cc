@@ -125,6 +125,13 @@ void Parser::AddReading() {
   AddState(report);
   AddJson(report);
   report->add_option("--html", arguments_.report, "write the report to this file");
+  CLI::App* late = Add(&app_, Command::kLateWrites, "late-writes",
+                       "list what only the lost writer holds since a failover");
+  AddSpec(late);
+  AddState(late);
+  AddResolver(late);
+  AddJson(late);
+  late->add_option("--export", arguments_.export_file, "write every row to this file, a line each");
   Add(&app_, Command::kVersion, "version", "print the version");
 }
 

@@ -23,6 +23,7 @@ enum class Command {
   kDrill,
   kJournalVerify,
   kReport,
+  kLateWrites,
   kVersion,
 };
 
@@ -48,6 +49,7 @@ struct Arguments {
   bool no_failback = false;
   std::optional<double> rate;  // writes per second; absent: the spec's
   std::string report;          // HTML file; empty: none
+  std::string export_file;     // late-writes: JSON lines; empty: none
 };
 
 // The arguments, or what to print and the exit code: help is 0, a mistake 2.

@@ -16,6 +16,7 @@ int RunStageCommand(const Arguments& arguments);
 int RunDrill(const Arguments& arguments);
 int RunJournalVerify(const Arguments& arguments);
 int RunReport(const Arguments& arguments);
+int RunLateWrites(const Arguments& arguments);
 int RunVersion(const Arguments& arguments);
 
 }  // namespace leeward::cli

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/drill.h"
+#include "cli/history.h"
 #include "cli/vantage.h"
 #include "plan/plan.h"
 
@@ -25,6 +26,7 @@ base::Result<std::string> Drill::Failback() {
   const model::Snapshot snapshot = Here(model::Action::kFailback);
   plan::Options options;
   options.reason = "the drill brings the application home";
+  options.parted = PartedOf(events_);
   ASSIGN_OR_RETURN(const model::Plan plan,
                    plan::Make(model::Action::kFailback, project_.application, inventory_.current(),
                               snapshot, options));

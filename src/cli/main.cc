@@ -32,6 +32,8 @@ int Run(const Arguments& arguments) {
       return RunJournalVerify(arguments);
     case Command::kReport:
       return RunReport(arguments);
+    case Command::kLateWrites:
+      return RunLateWrites(arguments);
     case Command::kVersion:
       return RunVersion(arguments);
   }

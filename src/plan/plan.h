@@ -2,6 +2,7 @@
 // stable text, JSON and DOT forms; applying it never re-plans.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,6 +43,9 @@ struct Options {
   std::string override_fence;                 // --override-fence "NAME: REASON"
   std::optional<KilledByDrill> killed;
   std::string reason;  // why this plan is asked for
+  // Where each store's last failover parted it from its old writer, as that failover's journal
+  // says; absent: not known.
+  std::map<model::ComponentName, std::string> parted;
 };
 
 // The plan, or why there can be none. kInvalid: options out of range. kWrongState: the snapshot

@@ -102,6 +102,16 @@ const std::vector<StepTemplate> kTemplates = {
      Attempts::kSeveral,
      OnFailure::kStop,
      {{"rds", "DescribeDBInstances"}, {"rds", "ModifyDBInstance"}}},
+    {"rds.late-writes",
+     Phase::kReprotect,
+     "list what the old {component} in {region} alone holds",
+     "writes that never left {region} are counted and listed before anything else is done with "
+     "them",
+     "nothing to take back",
+     &Timeouts::create,
+     Attempts::kSeveral,
+     OnFailure::kContinue,
+     {{"rds", "DescribeDBInstances"}}},
     {"rds.retire-old",
      Phase::kReprotect,
      "set the old {component} in {region} aside",
@@ -118,6 +128,8 @@ const std::vector<StepTemplate>& Templates() { return kTemplates; }
 const std::vector<OrderRule>& Order() {
   static const std::vector<OrderRule> kOrder = {
       {"rds.preserve-old@to", "rds.replicate@to", Scope::kSame},
+      {"rds.preserve-old@to", "rds.late-writes@to", Scope::kSame},
+      {"rds.late-writes@to", "rds.quiesce@from", Scope::kSame},
       {"rds.check-source@from", "rds.replicate@to", Scope::kSame},
       {"rds.replicate@to", "rds.quiesce@from", Scope::kSame},
       {"rds.fence@from", "rds.drain@to", Scope::kSame},
@@ -169,6 +181,10 @@ void Move(const model::Component& component, Draft& draft) {
   const model::Region& to = draft.plan.to;
   if (draft.plan.action == model::Action::kFailback) {
     EmitFor("rds.preserve-old", component, to, draft).parameters["writer-region"] = from.str();
+    model::Step& late = EmitFor("rds.late-writes", component, to, draft);
+    late.parameters["writer-region"] = from.str();
+    const auto parted = draft.options.parted.find(component.name);
+    late.parameters["parted"] = parted == draft.options.parted.end() ? "" : parted->second;
     EmitFor("rds.check-source", component, from,
             draft);  // a promoted replica keeps no backups until told to
     Replicate(component, to, draft);

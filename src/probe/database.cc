@@ -157,6 +157,14 @@ base::Status CloseDatabase(PostgresSession& session, const std::string& database
   return base::Ok();
 }
 
+base::Status MakeReadOnly(PostgresSession& session, const std::string& database,
+                          base::MonotonicTime deadline) {
+  const auto altered = session.Query(
+      "alter database " + QuoteName(database) + " set default_transaction_read_only = on", {},
+      deadline);
+  return altered.ok() ? base::Ok() : base::Status(altered.error());
+}
+
 base::Status OpenDatabase(PostgresSession& session, const std::string& database,
                           base::MonotonicTime deadline) {
   const auto opened = session.Query(

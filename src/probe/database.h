@@ -53,6 +53,9 @@ base::Status ProbeWrite(PostgresSession& session, const std::string& key,
 // left.
 base::Status CloseDatabase(PostgresSession& session, const std::string& database,
                            base::MonotonicTime deadline, const Cancelled& cancelled = {});
+// New sessions of the database are read-only, unless they say otherwise.
+base::Status MakeReadOnly(PostgresSession& session, const std::string& database,
+                          base::MonotonicTime deadline);
 base::Status OpenDatabase(PostgresSession& session, const std::string& database,
                           base::MonotonicTime deadline);
 // Whether new sessions are let in. kNotFound: no such database.

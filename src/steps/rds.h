@@ -15,6 +15,7 @@ namespace leeward::steps {
 Result<StepOutcome> RdsCheckSource(const Work& work);
 Result<StepOutcome> RdsReplicate(const Work& work);
 // rds_log.cc
+Result<StepOutcome> RdsLateWrites(const Work& work);
 Result<StepOutcome> RdsMeasure(const Work& work);
 Result<StepOutcome> RdsDrain(const Work& work);
 Result<StepOutcome> RdsDrainTo(const Work& work);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "decide/decide.h"
+#include "probe/late_writes.h"
 #include "steps/rds.h"
 
 namespace leeward::steps {
@@ -47,6 +48,21 @@ StepOutcome Measured(const Work& work, const model::StoreLag& lag,
   return outcome;
 }
 
+// Remembers where the replica's numbers part from its source's, for the list of late writes. That
+// is not worth a promotion: without it the old writer is still kept, only not compared.
+StepOutcome Parting(const Work& work, const probe::PostgresAddress& address, StepOutcome done) {
+  const base::MonotonicTime deadline = work.Within(work.limits().sql);
+  const auto parted = work.shared().sessions.With(
+      ControlDatabase(address), deadline, [&] { return work.Cancelled(); },
+      [&](probe::PostgresSession& session) { return probe::ReadDivergence(session, deadline); });
+  if (parted.ok()) {
+    done.outputs["parted"] = parted->Text();
+  } else {
+    done.detail += "; late writes will not be listed: " + parted.error().message();
+  }
+  return done;
+}
+
 }  // namespace
 
 Result<StepOutcome> RdsMeasure(const Work& work) {
@@ -88,7 +104,7 @@ Result<StepOutcome> RdsDrain(const Work& work) {
         ASSIGN_OR_RETURN(const std::uint64_t replayed, probe::LogOffset(at.replayed));
         StepOutcome done{"replayed to " + at.replayed,
                          {{"received_lsn", at.received}, {"replayed_lsn", at.replayed}}};
-        if (replayed >= goal) return Found(std::move(done));
+        if (replayed >= goal) return Found(Parting(work, address, std::move(done)));
         const base::MonotonicTime now = work.tools().clock.Monotonic();
         if (at.replayed != last_seen) moved = now;
         last_seen = at.replayed;

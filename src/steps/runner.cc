@@ -35,6 +35,7 @@ constexpr std::array kRunners = {
     Entry{"rds.drain", RdsDrain},
     Entry{"rds.drain-to", RdsDrainTo},
     Entry{"rds.fence", RdsFence},
+    Entry{"rds.late-writes", RdsLateWrites},
     Entry{"rds.measure", RdsMeasure},
     Entry{"rds.open", RdsOpen},
     Entry{"rds.preserve-old", RdsPreserveOld},

@@ -101,13 +101,17 @@ class Shop:
 
     def writer(self, region):
         """Whether the Region's database takes writes; None: no answer."""
+        answer = self.sql(region, "select not pg_is_in_recovery()")
+        return None if answer is None else answer == "t"
+
+    def sql(self, region, statement):
+        """What the Region's database answers; None: no answer."""
         address = self.facts["orders", region, "endpoint.address"]
         port = self.facts["orders", region, "endpoint.port"]
         done = subprocess.run(["psql", "-h", address, "-p", port, "-U", "shop", "-d", "shop", "-AtXc",
-                               "select not pg_is_in_recovery()"], env={**self.environment, "PGPASSWORD": PASSWORD,
-                                                                     "PGCONNECT_TIMEOUT": "2"},
+                               statement], env={**self.environment, "PGPASSWORD": PASSWORD, "PGCONNECT_TIMEOUT": "2"},
                               capture_output=True, text=True, timeout=20, check=False)
-        return done.stdout.strip() == "t" if done.returncode == 0 else None
+        return done.stdout.strip() if done.returncode == 0 else None
 
     def addresses(self):
         host, port = self.dns.rsplit(":", 1)

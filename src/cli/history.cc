@@ -1,0 +1,45 @@
+#include "cli/history.h"
+
+#include <string_view>
+
+namespace leeward::cli {
+namespace {
+
+// "orders" of "rds.drain/orders@us-west-2" when the step is of that kind.
+std::optional<model::ComponentName> ComponentOf(const model::StepId& step, std::string_view kind) {
+  std::string_view text = step.str();
+  if (!text.starts_with(kind) || text.size() <= kind.size() || text[kind.size()] != '/')
+    return std::nullopt;
+  text.remove_prefix(kind.size() + 1);
+  return model::ComponentName(std::string(text.substr(0, text.find('@'))));
+}
+
+}  // namespace
+
+std::map<model::ComponentName, Parting> PartingsOf(const std::vector<model::Event>& events) {
+  std::map<model::ComponentName, Parting> partings;
+  std::map<model::ExecutionId, model::Region> left;
+  for (const model::Event& event : events) {
+    if (event.kind == model::EventKind::kExecutionStarted)
+      left[event.execution] = model::Region(std::string(event.Field("from")));
+    if (event.kind != model::EventKind::kStepDone) continue;
+    if (const auto store = ComponentOf(event.step, "rds.drain")) {
+      const std::string_view at = event.Field("out.parted");
+      if (!at.empty()) partings[*store] = {std::string(at), left[event.execution], ""};
+    }
+    if (const auto store = ComponentOf(event.step, "rds.preserve-old")) {
+      const auto found = partings.find(*store);
+      const std::string_view kept = event.Field("out.old_instance");
+      if (found != partings.end() && !kept.empty()) found->second.kept = kept;
+    }
+  }
+  return partings;
+}
+
+std::map<model::ComponentName, std::string> PartedOf(const std::vector<model::Event>& events) {
+  std::map<model::ComponentName, std::string> parted;
+  for (const auto& [store, parting] : PartingsOf(events)) parted[store] = parting.at;
+  return parted;
+}
+
+}  // namespace leeward::cli

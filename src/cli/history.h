@@ -1,0 +1,26 @@
+// History: what earlier executions in the journal left behind that later ones need.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/event.h"
+#include "model/ids.h"
+
+namespace leeward::cli {
+
+// Where a store was parted from its old writer by its last failover.
+struct Parting {
+  std::string at;            // transaction numbers, as rds.drain noted them
+  model::Region old_region;  // that the failover left
+  std::string kept;  // the old writer's identifier since a failback put it aside; empty: not yet
+};
+
+std::map<model::ComponentName, Parting> PartingsOf(const std::vector<model::Event>& events);
+
+// The same as planning takes it.
+std::map<model::ComponentName, std::string> PartedOf(const std::vector<model::Event>& events);
+
+}  // namespace leeward::cli

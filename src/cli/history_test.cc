@@ -1,0 +1,47 @@
+#include "cli/history.h"
+
+#include <gtest/gtest.h>
+
+namespace leeward::cli {
+namespace {
+
+using model::EventKind;
+
+model::Event Make(EventKind kind, const std::string& execution, const std::string& step,
+                  std::map<std::string, std::string> fields) {
+  model::Event event;
+  event.kind = kind;
+  event.execution = model::ExecutionId(execution);
+  event.step = model::StepId(step);
+  event.fields = std::move(fields);
+  return event;
+}
+
+TEST(HistoryTest, TheLastFailoverCountsAndWhatWasPutAsideSince) {
+  const model::ComponentName orders("orders");
+  std::vector<model::Event> events = {
+      Make(EventKind::kExecutionStarted, "f1", "", {{"from", "us-east-1"}}),
+      Make(EventKind::kStepDone, "f1", "rds.drain/orders", {{"out.parted", "7:9"}}),
+      Make(EventKind::kStepDone, "f1", "rds.drain-to/other", {{"out.parted", "no"}}),
+  };
+  auto partings = PartingsOf(events);
+  ASSERT_EQ(partings.size(), 1u);
+  EXPECT_EQ(partings[orders].at, "7:9");
+  EXPECT_EQ(partings[orders].old_region.str(), "us-east-1");
+  EXPECT_EQ(partings[orders].kept, "");
+
+  events.push_back(Make(EventKind::kStepDone, "b1", "rds.preserve-old/orders@us-east-1",
+                        {{"out.old_instance", "orders-before-1"}}));
+  EXPECT_EQ(PartingsOf(events)[orders].kept, "orders-before-1");
+
+  events.push_back(Make(EventKind::kExecutionStarted, "f2", "", {{"from", "us-west-2"}}));
+  events.push_back(Make(EventKind::kStepDone, "f2", "rds.drain/orders", {{"out.parted", "40:44"}}));
+  partings = PartingsOf(events);
+  EXPECT_EQ(partings[orders].old_region.str(), "us-west-2");
+  EXPECT_EQ(partings[orders].kept, "")
+      << "what an earlier failback kept belongs to an earlier loss";
+  EXPECT_EQ(PartedOf(events).at(orders), "40:44");
+}
+
+}  // namespace
+}  // namespace leeward::cli

@@ -1,0 +1,215 @@
+// late-writes: what the writer that was lost still holds and the recovery never got.
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/history.h"
+#include "cli/inventory_file.h"
+#include "cli/look.h"
+#include "cli/project.h"
+#include "cli/signals.h"
+#include "cli/store_address.h"
+#include "journal/journal.h"
+#include "probe/late_writes.h"
+#include "shapes/value.h"
+
+namespace leeward::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using shapes::Value;
+
+constexpr base::Duration kPatience = std::chrono::hours(1);
+constexpr std::size_t kMaxShown = 20;                       // rows of a store, for people
+constexpr std::size_t kMaxExport = std::size_t{256} << 20;  // bytes
+
+struct Looking {
+  const Arguments& arguments;
+  World& world;
+  Project project;
+  model::Inventory inventory;
+};
+
+// One store's old writer and what it alone holds.
+struct Found {
+  model::ComponentName store;
+  Parting parting;
+  std::string old_instance;
+  std::vector<probe::LateTable> tables;
+};
+
+// Where the old writer answers now: under the name that a failback gave it, or still its own.
+base::Result<probe::PostgresAddress> OldAddress(Looking& looking, const model::Rds& rds,
+                                                const Found& found) {
+  probe::PostgresAddress address =
+      StoreAddress(looking.world, rds, looking.inventory, found.store, found.parting.old_region);
+  aws::CallOptions options;
+  options.region = found.parting.old_region.str();
+  ASSIGN_OR_RETURN(const Value answer,
+                   looking.world.aws->Call(
+                       "rds", "DescribeDBInstances",
+                       Value::Struct({{"DBInstanceIdentifier", found.old_instance}}), options));
+  const Value::List& instances = answer.Items("DBInstances");
+  const Value* endpoint = instances.empty() ? nullptr : instances.front().Find("Endpoint");
+  const std::string status(instances.empty() ? "not there"
+                                             : instances.front().String("DBInstanceStatus"));
+  if (endpoint == nullptr || status != "available") {
+    return base::WrongState(
+        fmt::format("{} in {} is {}; run the same command again when it is available",
+                    found.old_instance, found.parting.old_region.str(), status));
+  }
+  address.host = endpoint->String("Address");
+  return address;
+}
+
+base::Result<std::vector<probe::LateTable>> Compare(
+    Looking& looking, const probe::PostgresAddress& old, const probe::PostgresAddress& fresh,
+    const probe::Divergence& divergence,
+    const std::function<base::Status(const probe::LateRow&)>& take) {
+  World& world = looking.world;
+  const probe::LateReader reader{*world.resolver, world.clock, world.clock.Monotonic() + kPatience,
+                                 [&] { return world.stop.stop_requested(); }};
+  auto session = probe::PostgresSession::Open(old, *world.resolver, reader.deadline, world.clock,
+                                              reader.cancelled);
+  if (!session.ok() && session.error().code() == base::ErrorCode::kWrongState)
+    return probe::FindLateWritesOfClosed(old, fresh, divergence, take, reader);
+  if (!session.ok()) return session.error();
+  ASSIGN_OR_RETURN(const auto other,
+                   probe::PostgresSession::Open(fresh, *world.resolver, reader.deadline,
+                                                world.clock, reader.cancelled));
+  return probe::FindLateWrites(**session, *other, divergence, take, reader.deadline);
+}
+
+// Where the store takes writes now.
+base::Result<model::Region> WriterRegion(Looking& looking, const model::ComponentName& store) {
+  const Seen seen = Look(looking.world, looking.project, looking.inventory);
+  const model::Snapshot snapshot = SnapshotOf(seen, looking.project, looking.inventory);
+  const auto active = snapshot.active.find(store);
+  if (active != snapshot.active.end()) return active->second;
+  return base::Unreachable(fmt::format(
+      "it cannot be told where {} takes writes now; look with `leeward status`", store.str()));
+}
+
+class Listing {
+ public:
+  explicit Listing(bool people) : people_(people) {}
+
+  base::Status Take(const model::ComponentName& store, const probe::LateRow& row) {
+    Json line;
+    line["component"] = store.str();
+    line["table"] = row.table;
+    line["kind"] = probe::Name(row.kind);
+    line["key"] = row.key.empty() ? Json(nullptr) : Json::parse(row.key, nullptr, false);
+    line["row"] = row.old_row.empty() ? Json(nullptr) : Json::parse(row.old_row, nullptr, false);
+    const std::string text = line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    if (export_.size() + text.size() > kMaxExport)
+      return base::Exhausted("more than 256 MiB of late writes; compare the databases themselves");
+    export_ += text;
+    if (people_ && shown_++ < kMaxShown)
+      sample_ += fmt::format("  {:<9} {} {}\n", probe::Name(row.kind), row.table,
+                             row.key.empty() ? row.old_row : row.key);
+    return base::Ok();
+  }
+
+  const std::string& lines() const { return export_; }
+  std::string Sample() const {
+    if (shown_ <= kMaxShown) return sample_;
+    return sample_ + fmt::format("  and {} more; --export FILE has them all\n", shown_ - kMaxShown);
+  }
+
+ private:
+  const bool people_;
+  std::string export_, sample_;
+  std::size_t shown_ = 0;
+};
+
+base::Result<Found> ListStore(Looking& looking, const model::ComponentName& store,
+                              const Parting& parting, Listing& listing) {
+  const model::Component* component = looking.project.application.Find(store);
+  const auto* rds = component == nullptr ? nullptr : std::get_if<model::Rds>(&component->kind);
+  if (rds == nullptr)
+    return base::Invalid(store.str() + " of the journal is no rds component of the spec any more");
+  Found found{store, parting, parting.kept.empty() ? rds->instance : parting.kept, {}};
+  ASSIGN_OR_RETURN(const probe::Divergence divergence, probe::ParseDivergence(parting.at));
+  ASSIGN_OR_RETURN(const model::Region writer, WriterRegion(looking, store));
+  if (parting.kept.empty() && writer == parting.old_region)
+    return base::WrongState(store.str() + " takes writes in " + writer.str() +
+                            " again, and what it held was not put aside");
+  ASSIGN_OR_RETURN(const probe::PostgresAddress old, OldAddress(looking, *rds, found));
+  ASSIGN_OR_RETURN(
+      found.tables,
+      Compare(looking, old, StoreAddress(looking.world, *rds, looking.inventory, store, writer),
+              divergence, [&](const probe::LateRow& row) { return listing.Take(store, row); }));
+  return found;
+}
+
+Json JsonOf(const Found& found) {
+  Json json;
+  json["component"] = found.store.str();
+  json["region"] = found.parting.old_region.str();
+  json["instance"] = found.old_instance;
+  json["tables"] = Json::array();
+  for (const probe::LateTable& table : found.tables) {
+    json["tables"].push_back({{"table", table.table},
+                              {"inserted", table.inserted},
+                              {"changed", table.changed},
+                              {"deleted", table.deleted},
+                              {"unkeyed", table.unkeyed}});
+  }
+  return json;
+}
+
+base::Result<int> List(const Arguments& arguments, World& world) {
+  ASSIGN_OR_RETURN(Project project, OpenProject(world.files, arguments));
+  InventoryKeeper inventory(world.files, project.InventoryPath());
+  RETURN_IF_ERROR(inventory.Load());
+  RETURN_IF_ERROR(world.aws->CheckCredentials());
+  ASSIGN_OR_RETURN(const journal::Contents contents,
+                   journal::Read(world.files, project.JournalPath()));
+  Looking looking{arguments, world, std::move(project), inventory.current()};
+  const std::map<model::ComponentName, Parting> partings = PartingsOf(contents.events);
+  if (partings.empty()) {
+    return base::NotFound(
+        "the journal has no failover that parted a store from its old writer; "
+        "there is nothing to compare");
+  }
+  Listing listing(!arguments.json);
+  Json stores = Json::array();
+  std::string told;
+  for (const auto& [store, parting] : partings) {
+    ASSIGN_OR_RETURN(const Found found, ListStore(looking, store, parting, listing));
+    stores.push_back(JsonOf(found));
+    told += fmt::format("{}: {} in {} alone holds {}\n", store.str(), found.old_instance,
+                        parting.old_region.str(), probe::Summary(found.tables));
+  }
+  if (!arguments.export_file.empty())
+    RETURN_IF_ERROR(world.files.WriteAtomically(arguments.export_file, listing.lines()));
+  if (arguments.json) {
+    Json json{{"schema", "leeward/late-writes/v1"},
+              {"application", looking.project.application.name.str()},
+              {"stores", stores}};
+    fmt::print("{}\n", json.dump());
+  } else {
+    fmt::print("{}{}", told, listing.Sample());
+  }
+  return kDone;
+}
+
+}  // namespace
+
+int RunLateWrites(const Arguments& arguments) {
+  StopSignals signals;
+  WorldOptions options;
+  options.resolver = arguments.resolver;
+  options.stop = signals.token();
+  base::Result<std::unique_ptr<World>> world = World::Make(options);
+  if (!world.ok()) return Complain(world.error());
+  const base::Result<int> code = List(arguments, **world);
+  if (code.ok()) return *code;
+  return AlreadyTold(code.error()) ? kBadUsage : Complain(code.error());
+}
+
+}  // namespace leeward::cli
