@@ -25,6 +25,7 @@ import psycopg2.errors
 import psycopg2.extensions
 
 POOL_SIZE = 8          # idle connections kept
+MAX_CONNECTIONS = 16   # of orders at once; more wait, so that a rush cannot lock everyone else out of the database
 WRITE_SECONDS = 2.0    # longest a request waits for the database
 HEALTH_SECONDS = 0.4   # longest a health check does: shorter than any prober's patience
 MAX_BODY = 64 * 1024
@@ -99,6 +100,7 @@ class Database:
         )
         self._lock = threading.Lock()
         self._idle = []
+        self._slots = threading.BoundedSemaphore(MAX_CONNECTIONS)
 
     def _connect(self):
         connection = psycopg2.connect(**self._where)
@@ -122,6 +124,19 @@ class Database:
         """One statement in one transaction; its first row or None. A connection that died while it was idle
         is replaced at once; statements here are safe to repeat."""
         _deadline.at = time.monotonic() + seconds
+        if not self._slots.acquire(timeout=seconds):
+            raise Unavailable("all %d connections are busy" % MAX_CONNECTIONS)
+        try:
+            return self._run(statement, parameters)
+        finally:
+            self._slots.release()
+
+    def look(self, statement, seconds):
+        """The same, past the queue: a busy shop is not an ill one."""
+        _deadline.at = time.monotonic() + seconds
+        return self._run(statement, None)
+
+    def _run(self, statement, parameters):
         try:
             while True:
                 connection, was_idle = self._take()
@@ -256,7 +271,7 @@ class Handler(BaseHTTPRequestHandler):
         self.guarded(lambda: self.place(order))
 
     def health(self):
-        standby, = self.database.run("select pg_is_in_recovery()", seconds=HEALTH_SECONDS)
+        standby, = self.database.look("select pg_is_in_recovery()", HEALTH_SECONDS)
         self.answer(200, {"role": "replica" if standby else "primary", "region": self.region})
 
     def place(self, order):
