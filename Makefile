@@ -15,10 +15,13 @@ build: setup
 demo: build
 	$(BUILD)/leeward drill examples/shop/shop.yaml --lab --report shop-drill.html
 
-test: build
+test:
+	@scripts/setup test
+	@$(MAKE) --no-print-directory build
 	cd $(BUILD) && ctest --output-on-failure --no-tests=error
 
-asan tsan: setup
+asan tsan:
+	@scripts/setup test
 	cmake --preset $@
 	cmake --build build-$@
 	cd build-$@ && ctest --output-on-failure --no-tests=error -LE slow

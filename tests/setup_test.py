@@ -25,14 +25,14 @@ class SetupTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
         os.mkdir(os.path.join(self.folder, "scripts"))
-        for name in ("setup", "packages.txt"):
+        for name in ("setup", "packages.txt", "packages-test.txt"):
             shutil.copy(os.path.join(ROOT, "scripts", name), os.path.join(self.folder, "scripts", name))
         self.bin = os.path.join(self.folder, "bin")
         os.mkdir(self.bin)
         for name in TOOLS:
             os.symlink(shutil.which(name), os.path.join(self.bin, name))
 
-    def run_with(self, **changed):
+    def run_with(self, *arguments, **changed):
         """setup where the tools are GOOD but for `changed`; None: not there."""
         for name, body in {**GOOD, **{key.replace("_", "-"): value for key, value in changed.items()}}.items():
             path = os.path.join(self.bin, name)
@@ -43,7 +43,7 @@ class SetupTest(unittest.TestCase):
             with open(path, "w", encoding="utf-8") as file:
                 file.write("#!/bin/bash\n%s\n" % body)
             os.chmod(path, 0o755)
-        return subprocess.run([os.path.join(self.folder, "scripts", "setup")], env={"PATH": self.bin, "LANG": "C.UTF-8"},
+        return subprocess.run([os.path.join(self.folder, "scripts", "setup"), *arguments], env={"PATH": self.bin, "LANG": "C.UTF-8"},
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
 
     def lacks(self, words, **changed):
@@ -57,6 +57,12 @@ class SetupTest(unittest.TestCase):
     def test_where_all_is_there_it_says_nothing(self):
         done = self.run_with()
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+    def test_what_only_tests_need_is_asked_for_by_tests(self):
+        lacking = {"dpkg_query": "exit 1", "sudo": None}
+        self.assertNotIn("awscli", self.run_with(**lacking).stderr)
+        self.assertIn("awscli bind9-dnsutils nodejs npm\n", self.run_with("test", **lacking).stderr)
+        self.assertIn("awscli bind9-dnsutils\n", self.run_with("test", **lacking, node="", npm="").stderr)
 
     def test_no_sudo(self):
         self.lacks(["neither root nor", "sudo", "administrator", "libpq-dev"], dpkg_query="exit 1", sudo=None)

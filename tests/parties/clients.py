@@ -75,7 +75,7 @@ def setup_current():
     if not all(found.values()):
         try:
             install([sys.executable, "-m", "venv", VENV], FOLDER, "a venv")
-            install([os.path.join(VENV, "bin", "python3"), "-m", "pip", "install", "--quiet", "--retries", "1", "--timeout", "10",
+            install([os.path.join(VENV, "bin", "python3"), "-m", "pip", "install", "--quiet", "--no-cache-dir", "--retries", "1", "--timeout", "10",
                      *PINNED], FOLDER, " and ".join(PINNED))
         except Absent as error:
             shutil.rmtree(VENV, ignore_errors=True)
@@ -99,7 +99,8 @@ def setup_js():
     lock = os.path.join(HERE, "js", "package-lock.json")
     if not os.path.exists(stamp) or os.path.getmtime(stamp) < os.path.getmtime(lock):
         try:
-            install(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries", "1"], SDK, "the SDK (npm ci)")
+            install(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries", "1",
+                     "--cache", os.path.join(SDK, ".npm")], SDK, "the SDK (npm ci)")
         except Absent:
             shutil.rmtree(os.path.join(SDK, "node_modules"), ignore_errors=True)
             raise
@@ -134,7 +135,7 @@ def command(client, part):
         if not os.path.isdir(os.path.join(SDK, "node_modules")):
             raise Absent("the SDK for JavaScript is not installed")
         copy_js()
-        return ["node", os.path.join(SDK, part + ".mjs")]
+        return ["node", "--test-reporter=spec", os.path.join(SDK, part + ".mjs")]
     name, version = client.split("_")
     part = {"rds": "Rds", "route53": "Route53"}[part]
     if name == "boto3":
