@@ -87,10 +87,19 @@ struct Detection {
 enum class FailoverMode { kAutomatic, kManual };
 enum class OverRpo { kAsk, kRefuse, kProceed };
 
+// Where what controllers and guards agree in is kept: the writer lease above all.
+enum class SharedStoreKind { kSqlite, kEtcd };
+struct SharedStorePlace {
+  SharedStoreKind kind = SharedStoreKind::kSqlite;
+  std::string path;                    // kSqlite: a file; relative to the spec
+  std::vector<std::string> endpoints;  // kEtcd: "http://host:2379", the nearest first
+};
+
 struct Failover {
   FailoverMode mode = FailoverMode::kManual;
   OverRpo when_loss_over_rpo = OverRpo::kAsk;
-  base::Duration lease{};  // how long the writer lease lives without renewal
+  base::Duration lease{};                 // how long the writer lease lives without renewal
+  std::optional<SharedStorePlace> store;  // empty: there is no lease, and nothing proves by it
 };
 
 // The load of a drill, sent as a client of the application would.

@@ -1,5 +1,6 @@
 #include "spec/application.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "spec/kinds.h"
@@ -72,6 +73,33 @@ std::vector<Field<model::Detection>> DetectionFields() {
                        "views that must agree; default: 2 with a witness Region, 1 without")};
 }
 
+// "sqlite:FILE" or "etcd:URL,URL": the text's form is checked before.
+model::SharedStorePlace SharedStoreOf(const std::string& text) {
+  const auto colon = text.find(':');
+  model::SharedStorePlace place;
+  if (text.substr(0, colon) == "sqlite") {
+    place.path = text.substr(colon + 1);
+    return place;
+  }
+  place.kind = model::SharedStoreKind::kEtcd;
+  for (std::size_t from = colon + 1; from <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', from), text.size());
+    place.endpoints.push_back(text.substr(from, comma - from));
+    from = comma + 1;
+  }
+  return place;
+}
+
+Field<model::Failover> SharedStoreField() {
+  return {{"store", Need::kOptional, TextShape(kSharedStore),
+           "where the writer lease is kept; default: there is none"},
+          [](Context& context, const YAML::Node& node, const std::string& name,
+             model::Failover& failover) {
+            std::string text;
+            if (context.Text(node, name, kSharedStore, &text)) failover.store = SharedStoreOf(text);
+          }};
+}
+
 std::vector<Field<model::Failover>> FailoverFields() {
   using model::Failover;
   return {WordField("mode", &Failover::mode, model::AllOf<model::FailoverMode>(), Need::kOptional,
@@ -79,7 +107,8 @@ std::vector<Field<model::Failover>> FailoverFields() {
           WordField("when-loss-over-rpo", &Failover::when_loss_over_rpo,
                     model::AllOf<model::OverRpo>(), Need::kOptional, "default: ask"),
           TimeField("lease", &Failover::lease, {milliseconds(500), minutes(5)}, Need::kOptional,
-                    "how long the right to write lives without renewal; default: 2s")};
+                    "how long the right to write lives without renewal; default: 2s"),
+          SharedStoreField()};
 }
 
 // "POST /orders" into a method and a path.

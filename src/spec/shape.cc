@@ -56,6 +56,20 @@ bool AllowsVariable(std::string_view text) {
          AllOf(text, [](char c) { return IsAlnum(c) || c == '_'; });
 }
 bool AllowsAny(std::string_view text) { return !text.empty(); }
+bool AllowsSharedStore(std::string_view text) {
+  constexpr std::string_view kSqlite = "sqlite:", kEtcd = "etcd:";
+  if (text.starts_with(kSqlite)) return text.size() > kSqlite.size();
+  if (!text.starts_with(kEtcd)) return false;
+  text.remove_prefix(kEtcd.size());
+  constexpr int kMostMembers = 9;
+  for (int members = 1; members <= kMostMembers; ++members) {
+    const auto comma = text.find(',');
+    if (!AllowsUrl(text.substr(0, comma))) return false;
+    if (comma == std::string_view::npos) return true;
+    text.remove_prefix(comma + 1);
+  }
+  return false;
+}
 
 std::size_t EditDistance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -89,6 +103,9 @@ const TextRule kRate = {"a rate of writes from 0.1/s to 100000/s, such as 200/s"
                         "^[0-9]+(\\.[0-9]+)?/s$", AllowsRate};
 const TextRule kVariable = {"the name of a variable, such as DB_HOST", "^[A-Za-z_][A-Za-z0-9_]*$",
                             AllowsVariable};
+const TextRule kSharedStore = {
+    "sqlite:FILE, or etcd: and 1 to 9 addresses such as http://10.0.0.1:2379 with commas between",
+    "^(sqlite:.+|etcd:https?://[^/,\\s]+(,https?://[^/,\\s]+){0,8})$", AllowsSharedStore};
 const TextRule kFilePath = {"a file, relative to the spec", ".+", AllowsAny};
 
 Shape TextShape(const TextRule& rule) {

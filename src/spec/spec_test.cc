@@ -82,6 +82,39 @@ components:
   EXPECT_EQ(tiny.failover.when_loss_over_rpo, model::OverRpo::kAsk);
 }
 
+// The failover section `value` reads as, in a short spec; nothing when it is refused.
+std::optional<model::Failover> StoreRead(const std::string& value) {
+  const auto parsed = Parse(R"(apiVersion: leeward/v1
+application: tiny
+regions: { home: us-east-1, recovery: us-west-2 }
+objectives: { rto: 1h, rpo: 1m }
+components:
+  db: { kind: rds, database: app, user: app }
+failover: { store: ")" + value + "\" }\n",
+                            "tiny.yaml");
+  if (!std::holds_alternative<model::Application>(parsed)) return std::nullopt;
+  return std::get<model::Application>(parsed).failover;
+}
+
+TEST(SpecTest, ThePlaceOfTheLeaseIsReadOrRefused) {
+  const auto file = StoreRead("sqlite:state/store.db");
+  ASSERT_TRUE(file && file->store);
+  EXPECT_EQ(file->store->kind, model::SharedStoreKind::kSqlite);
+  EXPECT_EQ(file->store->path, "state/store.db");
+  const auto members = StoreRead("etcd:http://a:2379,https://b:2379,http://c:2379");
+  ASSERT_TRUE(members && members->store);
+  EXPECT_EQ(members->store->kind, model::SharedStoreKind::kEtcd);
+  EXPECT_EQ(members->store->endpoints,
+            (std::vector<std::string>{"http://a:2379", "https://b:2379", "http://c:2379"}));
+  for (const char* bad : {"", "sqlite:", "etcd:", "etcd:a:2379", "etcd:http://a,", "redis:x",
+                          "dynamodb:leases", "etcd:http://a,,http://b", "etcd:http://a/v3"}) {
+    EXPECT_FALSE(StoreRead(bad)) << bad;
+  }
+  std::string many = "etcd:http://a";
+  for (int i = 0; i < 9; ++i) many += ",http://a";
+  EXPECT_FALSE(StoreRead(many));
+}
+
 // "shop.yaml:7:25" for the first `token` at or behind the first `near`.
 std::string PlaceOf(const std::string& text, const std::string& near, const std::string& token) {
   const auto at = text.find(token, text.find(near));
