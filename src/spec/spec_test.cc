@@ -84,14 +84,14 @@ components:
 
 // The failover section `value` reads as, in a short spec; nothing when it is refused.
 std::optional<model::Failover> StoreRead(const std::string& value) {
-  const auto parsed = Parse(R"(apiVersion: leeward/v1
+  const std::string spec = R"(apiVersion: leeward/v1
 application: tiny
 regions: { home: us-east-1, recovery: us-west-2 }
 objectives: { rto: 1h, rpo: 1m }
 components:
   db: { kind: rds, database: app, user: app }
-failover: { store: ")" + value + "\" }\n",
-                            "tiny.yaml");
+)";
+  const auto parsed = Parse(spec + "failover: { store: '" + value + "' }\n", "tiny.yaml");
   if (!std::holds_alternative<model::Application>(parsed)) return std::nullopt;
   return std::get<model::Application>(parsed).failover;
 }
