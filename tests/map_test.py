@@ -63,7 +63,8 @@ def function_lengths(path, text):
     A body starts at a line ending in '{' whose statement has a parameter list; it ends where the depth is back.
     Namespaces, types, enums and initialiser tables are not bodies.
     """
-    text = re.sub(r'"(\\.|[^"\\\n])*"', '""', re.sub(r"//[^\n]*", "", text))
+    # Texts and comments in one walk: a text may hold "//", a comment a quote.
+    text = re.sub(r'//[^\n]*|"(\\.|[^"\\\n])*"', lambda found: '""' if found[0][0] == '"' else "", text)
     text = re.sub(r"'(\\.|[^'\\\n])'", "''", re.sub(r'R""\(.*?\)"', '""', text, flags=re.S))
     found, stack, statement = [], [], ""
     for number, line in enumerate(text.splitlines(), 1):
