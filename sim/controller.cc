@@ -29,8 +29,7 @@ plan::Options PlanOptions(const driver::Ruling& ruling) {
 Controller::Controller(World& world, Place place)
     : Process(world.agenda, world.scenario().clocks[static_cast<std::size_t>(Index(place))]),
       world_(world),
-      place_(place),
-      taker_(world.scenario().terms) {
+      place_(place) {
   disk_.LieAboutSyncs(world.scenario().bug == Bug::kEffectBeforeIntent);
 }
 
@@ -39,18 +38,16 @@ void Controller::OnStart() {
   last_failover_end_.reset();
   gave_up_ = false;
   tries_ = 0;
-  taker_ = Taker(world_.scenario().terms);
-  lease_.reset();
-  lease_may_be_taken_ = false;
   OpenJournal();
   Tick();
-  WatchLease();
+  StartTaker();
 }
 
 void Controller::OnCrash() {
   DropExecution();
   journal_.reset();
   lookout_.reset();
+  taker_.reset();
 }
 
 void Controller::Hear(const std::shared_ptr<const Seen>& seen) {
@@ -190,6 +187,7 @@ void Controller::GoOnLater() {
 
 void Controller::DropExecution() {
   ++serial_;
+  taking_.reset();
   conductor_.reset();
   plan_.reset();
 }

@@ -11,8 +11,8 @@
 #include "driver/conductor.h"
 #include "driver/lookout.h"
 #include "journal/journal.h"
+#include "lease/taker.h"
 #include "ports/testing/memory_files.h"
-#include "sim/lease.h"
 #include "sim/observer.h"
 #include "sim/process.h"
 #include "sim/steps.h"
@@ -64,8 +64,12 @@ class Controller : public Process, public driver::EventSink {
   void PollLater(const TaskPointer& task, Duration delay);
   void End(const TaskPointer& task, const base::Result<ports::StepOutcome>& outcome);
   base::Result<Looked> Serve(const TaskPointer& task);
-  void WatchLease();
-  void SawLease(const ports::SharedEntry& entry);
+  // The lease of the Region that is gone to: watched always, taken when a plan asks for it.
+  void StartTaker();
+  void FeedTaker(const lease::TakerEvent& event);
+  void Do(const lease::Read& read);
+  void Do(const lease::Put& put);
+  void Do(const lease::Taken& taken);
   void TakeLease(const TaskPointer& task);
   std::map<model::ComponentName, model::Region> ActiveNow() const;
 
@@ -77,9 +81,9 @@ class Controller : public Process, public driver::EventSink {
   std::unique_ptr<journal::Journal> journal_;
   std::shared_ptr<const model::Plan> plan_;
   std::unique_ptr<driver::Conductor> conductor_;
-  Taker taker_;
-  std::optional<ports::SharedEntry> lease_;  // as it was last read
-  bool lease_may_be_taken_ = false;
+  std::unique_ptr<lease::Taker> taker_;
+  std::uint64_t takers_ = 0, taker_wakes_ = 0;
+  TaskPointer taking_;  // the gate that waits for the lease
   std::optional<base::WallTime> last_failover_end_;
   decide::Goal goal_ = decide::Goal::kWatch;
   std::string reason_;

@@ -1,6 +1,8 @@
 // How a controller carries out one step: exchanges with the step's Region until it is done, its
 // time is up, or trying again cannot help.
+#include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "base/check.h"
 #include "sim/controller.h"
@@ -40,6 +42,7 @@ struct Controller::Task {
   base::MonotonicTime deadline;
   Work work;
   int serial = 0;
+  bool over = false;
 };
 
 void Controller::Launch(const execute::Command& command) {
@@ -62,7 +65,7 @@ void Controller::PollLater(const TaskPointer& task, Duration delay) {
 }
 
 void Controller::Poll(const TaskPointer& task) {
-  if (task->serial != serial_) return;
+  if (task->over || task->serial != serial_) return;
   if (Monotonic() >= task->deadline) {
     End(task, base::Unreachable(task->step->id.str() + " was not done in time"));
     return;
@@ -104,46 +107,74 @@ void Controller::Asked(const TaskPointer& task, base::Result<Looked> looked) {
 }
 
 void Controller::End(const TaskPointer& task, const base::Result<ports::StepOutcome>& outcome) {
-  if (task->serial != serial_) return;
+  if (task->serial != serial_ || std::exchange(task->over, true)) return;
   conductor_->Hear(task->step->id, outcome, Now());
   Advance();
 }
 
 // --- The proof of fence: the lease, released or run out, taken for the Region that is gone to.
 
-// The lease is watched on quiet days too, so that its running out overlaps with the detection.
-void Controller::WatchLease() {
-  world_.store.Get(*this, place_, kLeaseKey, kLeasePatience,
-                   [this](const base::Result<SharedStore::Found>& found) {
-                     if (found.ok() && found->has_value()) SawLease(**found);
-                     After(world_.scenario().lease_poll, [this] { WatchLease(); });
-                   });
+// It watches on quiet days too, so that the lease's running out overlaps with the detection.
+void Controller::StartTaker() {
+  lease::TakerOptions options;
+  options.terms = world_.scenario().terms;
+  if (world_.scenario().bug == Bug::kNoFenceWait) {
+    options.terms.drift_ppm = 0;
+    options.terms.margin = -options.terms.ttl;
+  }
+  options.region = world_.scenario().application.regions.recovery;
+  options.who = std::string(Name(place_)) + "-" + std::to_string(++takers_);
+  taker_ = std::make_unique<lease::Taker>(std::move(options));
+  FeedTaker(lease::Tick{});
 }
 
-void Controller::SawLease(const ports::SharedEntry& entry) {
-  lease_ = entry;
-  lease_may_be_taken_ = taker_.Saw(entry.revision, LeaseFromText(entry.value), Monotonic()) ||
-                        world_.scenario().bug == Bug::kNoFenceWait;
+void Controller::FeedTaker(const lease::TakerEvent& event) {
+  const std::vector<lease::TakerAction> actions = taker_->On(event, Monotonic());
+  for (const lease::TakerAction& action : actions) {
+    std::visit([this](const auto& one) { Do(one); }, action);
+  }
+  if (taker_->done()) return StartTaker();
+  After(std::max(Duration(0), taker_->NextWake() - Monotonic()), [this, wake = ++taker_wakes_] {
+    if (wake == taker_wakes_) FeedTaker(lease::Tick{});
+  });
+}
+
+void Controller::Do(const lease::Read& read) {
+  world_.store.Get(
+      *this, place_, read.deadline - Monotonic(),
+      [this, request = read.request, taker = takers_](base::Result<SharedStore::Found> found) {
+        if (taker == takers_) FeedTaker(lease::ReadDone{request, std::move(found)});
+      });
+}
+
+void Controller::Do(const lease::Put& put) {
+  if (taking_) taking_->work.effect();
+  world_.store.Put(
+      *this, place_, put.record, put.expected, put.deadline - Monotonic(),
+      [this, request = put.request, taker = takers_](base::Result<std::uint64_t> written) {
+        if (taker == takers_) FeedTaker(lease::PutDone{request, std::move(written)});
+      });
+}
+
+void Controller::Do(const lease::Taken& taken) {
+  const TaskPointer task = std::exchange(taking_, nullptr);
+  if (!task) return;
+  const lease::Record& record = taken.seen.record;
+  if (record.how == lease::How::kUnguarded) {
+    End(task,
+        base::Refused("nobody in the old Region obeyed the lease: " + lease::Describe(record)));
+  } else {
+    End(task,
+        ports::StepOutcome{
+            std::string(lease::Name(record.how)) + " lease taken: " + lease::Describe(record), {}});
+  }
 }
 
 void Controller::TakeLease(const TaskPointer& task) {
-  if (!lease_) return PollLater(task, kPollEvery);
-  const LeaseRecord record = LeaseFromText(lease_->value);
-  const Place to = PlaceOf(world_.scenario().application, plan_->to);
-  if (record.holder == to && !record.released) {
-    return End(task, ports::StepOutcome{
-                         "the lease is held here, with epoch " + std::to_string(record.epoch), {}});
-  }
-  if (!lease_may_be_taken_) return PollLater(task, kPollEvery);
-  task->work.effect();
-  // Whatever comes of it, the next look at the record tells.
-  world_.store.Put(*this, place_, kLeaseKey, ToText({record.epoch + 1, to, 0, false}),
-                   lease_->revision, kLeasePatience,
-                   [this, task](const base::Result<std::uint64_t>&) {
-                     lease_.reset();
-                     lease_may_be_taken_ = false;
-                     PollLater(task, kPollEvery);
-                   });
+  PollLater(task, kPollEvery);  // only the deadline is looked at from now on
+  if (taking_ == task) return;
+  taking_ = task;
+  FeedTaker(lease::AskTake{});
 }
 
 }  // namespace leeward::sim

@@ -1,49 +1,46 @@
-// Guard: holds its Region's writes open only while the Region holds the lease.
+// Guard: the process beside the application that runs lease::Holder for its Region: it carries the
+// machine's actions out and brings the answers back.
 #pragma once
 
-#include "sim/lease.h"
+#include <memory>
+#include <utility>
+
+#include "lease/holder.h"
 #include "sim/process.h"
 #include "sim/shared_store.h"
 #include "sim/site.h"
 
 namespace leeward::sim {
 
-struct GuardOptions {
-  LeaseTerms terms;
-  Duration close_takes{100'000'000};  // the database to end its sessions; within the fence budget
-  Duration heard_for{100'000'000};    // the application goes on for so long on its last answer
-  // Planted: a guard that starts takes it for granted that it holds the lease.
-  bool assumes_it_holds = false;
-};
-
 class Guard : public Process {
  public:
-  Guard(Site& site, SharedStore& store, Agenda& agenda, ClockError error, GuardOptions options)
-      : Process(agenda, error), site_(site), store_(store), options_(options) {}
+  // `options.who` is filled in at each start.
+  Guard(Site& site, SharedStore& store, Agenda& agenda, ClockError error,
+        lease::HolderOptions options)
+      : Process(agenda, error), site_(site), store_(store), options_(std::move(options)) {}
 
-  // Lets go of the lease: writes end, then the record says so. Until another holds it.
-  void Release();
+  // Closes the door and gives the lease up. False: it does not run.
+  bool Release();
 
  private:
-  enum class State { kFencing, kFenced, kHolds };
-
   void OnStart() override;
-  void OnCrash() override;
-  void Look();
-  void Heard(const base::Result<SharedStore::Found>& found);
-  void Renew(const ports::SharedEntry& entry, LeaseRecord record);
-  void Renewed(base::MonotonicTime sent, std::uint64_t epoch);
-  void CheckTime();
-  void Fence();
-  void Closed();
+  void OnCrash() override { holder_.reset(); }
+  void Feed(const lease::HolderEvent& event);
+  void Wake();
+  void Do(const lease::Read& read);
+  void Do(const lease::Put& put);
+  void Do(const lease::Fence& fence);
+  void Do(const lease::Open& open);
+  void Do(const lease::Extend& extend);
+  // The same instant on the door's clock, which is asked after the renewal was sent.
+  base::MonotonicTime OnDoorClock(base::MonotonicTime until) const;
 
   Site& site_;
   SharedStore& store_;
-  const GuardOptions options_;
-  State state_ = State::kFenced;
-  base::MonotonicTime held_until_;
-  bool releasing_ = false;
-  bool started_before_ = false;
+  lease::HolderOptions options_;
+  std::unique_ptr<lease::Holder> holder_;
+  int starts_ = 0;
+  std::uint64_t wakes_ = 0;
 };
 
 }  // namespace leeward::sim

@@ -9,18 +9,6 @@ const model::ComponentName kOrders("orders"), kTraffic("traffic");
 
 }  // namespace
 
-model::Region RegionOf(const model::Application& application, Place place) {
-  const model::Regions& regions = application.regions;
-  return place == Place::kHome       ? regions.home
-         : place == Place::kRecovery ? regions.recovery
-                                     : regions.witness;
-}
-
-Place PlaceOf(const model::Application& application, const model::Region& region) {
-  if (region == application.regions.home) return Place::kHome;
-  return region == application.regions.recovery ? Place::kRecovery : Place::kWitness;
-}
-
 Observer::Observer(World& world, Place place, std::function<void(std::shared_ptr<const Seen>)> tell)
     : Process(world.agenda, world.scenario().clocks[static_cast<std::size_t>(Index(place))]),
       world_(world),

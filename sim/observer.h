@@ -34,7 +34,4 @@ class Observer : public Process {
   std::uint64_t sequence_ = 0;
 };
 
-model::Region RegionOf(const model::Application& application, Place place);
-Place PlaceOf(const model::Application& application, const model::Region& region);
-
 }  // namespace leeward::sim

@@ -12,7 +12,7 @@ namespace leeward::sim {
 // How a machine's clocks differ from true time.
 struct ClockError {
   double drift = 0;    // by how much the monotonic clock runs fast; a fraction, may be negative
-  Duration offset{0};  // of the wall clock
+  Duration offset{0};  // of the wall clock, which is kept in step by others
 };
 
 class Process : public ports::Clock {
@@ -21,7 +21,7 @@ class Process : public ports::Clock {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
-  base::WallTime Now() const override { return {kBegin + Local() + error_.offset}; }
+  base::WallTime Now() const override { return {kBegin + agenda_.now() + error_.offset}; }
   base::MonotonicTime Monotonic() const override { return {Local()}; }
   void SetClockOffset(Duration offset) { error_.offset = offset; }
 

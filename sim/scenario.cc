@@ -74,34 +74,35 @@ void DrawApplication(Scenario& scenario, ports::Random& random) {
   shop.objectives.rpo = Pick(random, {milliseconds(1000), milliseconds(5000), milliseconds(5000)});
 }
 
+// Any clock that counts a lease is off by less than the terms say.
+ClockError DrawClock(const lease::Terms& terms, ports::Random& random) {
+  const double bound = terms.drift_ppm / 1e6;
+  ClockError clock;
+  clock.drift = Pick(random, {-0.99, 0.99, 0.0, Share(random, 0.99)}) * bound;
+  clock.offset = Duration(static_cast<std::int64_t>(Share(random, 45e6)));
+  return clock;
+}
+
 void DrawLease(Scenario& scenario, ports::Random& random) {
-  LeaseTerms& terms = scenario.terms;
-  terms.ttl = Pick(random, {milliseconds(1500), milliseconds(2000), milliseconds(3000)});
-  terms.renew_every = terms.ttl / 4;
-  terms.drift = Pick(random, {0.005, 0.02, 0.05});
-  for (ClockError& clock : scenario.clocks) clock.drift = Share(random, 0.95 * terms.drift);
-  scenario.lease_poll = Between(random, milliseconds(20), milliseconds(150));
+  lease::Terms& terms = scenario.terms;
+  terms =
+      lease::TermsFor(Pick(random, {milliseconds(1500), milliseconds(2000), milliseconds(3000)}));
+  terms.drift_ppm = Pick(random, {100, 20'000, 100'000});
+  for (ClockError& clock : scenario.clocks) clock = DrawClock(terms, random);
+  for (ClockError& clock : scenario.door_clocks) clock = DrawClock(terms, random);
   const bool slow = random.Below(3) == 0;
-  LeaseTerms of_guard = terms;
-  if (scenario.bug == Bug::kLeaseWithoutMargin) {
-    terms.drift = of_guard.drift = 0;
-    terms.margin = of_guard.margin = of_guard.fence_budget = Duration(0);
+  for (Duration& takes : scenario.shut_takes) {
+    const Duration most = terms.fence_budget * 98 / 100;
+    takes = Between(random, slow ? most * 3 / 4 : milliseconds(5), most);
   }
-  for (GuardOptions& guard : scenario.guards) {
-    guard.terms = of_guard;
-    // Either the application listens to the guard, or the guard is started again at once: in both
-    // cases writes end within the fence budget of the guard's last answer.
-    const Duration least = slow ? milliseconds(300) : milliseconds(5);
-    guard.close_takes = Between(random, least, milliseconds(380));
-    guard.heard_for = Between(random, least, milliseconds(380));
-    guard.assumes_it_holds = scenario.bug == Bug::kAutoReturn;
+  if (scenario.bug == Bug::kLeaseWithoutMargin) {
+    terms.drift_ppm = 0;
+    terms.margin = Duration(0);
+    terms.fence_budget = milliseconds(20);
   }
 }
 
 void DrawWorld(Scenario& scenario, ports::Random& random) {
-  for (ClockError& clock : scenario.clocks) {
-    clock.offset = Duration(static_cast<std::int64_t>(Share(random, 45e6)));
-  }
   scenario.write_every = Between(random, milliseconds(30), milliseconds(120));
   scenario.replication_lag =
       Pick(random, {milliseconds(20), milliseconds(80), milliseconds(400), milliseconds(3000)});
@@ -144,8 +145,10 @@ void DrawFaults(const ScenarioOptions& options, Scenario& scenario, ports::Rando
   bool lost_for_good = false;
   for (std::uint64_t i = 0; i < count; ++i) {
     Fault fault = DrawFault(options, random);
-    // Two Regions lost for good leave nothing that could agree on anything.
-    if (fault.kind == FaultKind::kRegionLoss && !lost_for_good && random.Below(2) == 0) {
+    // Two Regions lost for good leave nothing that could agree on anything; and the one controller
+    // of a run is in the recovery Region.
+    if (fault.kind == FaultKind::kRegionLoss && fault.place != Place::kRecovery && !lost_for_good &&
+        random.Below(2) == 0) {
       lost_for_good = true;
       fault.until.reset();
     }
@@ -170,6 +173,18 @@ std::optional<Bug> BugFromName(std::string_view name) {
   const auto* found = std::find(std::begin(kBugNames), std::end(kBugNames), name);
   if (found == std::end(kBugNames)) return std::nullopt;
   return static_cast<Bug>(found - std::begin(kBugNames));
+}
+
+model::Region RegionOf(const model::Application& application, Place place) {
+  const model::Regions& regions = application.regions;
+  return place == Place::kHome       ? regions.home
+         : place == Place::kRecovery ? regions.recovery
+                                     : regions.witness;
+}
+
+Place PlaceOf(const model::Application& application, const model::Region& region) {
+  if (region == application.regions.home) return Place::kHome;
+  return region == application.regions.recovery ? Place::kRecovery : Place::kWitness;
 }
 
 Scenario Draw(const ScenarioOptions& options, ports::Random& random) {

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "lease/terms.h"
 #include "model/application.h"
 #include "ports/random.h"
-#include "sim/guard.h"
 #include "sim/history.h"
 #include "sim/process.h"
 
@@ -48,7 +48,7 @@ enum class Bug : std::uint8_t {
   kLeaseWithoutMargin,  // nobody allows for drift, the margin or the time a fence takes
   kEffectBeforeIntent,  // a sync of the journal returns before anything is durable
   kPromotionOnStatus,   // a status string is taken for the proof of a promotion
-  kAutoReturn,          // a guard that starts takes it for granted that it holds the lease
+  kAutoReturn,          // a database that returns with its Region is open as it was
 };
 inline constexpr int kBugs = 6;
 std::string_view Name(Bug bug);
@@ -64,10 +64,10 @@ struct Scenario {
   std::uint64_t seed = 1;
   Bug bug = Bug::kNone;
   model::Application application;
-  LeaseTerms terms;        // of the taker; the guards have them in their options
-  Duration lease_poll{0};  // between two looks of a controller at the lease
-  std::array<GuardOptions, kSites> guards;
-  std::array<ClockError, kPlaces> clocks;
+  lease::Terms terms;
+  std::array<Duration, kSites> shut_takes{};  // a door, until the last session is gone
+  std::array<ClockError, kPlaces> clocks;     // of what runs in a Region
+  std::array<ClockError, kSites> door_clocks;
   Duration write_every{0};
   Duration replication_lag{0}, replay_lag{0};
   Duration promotion_takes{0};
@@ -77,6 +77,9 @@ struct Scenario {
   std::vector<Fault> faults;
   Duration faults_over{0};  // every fault has begun, and ended unless it is for good
 };
+
+model::Region RegionOf(const model::Application& application, Place place);
+Place PlaceOf(const model::Application& application, const model::Region& region);
 
 Scenario Draw(const ScenarioOptions& options, ports::Random& random);
 

@@ -34,26 +34,17 @@ std::optional<Place> SharedStore::Leader() {
   return leader_;
 }
 
-SharedStore::Found SharedStore::Peek(const std::string& key) const {
-  const auto found = entries_.find(key);
-  return found == entries_.end() ? Found() : Found(found->second);
-}
-
-void SharedStore::Set(const std::string& key, const std::string& value) {
-  const Found there = Peek(key);
-  (void)Write(key, value, there ? there->revision : ports::kAbsent);
-}
-
-base::Result<std::uint64_t> SharedStore::Write(const std::string& key, const std::string& value,
+base::Result<std::uint64_t> SharedStore::Write(const lease::Record& record,
                                                std::uint64_t expected) {
-  ports::SharedEntry& entry = entries_[key];
-  if (entry.revision != expected) return base::WrongState(key + " was changed by another");
-  entry = {key, value, ++revision_};
-  if (hear_) hear_(entry);
-  return entry.revision;
+  if ((record_ ? record_->revision : 0) != expected) {
+    return base::WrongState("the lease was changed by another");
+  }
+  record_ = lease::Seen{record, ++revision_};
+  if (hear_) hear_(record);
+  return revision_;
 }
 
-void SharedStore::Get(Process& caller, Place from, const std::string& key, Duration patience,
+void SharedStore::Get(Process& caller, Place from, Duration patience,
                       std::function<void(base::Result<Found>)> done) {
   const std::optional<Place> leader = Leader();
   if (!leader) {
@@ -62,15 +53,15 @@ void SharedStore::Get(Process& caller, Place from, const std::string& key, Durat
   }
   Call<Found>(
       network_, caller, {from, *leader}, patience,
-      [this, key, at = *leader]() -> base::Result<Found> {
+      [this, at = *leader]() -> base::Result<Found> {
         // A leader that was cut off must not answer from memory.
         if (!Leads(at)) return base::Unreachable("no majority");
-        return Peek(key);
+        return record_;
       },
       std::move(done));
 }
 
-void SharedStore::Put(Process& caller, Place from, const std::string& key, const std::string& value,
+void SharedStore::Put(Process& caller, Place from, const lease::Record& record,
                       std::uint64_t expected, Duration patience,
                       std::function<void(base::Result<std::uint64_t>)> done) {
   const std::optional<Place> leader = Leader();
@@ -80,9 +71,9 @@ void SharedStore::Put(Process& caller, Place from, const std::string& key, const
   }
   Call<std::uint64_t>(
       network_, caller, {from, *leader}, patience,
-      [this, key, value, expected, at = *leader]() -> base::Result<std::uint64_t> {
+      [this, record, expected, at = *leader]() -> base::Result<std::uint64_t> {
         if (!Leads(at)) return base::Unreachable("no majority");
-        return Write(key, value, expected);
+        return Write(record, expected);
       },
       std::move(done));
 }

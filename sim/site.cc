@@ -1,9 +1,50 @@
 #include "sim/site.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace leeward::sim {
+
+constexpr Duration kLookTakes = std::chrono::milliseconds(2);
+
+void Door::Open(std::uint64_t epoch, base::MonotonicTime until) {
+  if (until <= machine_.Monotonic()) return;
+  open_ = true;
+  epoch_ = epoch;
+  until_ = until;
+  ++order_;
+  changed_();
+  WatchEnd();
+}
+
+void Door::Extend(std::uint64_t epoch, base::MonotonicTime until) {
+  if (open_ && until > until_) Open(epoch, until);
+}
+
+void Door::WatchEnd() {
+  machine_.After(std::max(Duration(0), until_ - machine_.Monotonic()), [this, order = order_] {
+    if (order == order_ && open_) Shut([] {});
+  });
+}
+
+// With nobody to send away it is quick.
+void Door::Shut(std::function<void()> done) {
+  agenda_.After(open_ ? shut_takes_ : kLookTakes, [this, order = order_, done = std::move(done)] {
+    if (order == order_ && std::exchange(open_, false)) changed_();
+    done();
+  });
+}
+
+Site::Site(Place place, Process& machine, Duration shut_takes, Agenda& agenda, History& history)
+    : place_(place),
+      clock_(machine),
+      agenda_(agenda),
+      history_(history),
+      door(agenda, machine, shut_takes, [this] { Changed(); }) {}
 
 void Site::Changed() {
   const bool accepts = Accepts();
+  const std::uint64_t epoch = door.epoch();
   if (accepts == accepted_ && (!accepts || epoch == accepted_epoch_)) return;
   if (accepted_) {
     history_.facts.push_back(
@@ -19,13 +60,9 @@ void Site::Changed() {
 bool Site::Write(std::uint64_t id) {
   if (!Accepts()) return false;
   database.log.push_back({id, agenda_.now(), clock_.Now()});
-  history_.facts.push_back({agenda_.now(), FactKind::kAcknowledged, place_, epoch, id, {}, {}});
+  history_.facts.push_back(
+      {agenda_.now(), FactKind::kAcknowledged, place_, door.epoch(), id, {}, {}});
   return true;
-}
-
-bool Site::FrontAnswers() const {
-  if (!alive || tasks == 0 || !database.open) return false;
-  return database.role == Role::kReplica || permitted;
 }
 
 }  // namespace leeward::sim

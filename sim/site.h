@@ -1,8 +1,9 @@
-// Site: the application in one Region: its tasks, its database, and the clients that stubbornly
-// write to this Region whether they should or not.
+// Site: the application in one Region: its tasks, its database behind a door, and the clients that
+// stubbornly write to this Region whether they should or not.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "base/time.h"
@@ -21,37 +22,60 @@ enum class Role : std::uint8_t { kWriter, kReplica };
 
 struct Database {
   Role role = Role::kReplica;
-  bool open = true;             // takes connections of the application
   std::vector<Commit> log;      // of a writer; of a replica: what it has received
-  Duration promoting_until{0};  // a replica whose promotion was accepted leaves recovery then
-  bool promoting = false;
+  bool promoting = false;       // a promotion was accepted
+  Duration promoting_until{0};  // it leaves recovery then
+};
+
+// The database's admission of sessions that write. It is opened until a time on its own clock, when
+// it begins to shut by itself, whether or not anybody who opened it still lives.
+class Door {
+ public:
+  Door(Agenda& agenda, Process& machine, Duration shut_takes, std::function<void()> changed)
+      : agenda_(agenda), machine_(machine), shut_takes_(shut_takes), changed_(std::move(changed)) {}
+
+  base::MonotonicTime Now() const { return machine_.Monotonic(); }
+  void Open(std::uint64_t epoch, base::MonotonicTime until);
+  // Of an open door only.
+  void Extend(std::uint64_t epoch, base::MonotonicTime until);
+  // `done` when the last session is gone.
+  void Shut(std::function<void()> done);
+  bool open() const { return open_; }
+  std::uint64_t epoch() const { return epoch_; }
+
+ private:
+  void WatchEnd();
+
+  Agenda& agenda_;
+  Process& machine_;
+  const Duration shut_takes_;
+  const std::function<void()> changed_;
+  bool open_ = false;
+  std::uint64_t epoch_ = 0;
+  base::MonotonicTime until_;
+  std::uint64_t order_ = 0;  // of openings and extensions; an older watch is over
 };
 
 class Site {
  public:
-  // `clock`: of the machines of this Region.
-  Site(Place place, const ports::Clock& clock, Agenda& agenda, History& history)
-      : place_(place), clock_(clock), agenda_(agenda), history_(history) {}
+  // `machine`: the clocks of this Region. `shut_takes`: the door.
+  Site(Place place, Process& machine, Duration shut_takes, Agenda& agenda, History& history);
+  Site(const Site&) = delete;
+  Site& operator=(const Site&) = delete;
 
   // Whether a write that arrives now is taken.
   bool Accepts() const {
-    return alive && tasks > 0 && permitted && database.open && database.role == Role::kWriter;
+    return alive && tasks > 0 && door.open() && database.role == Role::kWriter;
   }
   // Every change of what Accepts looks at is followed by a call of this.
   void Changed();
   // A client writes. True when it was acknowledged.
   bool Write(std::uint64_t id);
   // What probes of the front address and of the database see.
-  bool FrontAnswers() const;
-  bool StoreAnswers() const { return alive && database.open; }
+  bool FrontAnswers() const { return tasks > 0 && StoreAnswers(); }
+  bool StoreAnswers() const { return alive && (database.role == Role::kReplica || door.open()); }
 
   Place place() const { return place_; }
-
-  bool alive = true;
-  int tasks = 1;
-  bool permitted = false;   // the guard answers that this Region may write, and is heard
-  std::uint64_t epoch = 0;  // of the lease in whose name it was permitted
-  Database database;
 
  private:
   const Place place_;
@@ -60,6 +84,12 @@ class Site {
   History& history_;
   bool accepted_ = false;
   std::uint64_t accepted_epoch_ = 0;
+
+ public:
+  bool alive = true;
+  int tasks = 1;
+  Database database;
+  Door door;
 };
 
 }  // namespace leeward::sim

@@ -61,18 +61,16 @@ Result<Looked> GateLoss(World& world, Work& work) {
   return Done(answer.reason);
 }
 
-// The writer's guard is asked to let go, and its database is closed under it.
+// The writer's guard is asked to close the door and to let go; where there is no guard to ask, the
+// database is closed under it.
 Result<Looked> Fence(World& world, Work& work) {
   Site& site = SiteOf(world, work);
   if (!work.asked) {
     work.asked = true;
     work.effect();
-    world.guard(site.place()).Release();
+    if (!world.guard(site.place()).Release()) site.door.Shut([] {});
   }
-  if (site.database.open) {
-    site.database.open = false;
-    site.Changed();
-  }
+  if (site.door.open()) return Looked();
   return Done("closed", {{"proof", "closed"}});
 }
 

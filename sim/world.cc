@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "lease/record.h"
+
 namespace leeward::sim {
 namespace {
 
@@ -12,7 +14,6 @@ constexpr std::array kSitePlaces = {Place::kHome, Place::kRecovery};
 World::World(const Scenario& scenario, ports::Random& seeded)
     : random(seeded), network(agenda, seeded), store(agenda, network, seeded), scenario_(scenario) {
   for (std::size_t from = 0; from < kPlaces; ++from) {
-    machines_[from] = std::make_unique<Machine>(agenda, scenario.clocks[from]);
     for (std::size_t to = 0; to < kPlaces; ++to) {
       network.link(static_cast<Place>(from), static_cast<Place>(to)).delay =
           scenario.delays[from][to];
@@ -20,29 +21,38 @@ World::World(const Scenario& scenario, ports::Random& seeded)
   }
   for (const Place place : kSitePlaces) {
     const auto slot = static_cast<std::size_t>(Index(place));
-    sites_[slot] = std::make_unique<Site>(place, *machines_[slot], agenda, history);
-    guards_[slot] = std::make_unique<Guard>(*sites_[slot], store, agenda, scenario.clocks[slot],
-                                            scenario.guards[slot]);
+    machines_[slot] = std::make_unique<Machine>(agenda, scenario.door_clocks[slot]);
+    sites_[slot] =
+        std::make_unique<Site>(place, *machines_[slot], scenario.shut_takes[slot], agenda, history);
+    lease::HolderOptions options;
+    options.terms = scenario.terms;
+    options.region = RegionOf(scenario.application, place);
+    options.may_create = place == Place::kHome;
+    guards_[slot] =
+        std::make_unique<Guard>(*sites_[slot], store, agenda, scenario.clocks[slot], options);
   }
 }
 
 void World::Start() {
   site(Place::kHome).database.role = Role::kWriter;
   site(Place::kHome).tasks = 3;
-  store.OnWrite([this](const ports::SharedEntry& entry) {
-    if (entry.key != kLeaseKey) return;
-    const LeaseRecord record = LeaseFromText(entry.value);
-    if (record.epoch == epoch_) return;
-    epoch_ = record.epoch;
-    history.facts.push_back(
-        {agenda.now(), FactKind::kLeaseTaken, record.holder, record.epoch, 0, {}, {}});
-  });
-  store.Set(kLeaseKey, ToText({1, Place::kHome, 0, false}));
+  store.OnWrite([this](const lease::Record& record) { LeaseWritten(record); });
   for (const Place place : kSitePlaces) {
-    // A planted guard makes its mistake when it is started again, not on the first day.
     guard(place).Start();
     ClientWrites(place);
   }
+}
+
+void World::LeaseWritten(const lease::Record& record) {
+  if (record.epoch == epoch_) return;
+  epoch_ = record.epoch;
+  history.facts.push_back({agenda.now(),
+                           FactKind::kLeaseTaken,
+                           PlaceOf(scenario_.application, record.holder),
+                           record.epoch,
+                           0,
+                           std::string(lease::Name(record.how)),
+                           {}});
 }
 
 void World::ClientWrites(Place place) {
@@ -99,7 +109,6 @@ void World::LoseRegion(Place place) {
   if (Index(place) >= kSites) return;
   site(place).alive = false;
   guard(place).Crash();
-  site(place).permitted = false;
   site(place).Changed();
 }
 
@@ -107,9 +116,13 @@ void World::ReturnRegion(Place place) {
   Replicate();
   network.SetAlive(place, true);
   if (Index(place) >= kSites) return;
-  site(place).alive = true;
+  Site& here = site(place);
+  here.alive = true;
   guard(place).Start();
-  site(place).Changed();
+  if (scenario_.bug == Bug::kAutoReturn && here.door.epoch() != 0) {
+    here.door.Open(here.door.epoch(), here.door.Now() + scenario_.terms.ttl);
+  }
+  here.Changed();
 }
 
 void World::Note(FactKind kind, Place place, std::string text, std::string detail,

@@ -68,9 +68,11 @@ class World {
 
  private:
   void ClientWrites(Place place);
+  void LeaseWritten(const lease::Record& record);
 
   const Scenario& scenario_;
-  std::array<std::unique_ptr<Machine>, kPlaces> machines_;
+  // Databases have clocks of their own: a door may count faster or slower than its guard.
+  std::array<std::unique_ptr<Machine>, kSites> machines_;
   std::array<std::unique_ptr<Site>, kSites> sites_;
   std::array<std::unique_ptr<Guard>, kSites> guards_;
   std::uint64_t writes_ = 0;
