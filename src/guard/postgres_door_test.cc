@@ -1,0 +1,129 @@
+#include "guard/postgres_door.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include "probe/testing/postgres_server.h"
+
+namespace leeward::guard {
+namespace {
+
+using namespace std::chrono_literals;
+using probe::testing::PostgresServer;
+
+class PostgresDoorTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { server_ = PostgresServer::Primary().release(); }
+  static void TearDownTestSuite() {
+    delete server_;
+    server_ = nullptr;
+  }
+  void SetUp() override { door_ = Make(); }
+  static std::unique_ptr<PostgresDoor> Make() {
+    return std::make_unique<PostgresDoor>(server_->Address(), 2s, server_->resolver(),
+                                          server_->clock());
+  }
+  static base::MonotonicTime In(base::Duration span) { return server_->clock().Monotonic() + span; }
+  static bool IsOpen() {
+    return server_->Sql("postgres",
+                        "select datallowconn::int from pg_database where datname = "
+                        "'shop'") == "1";
+  }
+  static base::Result<std::unique_ptr<probe::PostgresSession>> Application() {
+    return probe::PostgresSession::Open(server_->Address(), server_->resolver(), In(5s),
+                                        server_->clock());
+  }
+  static std::string Watchdogs() {
+    return server_->Sql("postgres",
+                        "select count(*) from pg_stat_activity where application_name "
+                        "like 'leeward-watchdog/%'");
+  }
+  // Waits until the door is shut; how long after `from`.
+  static base::Duration ShutAfter(base::MonotonicTime from) {
+    while (IsOpen() && server_->clock().Monotonic() < from + 20s) ::poll(nullptr, 0, 5);
+    return server_->clock().Monotonic() - from;
+  }
+
+  static PostgresServer* server_;
+  std::unique_ptr<PostgresDoor> door_;
+};
+PostgresServer* PostgresDoorTest::server_ = nullptr;
+
+TEST_F(PostgresDoorTest, OpensAndShutsByItselfAndEndsWhoIsInside) {
+  ASSERT_TRUE(door_->Close(In(5s)).ok());
+  EXPECT_FALSE(IsOpen());
+  const base::MonotonicTime until = In(1500ms);
+  const base::Status opened = door_->Open(until, {});
+  ASSERT_TRUE(opened.ok()) << opened.error().message();
+  auto session = Application();
+  ASSERT_TRUE(session.ok()) << session.error().message();
+  ASSERT_TRUE((*session)->Query("select 1", {}, In(5s)).ok());
+  const base::Duration after = ShutAfter(until);
+  EXPECT_GE(after, -100ms);
+  EXPECT_LT(after, 3s);
+  // A statement that waits inside learns that its session is over.
+  EXPECT_FALSE((*session)->Query("select pg_sleep(2)", {}, In(5s)).ok());
+  EXPECT_EQ(Application().error().code(), base::ErrorCode::kWrongState);
+}
+
+TEST_F(PostgresDoorTest, StaysOpenAsLongAsItIsExtended) {
+  ASSERT_TRUE(door_->Close(In(5s)).ok());
+  ASSERT_TRUE(door_->Open(In(1s), {}).ok());
+  base::MonotonicTime until = In(1s);
+  for (int i = 0; i < 15; ++i) {
+    until = In(1s);
+    const base::Status extended = door_->Extend(until, {});
+    ASSERT_TRUE(extended.ok()) << extended.error().message();
+    ::poll(nullptr, 0, 100);
+    ASSERT_TRUE(IsOpen()) << i;
+  }
+  EXPECT_GE(ShutAfter(until), -100ms);
+}
+
+TEST_F(PostgresDoorTest, AGuardThatIsGoneTakesNothingWithIt) {
+  ASSERT_TRUE(door_->Close(In(5s)).ok());
+  const base::MonotonicTime until = In(1500ms);
+  ASSERT_TRUE(door_->Open(until, {}).ok());
+  door_.reset();  // both sessions' clients are gone
+  EXPECT_TRUE(IsOpen());
+  EXPECT_LT(ShutAfter(until), 3s);
+  EXPECT_FALSE(IsOpen());
+}
+
+TEST_F(PostgresDoorTest, ANewGuardEndsTheWatchdogOfAnOldOne) {
+  ASSERT_TRUE(door_->Close(In(5s)).ok());
+  ASSERT_TRUE(door_->Open(In(2s), {}).ok());
+  const auto newer = Make();
+  ASSERT_TRUE(newer->Close(In(5s)).ok());
+  EXPECT_EQ(Watchdogs(), "0");
+  EXPECT_FALSE(IsOpen());
+  ASSERT_TRUE(newer->Open(In(10s), {}).ok());
+  ::poll(nullptr, 0, 2500);  // the old one's time is over by now
+  EXPECT_TRUE(IsOpen());
+  ASSERT_TRUE(newer->Close(In(5s)).ok());
+}
+
+TEST_F(PostgresDoorTest, OpeningTooLateHasNoEffect) {
+  ASSERT_TRUE(door_->Close(In(5s)).ok());
+  EXPECT_FALSE(door_->Open(In(-10ms), {}).ok());
+  EXPECT_FALSE(IsOpen());
+}
+
+TEST_F(PostgresDoorTest, ALostWatchdogIsReplacedByTheNextRenewal) {
+  ASSERT_TRUE(door_->Close(In(5s)).ok());
+  ASSERT_TRUE(door_->Open(In(5s), {}).ok());
+  server_->Sql("postgres",
+               "select pg_terminate_backend(pid) from pg_stat_activity where "
+               "application_name like 'leeward-watchdog/%'");
+  const base::MonotonicTime until = In(10s);
+  while (Watchdogs() != "0" && server_->clock().Monotonic() < until) ::poll(nullptr, 0, 5);
+  while (Watchdogs() == "0" && server_->clock().Monotonic() < until) {
+    ASSERT_TRUE(door_->Extend(In(2s), {}).ok());
+  }
+  EXPECT_EQ(Watchdogs(), "1");
+  ASSERT_TRUE(door_->Close(In(5s)).ok());
+  EXPECT_EQ(Watchdogs(), "0");
+}
+
+}  // namespace
+}  // namespace leeward::guard
