@@ -1,0 +1,131 @@
+#include "guard/guard.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <variant>
+
+namespace leeward::guard {
+namespace {
+
+// The longest wait without a look at the clock: waits stand still while the machine sleeps, the
+// clock does not.
+constexpr base::Duration kLongestNap = std::chrono::milliseconds(50);
+
+}  // namespace
+
+std::string WritableJson(const GuardStatus& status, const model::Region& region) {
+  nlohmann::ordered_json json;
+  if (status.epoch) json["epoch"] = *status.epoch;
+  json["region"] = region.str();
+  if (!status.epoch) {
+    json["phase"] = lease::Name(status.phase);
+    json["reason"] = status.why;
+  }
+  if (status.released) json["released"] = true;
+  if (status.late_fences > 0) {
+    json["late_fences"] = status.late_fences;
+    json["latest_fence_ms"] = base::Millis(status.latest_fence);
+  }
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+Guard::Guard(lease::HolderOptions options, std::string key, ports::SharedStore& store, Door& door,
+             const ports::Clock& clock)
+    : options_(options),
+      key_(std::move(key)),
+      store_(store),
+      door_(door),
+      clock_(clock),
+      holder_(std::move(options)) {
+  loop_ = std::thread([this] { Loop(); });
+}
+
+Guard::~Guard() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  ++door_turn_;
+  changed_.notify_all();
+  loop_.join();
+}
+
+GuardStatus Guard::Status() const {
+  const std::lock_guard lock(mutex_);
+  return {holder_.Writable(clock_.Monotonic()),
+          holder_.phase(),
+          holder_.released(),
+          holder_.late_fences(),
+          holder_.latest_fence(),
+          holder_.why()};
+}
+
+void Guard::Release() { Bring(lease::AskRelease{}); }
+
+void Guard::Loop() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    Give(lease::Tick{});
+    const base::Duration wait = holder_.NextWake() - clock_.Monotonic();
+    if (wait > base::Duration(0)) changed_.wait_for(lock, std::min(wait, kLongestNap));
+  }
+}
+
+void Guard::Bring(const lease::HolderEvent& event) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    Give(event);
+  }
+  changed_.notify_all();
+}
+
+void Guard::Give(const lease::HolderEvent& event) {
+  for (const lease::HolderAction& action : holder_.On(event, clock_.Monotonic())) {
+    std::visit([this](const auto& each) { Do(each); }, action);
+  }
+}
+
+base::Result<std::optional<lease::Seen>> Guard::ReadRecord(base::MonotonicTime deadline) {
+  ASSIGN_OR_RETURN(const std::optional<ports::SharedEntry> entry, store_.Get(key_, deadline));
+  if (!entry) return std::optional<lease::Seen>();
+  ASSIGN_OR_RETURN(lease::Record record, lease::RecordFromJson(entry->value));
+  return std::optional(lease::Seen{std::move(record), entry->revision});
+}
+
+void Guard::Do(const lease::Read& read) {
+  store_lane_.Add([this, read] {
+    Bring(lease::ReadDone{read.request, ReadRecord(read.deadline)});
+  });
+}
+
+void Guard::Do(const lease::Put& put) {
+  store_lane_.Add([this, put] {
+    Bring(lease::PutDone{put.request,
+                         store_.Put(key_, lease::ToJson(put.record), put.expected, put.deadline)});
+  });
+}
+
+void Guard::Do(const lease::Fence& fence) {
+  ++door_turn_;  // what is being opened is given up, what is queued has no effect
+  door_lane_.Add([this, fence] { Bring(lease::FenceDone{fence.request, door_.Close(fence.by)}); });
+}
+
+void Guard::Do(const lease::Open& open) {
+  door_lane_.Add([this, open, turn = ++door_turn_] {
+    const auto passed = [this, turn] { return door_turn_ != turn; };
+    Bring(lease::OpenDone{open.request, passed() ? base::Status(base::Cancelled("passed over"))
+                                                 : door_.Open(open.until, passed)});
+  });
+}
+
+void Guard::Do(const lease::Extend& extend) {
+  door_lane_.Add([this, extend, turn = ++door_turn_] {
+    const auto passed = [this, turn] { return door_turn_ != turn; };
+    // When it fails the door shuts when its time is over; the next renewal tries again.
+    if (!passed()) (void)door_.Extend(extend.until, passed);
+  });
+}
+
+}  // namespace leeward::guard

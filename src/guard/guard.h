@@ -1,0 +1,75 @@
+// Guard: runs a lease::Holder against the shared store and the door. One loop; the store and the
+// door each have a thread, because either may take its time.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "guard/door.h"
+#include "guard/lane.h"
+#include "lease/holder.h"
+#include "ports/clock.h"
+#include "ports/shared_store.h"
+
+namespace leeward::guard {
+
+struct GuardStatus {
+  std::optional<std::uint64_t> epoch;  // while writes are allowed
+  lease::HolderPhase phase = lease::HolderPhase::kFencing;
+  bool released = false;
+  int late_fences = 0;
+  base::Duration latest_fence{0};
+  std::string why;
+};
+
+// "{"epoch":4,"region":"us-east-1"}": the body of GET /writable, 200 or 503.
+std::string WritableJson(const GuardStatus& status, const model::Region& region);
+
+class Guard {
+ public:
+  // Begins at once, by closing the door. Everything outlives it.
+  Guard(lease::HolderOptions options, std::string key, ports::SharedStore& store, Door& door,
+        const ports::Clock& clock);
+  // Ends without touching the door: it shuts by itself when the lease is over.
+  ~Guard();
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+
+  GuardStatus Status() const;
+  // Closes the door and gives the lease up.
+  void Release();
+
+ private:
+  void Loop();
+  void Give(const lease::HolderEvent& event);  // with the lock held
+  void Do(const lease::Read& read);
+  void Do(const lease::Put& put);
+  void Do(const lease::Fence& fence);
+  void Do(const lease::Open& open);
+  void Do(const lease::Extend& extend);
+  // An answer, from a lane's thread.
+  void Bring(const lease::HolderEvent& event);
+  base::Result<std::optional<lease::Seen>> ReadRecord(base::MonotonicTime deadline);
+
+  const lease::HolderOptions options_;
+  const std::string key_;
+  ports::SharedStore& store_;
+  Door& door_;
+  const ports::Clock& clock_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  lease::Holder holder_;
+  bool stopping_ = false;
+  // The newest thing asked of the door; an Open or Extend that is older gives itself up.
+  std::atomic<std::uint64_t> door_turn_{0};
+  std::thread loop_;
+  // The last members: their threads use the others.
+  Lane store_lane_, door_lane_;
+};
+
+}  // namespace leeward::guard

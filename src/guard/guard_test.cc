@@ -1,0 +1,170 @@
+#include "guard/guard.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#include <filesystem>
+
+#include "os/clock.h"
+#include "store/sqlite.h"
+
+namespace leeward::guard {
+namespace {
+
+using namespace std::chrono_literals;
+
+const model::Region kHome("us-east-1");
+const model::Region kOther("us-west-2");
+constexpr char kKey[] = "leeward/shop/lease";
+
+// A door that remembers until when it is open.
+class RememberedDoor : public Door {
+ public:
+  explicit RememberedDoor(const ports::Clock& clock) : clock_(clock) {}
+  base::Status Open(base::MonotonicTime until, const Cancelled&) override {
+    const std::lock_guard lock(mutex_);
+    until_ = until;
+    return base::Ok();
+  }
+  base::Status Extend(base::MonotonicTime until, const Cancelled&) override {
+    const std::lock_guard lock(mutex_);
+    until_ = std::max(until_, until);
+    return base::Ok();
+  }
+  base::Status Close(base::MonotonicTime) override {
+    const std::lock_guard lock(mutex_);
+    until_ = {};
+    return base::Ok();
+  }
+  bool IsOpen() const {
+    const std::lock_guard lock(mutex_);
+    return clock_.Monotonic() < until_;
+  }
+
+ private:
+  const ports::Clock& clock_;
+  mutable std::mutex mutex_;
+  base::MonotonicTime until_;
+};
+
+// A store that can be cut off.
+class CutStore : public ports::SharedStore {
+ public:
+  explicit CutStore(std::unique_ptr<ports::SharedStore> inner) : inner_(std::move(inner)) {}
+  std::atomic<bool> cut{false};
+
+  base::Result<std::optional<ports::SharedEntry>> Get(std::string_view key,
+                                                      base::MonotonicTime deadline) override {
+    if (cut) return base::Unreachable("cut off");
+    return inner_->Get(key, deadline);
+  }
+  base::Result<std::uint64_t> Put(std::string_view key, std::string_view value,
+                                  std::uint64_t expected, base::MonotonicTime deadline) override {
+    if (cut) return base::Unreachable("cut off");
+    return inner_->Put(key, value, expected, deadline);
+  }
+  base::Result<std::vector<ports::SharedEntry>> List(std::string_view, std::size_t,
+                                                     base::MonotonicTime) override {
+    return base::Unreachable("not asked here");
+  }
+  base::Status Remove(std::string_view, std::uint64_t, base::MonotonicTime) override {
+    return base::Unreachable("not asked here");
+  }
+
+ private:
+  std::unique_ptr<ports::SharedStore> inner_;
+};
+
+class GuardTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "leeward-guard-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+    store_ = std::make_unique<CutStore>(Connect());
+  }
+  void TearDown() override {
+    store_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+  std::unique_ptr<ports::SharedStore> Connect() {
+    auto opened = store::OpenSqlite({.path = folder_ + "/store.db"}, clock_);
+    CHECK(opened.ok());
+    return *std::move(opened);
+  }
+  std::unique_ptr<Guard> Start(const model::Region& region, const std::string& who, Door& door) {
+    return std::make_unique<Guard>(
+        lease::HolderOptions{lease::TermsFor(1s), region, who, region == kHome}, kKey, *store_,
+        door, clock_);
+  }
+  bool Await(const std::function<bool()>& condition) {
+    const base::MonotonicTime until = clock_.Monotonic() + 20s;
+    while (!condition()) {
+      if (clock_.Monotonic() > until) return false;
+      ::poll(nullptr, 0, 5);
+    }
+    return true;
+  }
+  lease::Seen Record() {
+    const auto entry = store_->Get(kKey, clock_.Monotonic() + 5s);
+    CHECK(entry.ok() && *entry);
+    return {*lease::RecordFromJson((*entry)->value), (*entry)->revision};
+  }
+
+  os::SystemClock clock_;
+  std::string folder_;
+  std::unique_ptr<CutStore> store_;
+};
+
+TEST_F(GuardTest, HoldsTheDoorOpenClosesWhenCutOffAndOpensAgain) {
+  RememberedDoor door(clock_);
+  const auto guard = Start(kHome, "guard-1", door);
+  ASSERT_TRUE(Await([&] { return guard->Status().epoch == 1u && door.IsOpen(); }));
+  const std::uint64_t first = Record().record.renewal;
+  ASSERT_TRUE(Await([&] { return Record().record.renewal > first + 5; }));
+  EXPECT_TRUE(door.IsOpen()) << "renewals keep it open";
+  store_->cut = true;
+  ASSERT_TRUE(Await([&] { return !guard->Status().epoch && !door.IsOpen(); }));
+  EXPECT_EQ(guard->Status().late_fences, 0);
+  store_->cut = false;
+  ASSERT_TRUE(Await([&] { return guard->Status().epoch == 2u && door.IsOpen(); }));
+}
+
+TEST_F(GuardTest, OnlyTheRegionOfTheRecordOpens) {
+  RememberedDoor home(clock_), other(clock_);
+  const auto first = Start(kHome, "guard-1", home);
+  const auto second = Start(kOther, "guard-2", other);
+  ASSERT_TRUE(Await([&] { return first->Status().epoch == 1u; }));
+  first->Release();
+  ASSERT_TRUE(Await([&] { return Record().record.released && first->Status().released; }));
+  EXPECT_FALSE(home.IsOpen());
+  lease::Record taken = Record().record;
+  taken.epoch = 2;
+  taken.holder = kOther;
+  taken.who = "controller-1";
+  taken.guarded = false;
+  taken.released = false;
+  ASSERT_TRUE(
+      store_->Put(kKey, lease::ToJson(taken), Record().revision, clock_.Monotonic() + 5s).ok());
+  ASSERT_TRUE(Await([&] { return second->Status().epoch == 2u && other.IsOpen(); }));
+  EXPECT_FALSE(home.IsOpen());
+  EXPECT_FALSE(first->Status().epoch);
+  EXPECT_TRUE(Record().record.guarded) << "adopted";
+}
+
+TEST(WritableTest, SaysTheEpochOrWhyNot) {
+  GuardStatus status;
+  status.epoch = 4;
+  EXPECT_EQ(WritableJson(status, kHome), "{\"epoch\":4,\"region\":\"us-east-1\"}\n");
+  status.epoch.reset();
+  status.phase = lease::HolderPhase::kClosed;
+  status.why = "the lease is epoch 5, us-west-2 (guard-2)";
+  EXPECT_EQ(WritableJson(status, kHome),
+            "{\"region\":\"us-east-1\",\"phase\":\"closed\",\"reason\":\"the lease is epoch 5, "
+            "us-west-2 (guard-2)\"}\n");
+}
+
+}  // namespace
+}  // namespace leeward::guard
