@@ -63,6 +63,28 @@ StepOutcome Parting(const Work& work, const probe::PostgresAddress& address, Ste
   return done;
 }
 
+model::StoreLag LagOf(const Work& work, const probe::LogPosition& position,
+                      std::optional<base::WallTime> canary) {
+  model::StoreLag lag;
+  lag.component = work.step().component;
+  lag.read_at = work.tools().clock.Now();
+  lag.received = position.received;
+  lag.replayed = position.replayed;
+  lag.standby_reachable = true;
+  lag.newest_visible = position.last_replayed;
+  if (canary && (!lag.newest_visible || *lag.newest_visible < *canary)) lag.newest_visible = canary;
+  return lag;
+}
+
+// The bound that holds: the old Region may have taken writes from the first measurement until its
+// fence was proven, and takes none from here on.
+Result<Found> WithBound(const Work& work, const probe::PostgresAddress& address,
+                        const probe::LogPosition& position, StepOutcome done) {
+  ASSIGN_OR_RETURN(const std::optional<base::WallTime> canary, CanaryAt(work, address));
+  done.outputs.merge(Measured(work, LagOf(work, position, canary), canary).outputs);
+  return Found(std::move(done));
+}
+
 }  // namespace
 
 Result<StepOutcome> RdsMeasure(const Work& work) {
@@ -77,15 +99,7 @@ Result<StepOutcome> RdsMeasure(const Work& work) {
                            " takes writes already: its loss was decided when it was promoted",
                        {{"already_promoted", "yes"}}};
   }
-  model::StoreLag lag;
-  lag.component = work.step().component;
-  lag.read_at = work.tools().clock.Now();
-  lag.received = position.received;
-  lag.replayed = position.replayed;
-  lag.standby_reachable = true;
-  lag.newest_visible = position.last_replayed;
-  if (canary && (!lag.newest_visible || *lag.newest_visible < *canary)) lag.newest_visible = canary;
-  return Measured(work, lag, canary);
+  return Measured(work, LagOf(work, position, canary), canary);
 }
 
 Result<StepOutcome> RdsDrain(const Work& work) {
@@ -104,7 +118,8 @@ Result<StepOutcome> RdsDrain(const Work& work) {
         ASSIGN_OR_RETURN(const std::uint64_t replayed, probe::LogOffset(at.replayed));
         StepOutcome done{"replayed to " + at.replayed,
                          {{"received_lsn", at.received}, {"replayed_lsn", at.replayed}}};
-        if (replayed >= goal) return Found(Parting(work, address, std::move(done)));
+        if (replayed >= goal)
+          return WithBound(work, address, at, Parting(work, address, std::move(done)));
         const base::MonotonicTime now = work.tools().clock.Monotonic();
         if (at.replayed != last_seen) moved = now;
         last_seen = at.replayed;
@@ -112,7 +127,7 @@ Result<StepOutcome> RdsDrain(const Work& work) {
         // The source died in the middle of a record; promotion passes over such a rest.
         done.detail +=
             "; the last " + std::to_string(goal - replayed) + " bytes received are no whole record";
-        return Found(std::move(done));
+        return WithBound(work, address, at, std::move(done));
       });
 }
 

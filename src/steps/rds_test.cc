@@ -114,6 +114,12 @@ TEST_F(RdsTest, MeasureIsUnknownUntilSomethingWasVisibleAndThenBoundsIt) {
   EXPECT_GE(bound, Limits().clock_margin.count()) << "never zero";
   EXPECT_LT(bound, std::chrono::nanoseconds(std::chrono::seconds(30)).count());
   EXPECT_FALSE(known->outputs.at("replayed_lsn").empty());
+
+  const auto drained = shop_.AddAndRun("rds.drain/orders", shop_.recovery);
+  ASSERT_TRUE(drained.ok()) << drained.error().message();
+  ASSERT_EQ(drained->outputs.count("bound_ns"), 1u)
+      << "the old Region may have taken writes after the first measurement";
+  EXPECT_GE(std::stoll(drained->outputs.at("bound_ns")), bound) << "nothing was written meanwhile";
 }
 
 TEST_F(RdsTest, PromotesOnceAndFindsItDoneTheSecondTime) {
