@@ -8,6 +8,7 @@ Violations CheckAll(const History& history) {
   constexpr int kReplaySamples = 2;
   Violations violations;
   CheckWriters(history, &violations);
+  CheckLoss(history, &violations);
   CheckReturn(history, &violations);
   CheckIntent(history, &violations);
   CheckEnd(history, &violations);

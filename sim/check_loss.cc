@@ -20,18 +20,20 @@ std::optional<Duration> BoundIn(const model::Event& event) {
   return Duration(count);
 }
 
-// The last measurement before the promotion, by any execution.
+// The last bound that was journalled before the promotion, by any execution, and when its step
+// looked.
 Measured MeasuredBefore(const History& history, std::size_t promotion) {
+  constexpr std::string_view kBound = "loss-bound ";
   Measured measured;
+  std::map<std::string, Duration> looked;  // by step
   std::uint64_t record = 0;
   for (std::size_t i = 0; i < promotion; ++i) {
     const Fact& fact = history.facts[i];
-    if (fact.kind == FactKind::kEffect && fact.text.starts_with("rds.measure")) {
-      measured.at = fact.at;
-    }
-    if (fact.kind == FactKind::kRecorded && fact.text.starts_with("loss-bound")) {
-      record = fact.number;
-    }
+    if (fact.kind == FactKind::kEffect) looked[fact.text] = fact.at;
+    if (fact.kind != FactKind::kRecorded || !fact.text.starts_with(kBound)) continue;
+    record = fact.number;
+    const auto found = looked.find(fact.text.substr(kBound.size()));
+    measured.at = found == looked.end() ? std::optional<Duration>() : found->second;
   }
   for (const History::Entry& entry : history.journal) {
     if (entry.event.sequence == record) measured.bound = BoundIn(entry.event);

@@ -17,7 +17,8 @@ constexpr std::string_view kBugNames[kBugs] = {"none",
                                                "lease-without-margin",
                                                "effect-before-intent",
                                                "promotion-on-status",
-                                               "auto-return"};
+                                               "auto-return",
+                                               "measured-early"};
 
 // Faults begin once all is calm and end soon enough for the run to be short.
 constexpr Duration kFirstFault = milliseconds(3500), kLastFault = milliseconds(10'000);

@@ -49,8 +49,9 @@ enum class Bug : std::uint8_t {
   kEffectBeforeIntent,  // a sync of the journal returns before anything is durable
   kPromotionOnStatus,   // a status string is taken for the proof of a promotion
   kAutoReturn,          // a database that returns with its Region is open as it was
+  kMeasuredEarly,       // what may be lost is measured only before the fence is proven
 };
-inline constexpr int kBugs = 6;
+inline constexpr int kBugs = 7;
 std::string_view Name(Bug bug);
 std::optional<Bug> BugFromName(std::string_view name);
 

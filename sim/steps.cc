@@ -25,20 +25,25 @@ Looked Done(std::string detail, std::map<std::string, std::string> outputs = {})
   return StepOutcome{std::move(detail), std::move(outputs)};
 }
 
-Result<Looked> Measure(World& world, Work& work) {
+// What would be lost if the standby were promoted with what it has replayed now.
+std::map<std::string, std::string> BoundNow(World& world, Work& work) {
   const Site& site = SiteOf(world, work);
   const std::size_t replayed = world.Replayed();
-  if (site.database.role == Role::kWriter) {
-    return Done("takes writes already", {{"already_promoted", "yes"}});
-  }
   work.effect();
   model::StoreLag lag;
   lag.component = work.step.component;
   if (replayed > 0) lag.newest_visible = site.database.log[replayed - 1].stamp;
   const decide::LossBound bound = decide::BoundOf(lag, work.now, kClockMargin);
-  if (!bound.bound) return Done("unknown: nothing was ever visible");
-  return Done("at most " + base::HumanDuration(*bound.bound),
-              {{"bound_ns", std::to_string(bound.bound->count())}, {"source", "newest commit"}});
+  if (!bound.bound) return {};
+  return {{"bound_ns", std::to_string(bound.bound->count())}, {"source", "newest commit"}};
+}
+
+Result<Looked> Measure(World& world, Work& work) {
+  world.Replicate();
+  if (SiteOf(world, work).database.role == Role::kWriter) {
+    return Done("takes writes already", {{"already_promoted", "yes"}});
+  }
+  return Done("measured", BoundNow(world, work));
 }
 
 std::string Output(const Work& work, const std::string& name) {
@@ -91,7 +96,9 @@ Result<Looked> Drain(World& world, Work& work) {
   if (!work.asked) work.target = site.database.log.size();
   work.asked = true;
   if (replayed < work.target) return Looked();
-  return Done("replayed");
+  if (world.scenario().bug == Bug::kMeasuredEarly) return Done("replayed");
+  // Until the fence was proven the old Region may have taken more; nothing is added from now on.
+  return Done("replayed", BoundNow(world, work));
 }
 
 // What the API calls the instance. It says so for a while after the call was accepted.
