@@ -32,6 +32,7 @@ class Parser {
   void AddAction(Command command, const char* name, const char* about);
   void AddReading();
   void AddDrill();
+  void AddGuard();
 
   CLI::App app_{kAbout, "leeward"};
   Arguments arguments_;
@@ -158,6 +159,16 @@ void Parser::AddDrill() {
       ->check(CLI::Range(1.0, 10000.0));
 }
 
+void Parser::AddGuard() {
+  CLI::App* guard = Add(&app_, Command::kGuard, "guard",
+                        "hold a Region's writes open only while it holds the lease");
+  AddSpec(guard);
+  AddState(guard);
+  AddResolver(guard);
+  guard->add_option("--region", arguments_.region, "the Region it stands in")->required();
+  guard->add_option("--listen", arguments_.listen, "HOST:PORT of GET /writable")->required();
+}
+
 Parser::Parser() {
   app_.require_subcommand(1);
   app_.footer(kCodes);
@@ -168,6 +179,7 @@ Parser::Parser() {
             "move to the other Region, both alive, nothing lost");
   AddAction(Command::kFailback, "failback", "bring the application home again");
   AddDrill();
+  AddGuard();
 }
 
 std::variant<Arguments, Leave> Parser::Parse(int argc, const char* const* argv) {

@@ -24,6 +24,7 @@ enum class Command {
   kJournalVerify,
   kReport,
   kLateWrites,
+  kGuard,
   kVersion,
 };
 
@@ -49,6 +50,7 @@ struct Arguments {
   bool no_failback = false;
   std::optional<double> rate;  // writes per second; absent: the spec's
   std::string report;          // HTML file; empty: none
+  std::string region, listen;  // guard
   std::string export_file;     // late-writes: JSON lines; empty: none
 };
 

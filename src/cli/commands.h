@@ -17,6 +17,8 @@ int RunDrill(const Arguments& arguments);
 int RunJournalVerify(const Arguments& arguments);
 int RunReport(const Arguments& arguments);
 int RunLateWrites(const Arguments& arguments);
+// guard: runs until it is stopped.
+int RunGuard(const Arguments& arguments);
 int RunVersion(const Arguments& arguments);
 
 }  // namespace leeward::cli

@@ -34,6 +34,8 @@ int Run(const Arguments& arguments) {
       return RunReport(arguments);
     case Command::kLateWrites:
       return RunLateWrites(arguments);
+    case Command::kGuard:
+      return RunGuard(arguments);
     case Command::kVersion:
       return RunVersion(arguments);
   }

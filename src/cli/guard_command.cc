@@ -1,0 +1,148 @@
+// guard: beside the application in one Region; holds its writes open only while the Region holds
+// the lease.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <filesystem>
+
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/inventory_file.h"
+#include "cli/project.h"
+#include "cli/store_address.h"
+#include "cli/world.h"
+#include "guard/doors.h"
+#include "guard/guard.h"
+#include "guard/postgres_door.h"
+#include "os/event_loop.h"
+#include "os/http_server.h"
+#include "store/open.h"
+
+namespace leeward::cli {
+namespace {
+
+constexpr base::Duration kLook = std::chrono::milliseconds(50);  // between looks for a change
+constexpr int kNameDigits = 12;
+
+base::Result<model::Region> RegionOf(const Arguments& arguments,
+                                     const model::Application& application) {
+  const model::Region region(arguments.region);
+  if (region == application.regions.home || region == application.regions.recovery) return region;
+  return base::Invalid(fmt::format(
+      "{} takes no writes for {}; --region is {} or {}", arguments.region, application.name.str(),
+      application.regions.home.str(), application.regions.recovery.str()));
+}
+
+base::Result<std::unique_ptr<guard::Doors>> DoorsOf(World& world, const Project& project,
+                                                    const model::Region& region,
+                                                    const lease::Terms& terms) {
+  ASSIGN_OR_RETURN(const model::Inventory inventory,
+                   ReadInventory(world.files, project.InventoryPath()));
+  auto doors = std::make_unique<guard::Doors>();
+  for (const model::Component& component : project.application.components) {
+    const auto* rds = std::get_if<model::Rds>(&component.kind);
+    if (rds == nullptr) continue;
+    const probe::PostgresAddress address =
+        StoreAddress(world, *rds, inventory, component.name, region);
+    if (address.host.empty()) {
+      return base::NotFound(
+          fmt::format("the inventory has no address of {} in {}; run `leeward protect {}` first",
+                      component.name.str(), region.str(), project.spec_path));
+    }
+    doors->Add(std::make_unique<guard::PostgresDoor>(address, terms.fence_budget, *world.resolver,
+                                                     world.clock));
+  }
+  return doors;
+}
+
+base::Result<std::unique_ptr<ports::SharedStore>> StoreOf(World& world, const Project& project) {
+  if (!project.application.failover.store) {
+    return base::Invalid(
+        project.spec_path +
+        " names no store for the lease; add `store: etcd:URL,URL,URL` to failover");
+  }
+  const std::string folder = std::filesystem::path(project.spec_path).parent_path().string();
+  return store::Open(*project.application.failover.store, folder, *world.transport, world.clock);
+}
+
+void Answer(os::HttpExchange& exchange, const guard::Guard& guard, const model::Region& region) {
+  const os::HttpServerRequest& request = exchange.request();
+  ports::HttpResponse response;
+  response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
+  if (request.target != "/writable") {
+    response.status = 404;
+    response.body = "{\"error\":\"there is only /writable\"}\n";
+  } else if (request.method != "GET" && request.method != "HEAD") {
+    response.status = 405;
+    response.headers.emplace_back("Allow", "GET, HEAD");
+  } else {
+    const guard::GuardStatus status = guard.Status();
+    response.status = status.epoch ? 200 : 503;
+    if (request.method == "GET") response.body = guard::WritableJson(status, region);
+  }
+  exchange.Reply(std::move(response));
+}
+
+// One line at each change, until stopped.
+class Teller {
+ public:
+  Teller(os::EventLoop& loop, const guard::Guard& guard) : loop_(loop), guard_(guard) { Look(); }
+
+ private:
+  void Look() {
+    const guard::GuardStatus status = guard_.Status();
+    const std::string line = status.epoch
+                                 ? fmt::format("open, epoch {}", *status.epoch)
+                                 : fmt::format("{}: {}", lease::Name(status.phase), status.why);
+    if (line != last_) fmt::print("{}\n", line);
+    std::fflush(stdout);
+    last_ = line;
+    loop_.After(kLook, [this] { Look(); });
+  }
+
+  os::EventLoop& loop_;
+  const guard::Guard& guard_;
+  std::string last_;
+};
+
+base::Status Serve(const Arguments& arguments) {
+  os::SystemFiles files;
+  ASSIGN_OR_RETURN(const Project project, OpenProject(files, arguments));
+  WorldOptions options;
+  options.resolver = arguments.resolver;
+  ASSIGN_OR_RETURN(const std::unique_ptr<World> world, World::Make(options));
+  ASSIGN_OR_RETURN(const model::Region region, RegionOf(arguments, project.application));
+  ASSIGN_OR_RETURN(const os::Address listen, os::Address::ParseHostPort(arguments.listen));
+  const lease::Terms terms = lease::TermsFor(project.application.failover.lease);
+  RETURN_IF_ERROR(lease::Validate(terms));
+  ASSIGN_OR_RETURN(const auto store, StoreOf(*world, project));
+  ASSIGN_OR_RETURN(const auto doors, DoorsOf(*world, project, region, terms));
+
+  os::EventLoop loop;
+  loop.OnSignals({SIGINT, SIGTERM, SIGHUP}, [&](int) { loop.Stop(); });
+  guard::Guard guard({terms, region, "guard-" + world->random.Hex(kNameDigits),
+                      region == project.application.regions.home},
+                     lease::Key(project.application.name), *store, *doors, world->clock);
+  loop.OnSignals({SIGUSR1}, [&](int) { guard.Release(); });
+  ASSIGN_OR_RETURN(const auto server,
+                   os::HttpServer::Start(loop, listen, [&](std::shared_ptr<os::HttpExchange> each) {
+                     Answer(*each, guard, region);
+                   }));
+  fmt::print("guarding {} in {}: http://{}/writable\n", project.application.name.str(),
+             region.str(), server->address().ToString());
+  const Teller teller(loop, guard);
+  loop.Run();
+  fmt::print("stopped; the door shuts by itself when the lease is over\n");
+  return base::Ok();
+}
+
+}  // namespace
+
+int RunGuard(const Arguments& arguments) {
+  const base::Status served = Serve(arguments);
+  if (served.ok()) return kDone;
+  return AlreadyTold(served.error()) ? ExitCodeFor(served.error().code())
+                                     : Complain(served.error());
+}
+
+}  // namespace leeward::cli

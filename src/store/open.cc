@@ -1,0 +1,25 @@
+#include "store/open.h"
+
+#include <filesystem>
+
+#include "base/check.h"
+#include "store/etcd.h"
+#include "store/sqlite.h"
+
+namespace leeward::store {
+
+base::Result<std::unique_ptr<ports::SharedStore>> Open(const model::SharedStorePlace& place,
+                                                       const std::string& folder,
+                                                       ports::HttpTransport& transport,
+                                                       const ports::Clock& clock) {
+  switch (place.kind) {
+    case model::SharedStoreKind::kSqlite:
+      return OpenSqlite({.path = (std::filesystem::path(folder) / place.path).string()}, clock);
+    case model::SharedStoreKind::kEtcd:
+      return OpenEtcd({place.endpoints}, transport, clock);
+  }
+  CHECK_MSG(false, "SharedStoreKind outside its enum");
+  return base::Invalid("");  // not reached; sanitizer builds do not see that
+}
+
+}  // namespace leeward::store

@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+"""`leeward guard LEEWARD` before a real PostgreSQL: stopped, killed, started again, handed over."""
+
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+POSTGRES = "/usr/lib/postgresql/15/bin/"
+HOST = "127.84.0.1"
+LEASE = 1.0  # seconds
+PATIENCE = 30.0
+SCHEMA = "leeward/inventory/v1"
+LEEWARD = ""
+
+SPEC = """apiVersion: leeward/v1
+application: shop
+regions: {{ home: us-east-1, recovery: us-west-2 }}
+objectives: {{ rto: 15m, rpo: 5s }}
+components:
+  orders: {{ kind: rds, database: shop, user: owner }}
+failover: {{ lease: 1s, store: "sqlite:{store}" }}
+"""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return probe.getsockname()[1]
+
+
+def await_true(condition, what):
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.005)
+    raise AssertionError("in vain: " + (what() if callable(what) else what))
+
+
+class Server:
+    """A PostgreSQL of its own, on loopback, with a database `shop` of a login `owner`."""
+
+    def __init__(self, folder):
+        self.folder = os.path.join(folder, "pg")
+        os.mkdir(self.folder)
+        self.user = None
+        if os.geteuid() == 0:
+            self.user = "postgres"
+            os.chown(self.folder, pwd.getpwnam(self.user).pw_uid, -1)
+        self.port = free_port()
+        data = os.path.join(self.folder, "data")
+        self.run("initdb", "-D", data, "-U", "root_of_test", "-A", "trust", "--no-sync", "--locale=C")
+        self.process = subprocess.Popen(
+            [POSTGRES + "postgres", "-D", data, "-k", self.folder, "-p", str(self.port), "-c", "fsync=off",
+             "-c", f"listen_addresses={HOST}", "-c", "shared_buffers=16MB"],
+            user=self.user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder)
+        await_true(lambda: self.sql("postgres", "select 1") == "1", "PostgreSQL starts")
+        for statement in ("create role owner login", "grant pg_signal_backend to owner",
+                          "create database shop owner owner"):
+            self.sql("postgres", statement)
+        self.sql("shop", "create table written (at timestamptz default clock_timestamp(), epoch int)")
+        self.sql("shop", "grant insert, select on written to owner")
+
+    def run(self, program, *arguments):
+        subprocess.run([POSTGRES + program, *arguments], user=self.user, check=True, cwd=self.folder,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def sql(self, database, statement, user="root_of_test"):
+        """The answer, or None when it was refused."""
+        done = subprocess.run([POSTGRES + "psql", "-h", HOST, "-p", str(self.port), "-U", user, "-d", database,
+                               "-qAtc", statement], capture_output=True, text=True, timeout=20)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    def writes(self):
+        return self.sql("shop", "insert into written default values returning 1", "owner") == "1"
+
+    def stop(self):
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(timeout=PATIENCE)
+
+
+class GuardTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="leeward-guard-test-")
+        os.chmod(self.folder, 0o755)
+        self.guards = []
+        self.addCleanup(shutil.rmtree, self.folder, True)
+        self.server = Server(self.folder)
+        self.addCleanup(self.server.stop)
+        self.addCleanup(self.end_guards)
+        self.store = os.path.join(self.folder, "store.db")
+        self.spec = os.path.join(self.folder, "shop.yaml")
+        with open(self.spec, "w", encoding="utf-8") as file:
+            file.write(SPEC.format(store="store.db"))
+        self.state = os.path.join(self.folder, "state")
+        os.mkdir(self.state)
+        facts = {"endpoint.address": HOST, "endpoint.port": str(self.server.port)}
+        with open(os.path.join(self.state, "inventory.json"), "w", encoding="utf-8") as file:
+            json.dump({"schema": SCHEMA, "refreshed": "2026-11-23T08:20:53.123Z",
+                       "facts": [{"component": "orders", "region": "us-east-1", "name": name, "value": value}
+                                 for name, value in facts.items()]}, file)
+
+    def end_guards(self):
+        for guard in self.guards:
+            if guard.poll() is None:
+                guard.send_signal(signal.SIGCONT)
+                guard.kill()
+                guard.wait(timeout=PATIENCE)
+
+    def start(self):
+        port = free_port()
+        log = open(os.path.join(self.folder, f"guard{len(self.guards)}.log"), "w", encoding="utf-8")
+        self.addCleanup(log.close)
+        guard = subprocess.Popen(
+            [LEEWARD, "guard", self.spec, "--state", self.state, "--region", "us-east-1", "--listen",
+             f"{HOST}:{port}"], stdout=log, stderr=log,
+            env={"PATH": "/usr/bin:/bin", "HOME": self.folder, "AWS_REGION": "us-east-1"})
+        guard.port = port
+        self.guards.append(guard)
+        return guard
+
+    def writable(self, guard):
+        """The epoch, or None."""
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{guard.port}/writable", timeout=5) as answer:
+                return json.load(answer)["epoch"]
+        except urllib.error.HTTPError as error:
+            self.assertEqual(error.code, 503)
+            return None
+        except OSError:
+            return None
+
+    def log(self):
+        text = ""
+        for index in range(len(self.guards)):
+            with open(os.path.join(self.folder, f"guard{index}.log"), encoding="utf-8") as file:
+                text += file.read()
+        return text
+
+    def record(self):
+        with sqlite3.connect(self.store) as database:
+            row = database.execute("select value from entry").fetchone()
+        return json.loads(row[0])
+
+    def await_epoch(self, guard, epoch):
+        await_true(lambda: self.writable(guard) == epoch, lambda: f"epoch {epoch}; {self.log()}")
+        self.assertTrue(self.server.writes())
+
+    def await_shut(self):
+        """How long until nobody can write any more."""
+        began = time.monotonic()
+        await_true(lambda: not self.server.writes(), "the door shuts")
+        return time.monotonic() - began
+
+    def test_a_stopped_guard_closes_its_database_and_opens_it_again_later(self):
+        guard = self.start()
+        self.await_epoch(guard, 1)
+        inside = subprocess.Popen([POSTGRES + "psql", "-h", HOST, "-p", str(self.server.port), "-U", "owner", "-d",
+                                   "shop", "-c", "select pg_sleep(60)"], stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL)
+        guard.send_signal(signal.SIGSTOP)
+        self.assertLess(self.await_shut(), LEASE + 0.5)
+        inside.wait(timeout=PATIENCE)  # its session was ended
+        guard.send_signal(signal.SIGCONT)
+        self.await_epoch(guard, 2)
+
+    def test_a_killed_guard_takes_the_right_to_write_with_it_until_another_starts(self):
+        guard = self.start()
+        self.await_epoch(guard, 1)
+        guard.kill()
+        guard.wait(timeout=PATIENCE)
+        self.assertLess(self.await_shut(), LEASE + 0.5)
+        self.await_epoch(self.start(), 2)
+
+    def test_a_handed_over_lease_is_not_taken_back(self):
+        guard = self.start()
+        self.await_epoch(guard, 1)
+        guard.send_signal(signal.SIGUSR1)
+        await_true(lambda: self.record()["released"], "the lease is released")
+        self.assertFalse(self.server.writes())
+        end = time.monotonic() + 2 * LEASE
+        while time.monotonic() < end:
+            self.assertIsNone(self.writable(guard))
+            self.assertTrue(self.record()["released"])
+            time.sleep(0.02)
+
+    def test_bad_usage_is_named(self):
+        for arguments, code, word in ((["--region", "eu-west-1"], 2, "takes no writes"),
+                                      (["--region", "us-west-2"], 1, "leeward protect")):
+            done = subprocess.run([LEEWARD, "guard", self.spec, "--state", self.state, "--listen", f"{HOST}:0",
+                                   *arguments], capture_output=True, text=True, timeout=20,
+                                  env={"HOME": self.folder, "AWS_REGION": "us-east-1"})
+            self.assertIn(word, done.stderr)
+            self.assertNotEqual(done.returncode, 0)
+            del code
+
+
+if __name__ == "__main__":
+    LEEWARD = os.path.abspath(sys.argv.pop(1))
+    unittest.main(verbosity=1)
