@@ -1,5 +1,6 @@
 # The three commands: `make build`, `make demo`, `make test`. Each sets up what it needs.
 BUILD := build
+CTEST := ctest --output-on-failure --no-tests=error
 
 .PHONY: setup build demo test bench format tidy clean asan tsan
 .DEFAULT_GOAL := build
@@ -18,7 +19,7 @@ demo: build
 test:
 	@scripts/setup test
 	@$(MAKE) --no-print-directory build
-	cd $(BUILD) && ctest --output-on-failure --no-tests=error
+	cd $(BUILD) && $(CTEST) -LE parties && $(CTEST) -L parties -j 3
 
 asan tsan:
 	@scripts/setup test

@@ -16,6 +16,8 @@ AWS = sys.argv.pop(1)
 VERSION = subprocess.run([AWS, "--version"], capture_output=True, text=True, timeout=30, check=True).stdout.strip()
 MAJOR = int(re.match(r"aws-cli/(\d+)", VERSION)[1])
 BY_VARIABLE = "AWS_ENDPOINT_URL" in os.environ
+# Each look costs half a second of a processor.
+PAUSE = 1.0
 # Version 1 sends RDS calls of us-east-1 to AWS itself whatever AWS_ENDPOINT_URL says (it knows --endpoint-url alone there).
 HOME, AWAY = "eu-west-1" if BY_VARIABLE and MAJOR == 1 else "us-east-1", "us-west-2"
 
@@ -63,7 +65,8 @@ class Rds(Case):
         self.mistakes()
         self.aws(AWAY, "rds", "promote-read-replica", "--db-instance-identifier", "production-db-dr",
                  "--backup-retention-period", "7", "--preferred-backup-window", "03:00-04:00")
-        until(lambda: "ReadReplicaSourceDBInstanceIdentifier" not in self.available(AWAY, "production-db-dr"), 60, "promotion")
+        until(lambda: "ReadReplicaSourceDBInstanceIdentifier" not in self.available(AWAY, "production-db-dr"), 60, "promotion",
+              PAUSE)
         psql(replica, "insert into orders values (101)")
         self.assertEqual(psql(replica, "select max(id), pg_is_in_recovery() from orders"), "101|f")
         self.refused(AWAY, error("InvalidDBInstanceState", "PromoteReadReplica"), "rds", "promote-read-replica",
@@ -79,7 +82,7 @@ class Rds(Case):
         def look():
             found = self.aws(region, "rds", "describe-db-instances", "--db-instance-identifier", name)["DBInstances"][0]
             return found if found["DBInstanceStatus"] == "available" else None
-        return until(look, 60, f"{name} available")
+        return until(look, 60, f"{name} available", PAUSE)
 
     def mistakes(self):
         # Each in the words of its own: the program knows no such option, the other engine has no such log.
@@ -122,7 +125,7 @@ class Route53(Case):
             "SECONDARY", "127.0.0.3", self.check(secondary, "127.0.0.3", "secondary"))))["ChangeInfo"]
         self.assertEqual(change["Status"], "PENDING")
         until(lambda: self.aws(HOME, "route53", "get-change", "--id", change["Id"])["ChangeInfo"]["Status"] == "INSYNC", 70,
-              "INSYNC")
+              "INSYNC", PAUSE)
         for options in (["+notcp"], ["+tcp"]):
             self.assertEqual(dig(self.NAME, *options), ["127.0.0.2"])
         self.assertEqual(curl(self.NAME, primary.port, "/"), "127.0.0.2")

@@ -81,6 +81,7 @@ def setup_current():
             shutil.rmtree(VENV, ignore_errors=True)
             reason = str(error)
         found = find_current()
+        reason = reason or "the pinned ones were installed and do not run"
     with open(FOUND, "w", encoding="utf-8") as file:
         json.dump({**found, "reason": reason}, file)
     missing = [name for name, path in found.items() if not path]

@@ -10,7 +10,7 @@ PASSWORD = "correct-horse-battery"
 LOOK_SECONDS = 0.1
 
 
-def until(condition, seconds, what):
+def until(condition, seconds, what, pause=LOOK_SECONDS):
     """Looks until `condition` answers something true, and answers that; fails by name after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
@@ -19,7 +19,7 @@ def until(condition, seconds, what):
             return answer
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(LOOK_SECONDS)
+        time.sleep(pause)
 
 
 def output(command, environment=None):
