@@ -31,7 +31,11 @@ class MemoryAppendFile : public AppendFile {
     }
     if (files_->lying_) return base::Ok();
     MemoryFiles::File& file = files_->files_[path_];
-    file.durable = file.bytes;
+    // What is durable is the front of the file, unless the file was cut since: only the rest is
+    // new.
+    if (file.cut) file.durable.clear();
+    file.cut = false;
+    file.durable.append(file.bytes, file.durable.size());
     return base::Ok();
   }
   base::Result<std::uint64_t> Size() const override {
@@ -48,6 +52,7 @@ class MemoryAppendFile : public AppendFile {
     CHECK(size <= bytes.size());
     if (files_->space_) *files_->space_ += bytes.size() - size;
     bytes.resize(size);
+    files_->files_[path_].cut = true;
     return base::Ok();
   }
 
@@ -78,7 +83,7 @@ base::Result<std::string> MemoryFiles::Read(const std::string& path, std::uint64
 base::Status MemoryFiles::WriteAtomically(const std::string& path, std::string_view bytes) {
   if (TakeSpace(bytes.size()) < bytes.size())
     return base::Exhausted(path + ": no space left on device");
-  files_[path] = {std::string(bytes), std::string(bytes)};
+  files_[path] = {std::string(bytes), std::string(bytes), false};
   return base::Ok();
 }
 
@@ -119,6 +124,7 @@ void MemoryFiles::LosePower(std::uint64_t kept) {
     if (file.bytes.starts_with(file.durable))
       survived += file.bytes.substr(file.durable.size(), kept);
     file.bytes = file.durable = std::move(survived);
+    file.cut = false;
   }
 }
 
@@ -133,6 +139,8 @@ std::string& MemoryFiles::Bytes(const std::string& path) {
   return found->second.bytes;
 }
 
-void MemoryFiles::Put(const std::string& path, std::string bytes) { files_[path] = {bytes, bytes}; }
+void MemoryFiles::Put(const std::string& path, std::string bytes) {
+  files_[path] = {bytes, bytes, false};
+}
 
 }  // namespace leeward::ports::testing

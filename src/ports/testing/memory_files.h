@@ -51,6 +51,7 @@ class MemoryFiles : public Files {
   struct File {
     std::string bytes;    // as written
     std::string durable;  // as on the platter
+    bool cut = false;     // since the last sync
   };
   // Takes `wanted` bytes of the space left; answers how many fit.
   std::uint64_t TakeSpace(std::uint64_t wanted);
