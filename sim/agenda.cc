@@ -6,18 +6,29 @@
 namespace leeward::sim {
 
 void Agenda::At(Duration when, std::function<void()> what) {
-  heap_.push_back({std::max(when, now_), ++made_, std::move(what)});
+  std::size_t slot = slots_.size();
+  if (free_.empty()) {
+    slots_.push_back(std::move(what));
+  } else {
+    slot = free_.back();
+    free_.pop_back();
+    slots_[slot] = std::move(what);
+  }
+  heap_.push_back({std::max(when, now_), ++made_, slot});
   std::push_heap(heap_.begin(), heap_.end(), Later);
 }
 
 bool Agenda::Step(Duration until) {
   if (heap_.empty() || heap_.front().when > until) return false;
   std::pop_heap(heap_.begin(), heap_.end(), Later);
-  Entry next = std::move(heap_.back());
+  const Entry next = heap_.back();
   heap_.pop_back();
   now_ = next.when;
   ++steps_;
-  next.what();
+  // It may make entries of its own, so it is out of the way before it happens.
+  const std::function<void()> what = std::exchange(slots_[next.slot], nullptr);
+  free_.push_back(next.slot);
+  what();
   return true;
 }
 

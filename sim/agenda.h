@@ -27,7 +27,7 @@ class Agenda {
   struct Entry {
     Duration when;
     std::uint64_t number;
-    std::function<void()> what;
+    std::size_t slot;  // of what happens
   };
   static bool Later(const Entry& a, const Entry& b) {
     return a.when != b.when ? a.when > b.when : a.number > b.number;
@@ -36,6 +36,8 @@ class Agenda {
   Duration now_{0};
   std::uint64_t made_ = 0, steps_ = 0;
   std::vector<Entry> heap_;
+  std::vector<std::function<void()>> slots_;
+  std::vector<std::size_t> free_;
 };
 
 }  // namespace leeward::sim

@@ -52,7 +52,9 @@ void Controller::OnCrash() {
 
 void Controller::Hear(const std::shared_ptr<const Seen>& seen) {
   if (!running()) return;
-  for (const model::Observation& one : *seen) lookout_->Take(one);
+  Bound([this, seen] {
+    for (const model::Observation& one : *seen) lookout_->Take(one);
+  })();
 }
 
 void Controller::OnEvent(const model::Event& event) {

@@ -19,7 +19,7 @@ struct Arguments {
   std::uint64_t first = 1, last = 1;
   int jobs = 1;
   std::string fault, bug;
-  bool one = false;
+  bool beyond = false;
 };
 
 struct Tally {
@@ -32,6 +32,7 @@ std::string Again(const Arguments& arguments, std::uint64_t seed) {
   std::string line = "build/leeward-sim --seed " + std::to_string(seed);
   if (!arguments.fault.empty()) line += " --fault " + arguments.fault;
   if (!arguments.bug.empty()) line += " --bug " + arguments.bug;
+  if (arguments.beyond) line += " --beyond-bounds";
   return line;
 }
 
@@ -40,6 +41,7 @@ ScenarioOptions OptionsOf(const Arguments& arguments, std::uint64_t seed) {
   options.seed = seed;
   if (!arguments.fault.empty()) options.only = FaultFromName(arguments.fault);
   if (!arguments.bug.empty()) options.bug = *BugFromName(arguments.bug);
+  options.beyond_bounds = arguments.beyond;
   return options;
 }
 
@@ -105,6 +107,8 @@ int main(int argc, char** argv) {
       ->check([](const std::string& name) {
         return leeward::sim::BugFromName(name) ? std::string() : "no such bug";
       });
+  app.add_flag("--beyond-bounds", arguments.beyond,
+               "clocks and doors are worse than the lease's terms allow for");
   CLI11_PARSE(app, argc, argv);
   if (seeds.empty()) return leeward::sim::RunOne(arguments);
   unsigned long long first = 0, last = 0;

@@ -112,6 +112,10 @@ void Simulation::Begin(const Fault& fault) {
       if (Index(fault.place) < kSites) world_.guard(fault.place).Crash();
       return;
     case FaultKind::kGuardPause:
+      if (Index(fault.place) < kSites) world_.guard(fault.place).Pause(*fault.until);
+      return;
+    case FaultKind::kControllerPause:
+      controller_.Pause(*fault.until);
       return;
     case FaultKind::kDiskFull:
       controller_.disk().SetSpace(world_.random.Below(600));
@@ -155,7 +159,8 @@ void Simulation::End(const Fault& fault) {
       if (alive && Index(fault.place) < kSites) world_.guard(fault.place).Start();
       return;
     case FaultKind::kGuardPause:
-      return;
+    case FaultKind::kControllerPause:
+      return;  // it goes on by itself
     case FaultKind::kDiskFull:
       controller_.disk().SetSpace(std::nullopt);
       return;

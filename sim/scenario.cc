@@ -9,9 +9,12 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::string_view kFaultNames[kFaultKinds] = {
-    "region-loss",      "cut",         "isolation",   "slow",      "lossy-link", "api-errors",
-    "controller-crash", "guard-crash", "guard-pause", "disk-full", "power-loss"};
+constexpr std::string_view kFaultNames[kFaultKinds] = {"region-loss",      "cut",
+                                                       "isolation",        "slow",
+                                                       "lossy-link",       "api-errors",
+                                                       "controller-crash", "guard-crash",
+                                                       "guard-pause",      "controller-pause",
+                                                       "disk-full",        "power-loss"};
 constexpr std::string_view kBugNames[kBugs] = {"none",
                                                "no-fence-wait",
                                                "lease-without-margin",
@@ -84,7 +87,7 @@ ClockError DrawClock(const lease::Terms& terms, ports::Random& random) {
   return clock;
 }
 
-void DrawLease(Scenario& scenario, ports::Random& random) {
+void DrawLease(const ScenarioOptions& options, Scenario& scenario, ports::Random& random) {
   lease::Terms& terms = scenario.terms;
   terms =
       lease::TermsFor(Pick(random, {milliseconds(1500), milliseconds(2000), milliseconds(3000)}));
@@ -95,6 +98,12 @@ void DrawLease(Scenario& scenario, ports::Random& random) {
   for (Duration& takes : scenario.shut_takes) {
     const Duration most = terms.fence_budget * 98 / 100;
     takes = Between(random, slow ? most * 3 / 4 : milliseconds(5), most);
+  }
+  if (options.beyond_bounds) {
+    constexpr int kTimesTheDrift = 3;
+    for (ClockError& clock : scenario.clocks) clock.drift *= kTimesTheDrift;
+    for (ClockError& clock : scenario.door_clocks) clock.drift *= kTimesTheDrift;
+    for (Duration& takes : scenario.shut_takes) takes *= kTimesTheDrift;
   }
   if (scenario.bug == Bug::kLeaseWithoutMargin) {
     terms.drift_ppm = 0;
@@ -124,8 +133,8 @@ constexpr FaultKind kMenu[] = {
     FaultKind::kCut,        FaultKind::kIsolation,       FaultKind::kIsolation,
     FaultKind::kSlow,       FaultKind::kLossyLink,       FaultKind::kApiErrors,
     FaultKind::kApiErrors,  FaultKind::kControllerCrash, FaultKind::kControllerCrash,
-    FaultKind::kGuardCrash, FaultKind::kGuardPause,      FaultKind::kDiskFull,
-    FaultKind::kPowerLoss};
+    FaultKind::kGuardCrash, FaultKind::kGuardPause,      FaultKind::kControllerPause,
+    FaultKind::kDiskFull,   FaultKind::kPowerLoss};
 
 Fault DrawFault(const ScenarioOptions& options, ports::Random& random) {
   Fault fault;
@@ -192,7 +201,7 @@ Scenario Draw(const ScenarioOptions& options, ports::Random& random) {
   Scenario scenario;
   scenario.seed = options.seed;
   scenario.bug = options.bug;
-  DrawLease(scenario, random);
+  DrawLease(options, scenario, random);
   DrawApplication(scenario, random);
   DrawWorld(scenario, random);
   DrawFaults(options, scenario, random);

@@ -25,11 +25,12 @@ enum class FaultKind : std::uint8_t {
   kApiErrors,        // calls in place fail before or after they did what they should
   kControllerCrash,  // it starts again when the fault ends
   kGuardCrash,       // the same
-  kGuardPause,       // stands still
+  kGuardPause,       // stands still, and finds out afterwards
+  kControllerPause,  // the same
   kDiskFull,         // of the controller in place
   kPowerLoss,        // a controller crash that also takes what was not synced, in part
 };
-inline constexpr int kFaultKinds = 11;
+inline constexpr int kFaultKinds = 12;
 std::string_view Name(FaultKind kind);
 std::optional<FaultKind> FaultFromName(std::string_view name);
 
@@ -59,6 +60,10 @@ struct ScenarioOptions {
   std::uint64_t seed = 1;
   std::optional<FaultKind> only;  // no other kind of fault comes
   Bug bug = Bug::kNone;
+  // Clocks drift, and doors take longer to shut, than the lease's terms allow for: outside what the
+  // protocol promises anything about. What the checkers find then is how it looks when a stated
+  // assumption is wrong.
+  bool beyond_bounds = false;
 };
 
 struct Scenario {

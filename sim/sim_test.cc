@@ -13,7 +13,7 @@ Outcome RunSeed(std::uint64_t seed, Bug bug = Bug::kNone) {
   ScenarioOptions options;
   options.seed = seed;
   options.bug = bug;
-  return Run(options);
+  return sim::Run(options);
 }
 
 std::string Told(std::uint64_t seed, const Outcome& outcome) {
@@ -41,6 +41,38 @@ TEST(Simulation, NoSeedBreaksARule) {
   }
   EXPECT_TRUE(ends.contains("home") && ends.contains("moved") && ends.contains("refused"))
       << "the seeds do not reach every end";
+}
+
+// Outside the stated bounds nothing is promised. That it goes wrong there shows that the bounds
+// carry weight: the same seeds are clean within them.
+TEST(Simulation, BeyondTheBoundsOfTheLeaseTwoWritersAreSeen) {
+  int with_two_writers = 0;
+  for (std::uint64_t seed = 1; seed <= 2000 && with_two_writers == 0; ++seed) {
+    ScenarioOptions options;
+    options.seed = seed;
+    options.only = FaultKind::kIsolation;
+    options.beyond_bounds = true;
+    for (const Violation& violation : sim::Run(options).violations) {
+      if (violation.checker == "writers") ++with_two_writers;
+    }
+    options.beyond_bounds = false;
+    const Outcome within = sim::Run(options);
+    EXPECT_TRUE(within.violations.empty()) << Told(seed, within) << " --fault isolation";
+  }
+  EXPECT_GT(with_two_writers, 0);
+}
+
+TEST(Simulation, EveryKindOfFaultAloneEndsWell) {
+  for (int kind = 0; kind < kFaultKinds; ++kind) {
+    for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+      ScenarioOptions options;
+      options.seed = seed;
+      options.only = static_cast<FaultKind>(kind);
+      const Outcome outcome = sim::Run(options);
+      EXPECT_TRUE(outcome.violations.empty())
+          << Told(seed, outcome) << " --fault " << Name(*options.only);
+    }
+  }
 }
 
 // The first seed at which this checker finds the bug; 0: none of the first `most`.
