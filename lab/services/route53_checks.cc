@@ -47,8 +47,24 @@ std::optional<ApiError> RefuseAddress(const Value& config) {
   return std::nullopt;
 }
 
+std::optional<ApiError> RefuseTcp(const Value& config) {
+  if (!config.Has("Port"))
+    return Wrong("Invalid parameter : Port must be specified for a TCP health check.");
+  if (config.Has("ResourcePath"))
+    return Wrong("Invalid parameter : ResourcePath cannot be specified for a TCP health check.");
+  if (config.Has("IPAddress") && config.Has("FullyQualifiedDomainName")) {
+    return Wrong(
+        "TCP health checks that have IP address must not have a fully qualified domain name "
+        "specified.");
+  }
+  return std::nullopt;
+}
+
 std::optional<ApiError> RefuseEndpoint(const Value& config, std::string_view type) {
   if (auto refusal = RefuseAddress(config)) return refusal;
+  if (config.Has("AlarmIdentifier"))
+    return Wrong(
+        "Invalid parameter : Basic health checks must not have an metric region specified.");
   if (!config.Has("IPAddress") && config.String("FullyQualifiedDomainName").empty()) {
     return Wrong(
         "Invalid parameter : Either IPAddress or FullyQualifiedDomainName must be specified.");
@@ -59,10 +75,7 @@ std::optional<ApiError> RefuseEndpoint(const Value& config, std::string_view typ
         fmt::format("Invalid parameter : RequestInterval must be 10 or 30, not {}.", interval));
   }
   if (type == "TCP") {
-    if (!config.Has("Port"))
-      return Wrong("Invalid parameter : Port must be specified for a TCP health check.");
-    if (config.Has("ResourcePath"))
-      return Wrong("Invalid parameter : ResourcePath cannot be specified for a TCP health check.");
+    if (auto refusal = RefuseTcp(config)) return refusal;
   }
   const bool searches = type.ends_with("_STR_MATCH");
   if (searches != config.Has("SearchString")) {

@@ -305,6 +305,17 @@ TEST_F(Route53Test, HealthCheckConfigurationsAreRefusedAsAwsDoes) {
   EXPECT_EQ(RefusedCheck(http("SearchString", "x")).code, "InvalidInput");
   EXPECT_EQ(RefusedCheck(http("Type", "HTTP_STR_MATCH")).code, "InvalidInput");
   EXPECT_EQ(RefusedCheck(http("Type", "TCP")).code, "InvalidInput");  // no port
+  EXPECT_EQ(RefusedCheck(Value::Struct({{"Type", "TCP"},
+                                        {"IPAddress", "127.0.0.1"},
+                                        {"Port", 80},
+                                        {"FullyQualifiedDomainName", "a.example.test"}}))
+                .message,
+            "TCP health checks that have IP address must not have a fully qualified domain name "
+            "specified.");
+  EXPECT_EQ(RefusedCheck(
+                http("AlarmIdentifier", Value::Struct({{"Region", "us-east-1"}, {"Name", "lag"}})))
+                .message,
+            "Invalid parameter : Basic health checks must not have an metric region specified.");
   EXPECT_EQ(RefusedCheck(http("Regions", Value::List{"us-east-1"})).code, "InvalidInput");
   EXPECT_EQ(RefusedCheck(Value::Struct({{"Type", "HTTP"}})).code, "InvalidInput");
   EXPECT_EQ(RefusedCheck(Value::Struct({{"Type", "RECOVERY_CONTROL"}})).code, "InvalidInput");
