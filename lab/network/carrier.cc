@@ -20,6 +20,7 @@ namespace leeward::lab {
 namespace {
 
 constexpr int kAcceptsPerWake = 64;
+constexpr int kBacklog = 512;
 constexpr std::size_t kMaxIngress = 60;
 constexpr unsigned kListeningFlag = 0x10000;  // __SO_ACCEPTCON
 
@@ -59,7 +60,13 @@ struct Carrier::Listener {
   std::uint16_t to_port = 0;
   int life = 0;
   std::unique_ptr<os::Descriptor> socket;
-  std::string problem;  // why it cannot be listened on
+  std::unique_ptr<FullQueue> full_queue;  // where filters are not allowed
+  std::string problem;                    // why it cannot be listened on
+
+  void Close() {
+    full_queue.reset();
+    socket.reset();
+  }
 };
 
 Carrier::Carrier(os::EventLoop& loop, const ports::Clock& clock, Topology topology,
@@ -150,6 +157,27 @@ Carrier::Listener* Carrier::FindTarget(const std::string& address, std::uint16_t
   return nullptr;
 }
 
+base::Status Carrier::Open(Listener& listener) {
+  const os::Address address{listener.address, listener.port, ""};
+  const bool steered = limits_.silencing == Silencing::kFullQueues;
+  // In a group, another listener of this address would be welcome.
+  if (steered) RETURN_IF_ERROR(os::CheckFree(address));
+  ASSIGN_OR_RETURN(
+      const int socket,
+      os::Listen(address, kBacklog, steered ? os::Sharing::kGroup : os::Sharing::kNone));
+  listener.socket = std::make_unique<os::Descriptor>(loop_, socket);
+  if (steered) {
+    auto full = FullQueue::Beside(socket, address);
+    if (!full.ok()) {
+      listener.socket.reset();
+      return full.error();
+    }
+    listener.full_queue = *std::move(full);
+  }
+  listener.socket->OnReadable([this, &listener] { Accept(listener); });
+  return base::Ok();
+}
+
 // An address answers while something listens behind it. A silent Region's addresses stay open and
 // filtered: closed ones would refuse, and a Region that is gone does not even do that.
 base::Status Carrier::RefreshListener(Listener& listener) {
@@ -161,15 +189,11 @@ base::Status Carrier::RefreshListener(Listener& listener) {
   const bool alive =
       target != nullptr && (backends_.contains(target->backend) || silent(target->party));
   if (!alive && !silent(listener.party)) {
-    listener.socket.reset();
+    listener.Close();
     listener.problem.clear();
     return base::Ok();
   }
-  if (listener.socket == nullptr) {
-    ASSIGN_OR_RETURN(const int socket, os::Listen({listener.address, listener.port, ""}));
-    listener.socket = std::make_unique<os::Descriptor>(loop_, socket);
-    listener.socket->OnReadable([this, &listener] { Accept(listener); });
-  }
+  if (listener.socket == nullptr) RETURN_IF_ERROR(Open(listener));
   PacketRules rules;
   const std::string& to = target == nullptr ? listener.party : target->party;
   if (link) {
@@ -185,6 +209,7 @@ base::Status Carrier::RefreshListener(Listener& listener) {
     rules.others = topology_.Reachable(std::string(kOutside), to);
     rules.ingress = listener.ingress;
   }
+  if (listener.full_queue != nullptr) return listener.full_queue->Steer(rules);
   return AttachRules(listener.socket->get(), rules);
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "lab/core/service.h"
+#include "lab/network/filter.h"
 #include "lab/network/topology.h"
 #include "os/event_loop.h"
 #include "ports/clock.h"
@@ -26,6 +27,7 @@ struct CarrierLimits {
   double bytes_per_second = 0;          // per connection and direction between Regions; 0: no limit
   std::size_t max_connections = 20000;
   base::Duration look_for_backends{std::chrono::milliseconds(50)};
+  Silencing silencing = SilencingHere();
 };
 
 class Connection;
@@ -70,6 +72,7 @@ class Carrier {
   void LookForBackends();
   void Refresh();             // listeners: open, closed, filtered
   void RefreshConnections();  // connections: carried or silent
+  base::Status Open(Listener& listener);
   base::Status RefreshListener(Listener& listener);
   void Accept(Listener& listener);
   void Remove(Connection* connection);

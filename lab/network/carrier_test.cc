@@ -57,9 +57,11 @@ TEST(PacketRulesTest, FirstSourceThenIngressDecides) {
 
 // A carrier in a thread of its own between a client and a backend here. Blocks 250 and 251 of
 // loopback are beyond those a lab takes.
-class CarrierTest : public testing::Test {
+class CarrierTest : public testing::TestWithParam<Silencing> {
  protected:
-  CarrierTest() : carrier_(loop_, clock_, Topology(250, {"us-east-1", "us-west-2"})) {
+  CarrierTest()
+      : carrier_(loop_, clock_, Topology(250, {"us-east-1", "us-west-2"}),
+                 {.silencing = GetParam()}) {
     std::string text = (std::filesystem::temp_directory_path() / "leeward-carrier-XXXXXX").string();
     EXPECT_NE(mkdtemp(text.data()), nullptr);
     directory_ = text;
@@ -133,7 +135,7 @@ class CarrierTest : public testing::Test {
   std::vector<int> sockets_;
 };
 
-TEST_F(CarrierTest, CarriesBothWaysAndTheEnd) {
+TEST_P(CarrierTest, CarriesBothWaysAndTheEnd) {
   const int client = Connect("");
   ASSERT_GT(client, 0);
   const int backend = AcceptBackend();
@@ -147,7 +149,7 @@ TEST_F(CarrierTest, CarriesBothWaysAndTheEnd) {
   EXPECT_EQ(Receive(client), "<end>");
 }
 
-TEST_F(CarrierTest, AnotherRegionIsAsFarAwayAsInTheWorld) {
+TEST_P(CarrierTest, AnotherRegionIsAsFarAwayAsInTheWorld) {
   const auto start = clock_.Monotonic();
   const int client = Connect("127.251.0.1");
   ASSERT_GT(client, 0);
@@ -162,14 +164,14 @@ TEST_F(CarrierTest, AnotherRegionIsAsFarAwayAsInTheWorld) {
   EXPECT_GE(base::Millis(clock_.Monotonic() - sent), 28);
 }
 
-TEST_F(CarrierTest, NothingBehindItIsARefusal) {
+TEST_P(CarrierTest, NothingBehindItIsARefusal) {
   close(listening_);
   listening_ = -1;
   const auto start = clock_.Monotonic();
   while (Connect("") != 0) ASSERT_LT(base::Seconds(clock_.Monotonic() - start), 5);
 }
 
-TEST_F(CarrierTest, DarkIsSilenceAndHealingGoesOn) {
+TEST_P(CarrierTest, DarkIsSilenceAndHealingGoesOn) {
   const int client = Connect("");
   ASSERT_GT(client, 0);
   const int backend = AcceptBackend();
@@ -182,7 +184,7 @@ TEST_F(CarrierTest, DarkIsSilenceAndHealingGoesOn) {
   EXPECT_EQ(Receive(backend), "ask");
 }
 
-TEST_F(CarrierTest, KilledRegionIsSilentThenResetsWhatItForgot) {
+TEST_P(CarrierTest, KilledRegionIsSilentThenResetsWhatItForgot) {
   const int client = Connect("");
   ASSERT_GT(client, 0);
   const int backend = AcceptBackend();
@@ -195,13 +197,13 @@ TEST_F(CarrierTest, KilledRegionIsSilentThenResetsWhatItForgot) {
   EXPECT_EQ(Receive(client), "<reset>");
 }
 
-TEST_F(CarrierTest, IngressIsSilenceForOthers) {
+TEST_P(CarrierTest, IngressIsSilenceForOthers) {
   InLoop([&] { EXPECT_TRUE(carrier_.SetIngress("us-east-1", "db", {"127.251.0.0/16"}).ok()); });
   EXPECT_EQ(Connect("", 300ms), -1);
   EXPECT_GT(Connect("127.251.0.1"), 0);
 }
 
-TEST_F(CarrierTest, LinkCarriesAsItsRegionAndStopsWhenCut) {
+TEST_P(CarrierTest, LinkCarriesAsItsRegionAndStopsWhenCut) {
   const std::string near = "127.251.0.20";
   InLoop([&] {
     EXPECT_TRUE(carrier_.Link({"us-west-2", near, port_, "127.250.0.10", port_}).ok());
@@ -218,6 +220,38 @@ TEST_F(CarrierTest, LinkCarriesAsItsRegionAndStopsWhenCut) {
   InLoop([&] { carrier_.Heal(""); });
   EXPECT_EQ(Receive(client), "answer");
 }
+
+TEST_P(CarrierTest, AnAddressThatIsTakenIsNamed) {
+  InLoop([&] {
+    const auto taken = carrier_.Publish(
+        "us-east-1", {"other", "127.250.0.10", port_, directory_ + "/backend", ""});
+    EXPECT_EQ(taken.ok() ? base::ErrorCode::kInvalid : taken.error().code(),
+              base::ErrorCode::kAlready);
+  });
+}
+
+TEST_P(CarrierTest, AnAddressComesAndGoesWithItsBackend) {
+  for (int life = 0; life < 3; ++life) {
+    close(listening_);
+    const auto start = clock_.Monotonic();
+    while (Connect("") != 0) ASSERT_LT(base::Seconds(clock_.Monotonic() - start), 5);
+    listening_ = *os::Listen({"", 0, directory_ + "/backend"});
+    while (Connect("") <= 0) ASSERT_LT(base::Seconds(clock_.Monotonic() - start), 5);
+    InLoop([&] { carrier_.SetSilence("us-east-1", Silence::kDark); });
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(Connect("", 50ms), -1);
+    InLoop([&] { carrier_.Heal("us-east-1"); });
+  }
+}
+
+// Full queues work for everybody; filters where the kernel lets this user have them.
+std::vector<Silencing> Ways() {
+  if (SilencingHere() == Silencing::kFullQueues) return {Silencing::kFullQueues};
+  return {Silencing::kFullQueues, Silencing::kFilters};
+}
+INSTANTIATE_TEST_SUITE_P(Silencing, CarrierTest, testing::ValuesIn(Ways()),
+                         [](const testing::TestParamInfo<Silencing>& way) {
+                           return way.param == Silencing::kFilters ? "Filters" : "FullQueues";
+                         });
 
 }  // namespace
 }  // namespace leeward::lab

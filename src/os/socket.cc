@@ -85,7 +85,7 @@ std::string Address::ToString() const {
   return path.empty() ? fmt::format("{}:{}", host, port) : path;
 }
 
-base::Result<int> Listen(const Address& address, int backlog) {
+base::Result<int> Listen(const Address& address, int backlog, Sharing sharing) {
   ASSIGN_OR_RETURN(const Raw raw, ToRaw(address));
   const int family = raw.get()->sa_family;
   const int descriptor = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -94,6 +94,7 @@ base::Result<int> Listen(const Address& address, int backlog) {
     unlink(address.path.c_str());
   } else {
     SetFlag(descriptor, SOL_SOCKET, SO_REUSEADDR);
+    if (sharing == Sharing::kGroup) SetFlag(descriptor, SOL_SOCKET, SO_REUSEPORT);
   }
   if (bind(descriptor, raw.get(), raw.length) != 0 || listen(descriptor, backlog) != 0) {
     const int error = errno;

@@ -19,7 +19,11 @@ struct Address {
 
 // Non-blocking, close-on-exec. A Unix socket's stale file is replaced; a TCP port that is taken is
 // kAlready.
-base::Result<int> Listen(const Address& address, int backlog = 512);
+// kGroup: other listeners of this user may have the same address; the first to listen has number 0
+// in their group.
+enum class Sharing { kNone, kGroup };
+base::Result<int> Listen(const Address& address, int backlog = 512,
+                         Sharing sharing = Sharing::kNone);
 // Begins to connect from `source` (a literal address; empty: the system's choice); the descriptor
 // is non-blocking and turns writable when it is decided.
 base::Result<int> StartConnect(const Address& to, const std::string& source = "");
