@@ -164,6 +164,8 @@ class LabTest(unittest.TestCase):
                 socket.create_connection((host, int(port)), timeout=1).close()
             except ConnectionRefusedError:
                 return True
+            except ConnectionResetError:  # made just before the address was closed
+                return False
             return False
 
         wait(refused, "a refusal")
