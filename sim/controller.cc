@@ -57,10 +57,24 @@ void Controller::Hear(const std::shared_ptr<const Seen>& seen) {
   })();
 }
 
+void Controller::CrashAtRecord(std::uint64_t ahead, Duration away) {
+  crash_in_ = ahead;
+  crash_away_ = away;
+}
+
 void Controller::OnEvent(const model::Event& event) {
   std::string text(model::Name(event.kind));
   if (!event.step.empty()) text += " " + event.step.str();
   world_.Note(FactKind::kRecorded, place_, std::move(text), event.execution.str(), event.sequence);
+  if (crash_in_ == 0 || --crash_in_ > 0) return;
+  // The next entry of this instant, before those of the commands that are about to be started.
+  world_.agenda.After(Duration(0), [this] {
+    world_.Note(FactKind::kFault, place_, "crashes after a record");
+    Crash();
+    world_.agenda.After(crash_away_, [this] {
+      if (world_.network.alive(place_)) Start();
+    });
+  });
 }
 
 // A journal that cannot be opened now (a full disk) may be later; nothing is done without it.

@@ -28,6 +28,10 @@ class Controller : public Process, public driver::EventSink {
 
   void Hear(const std::shared_ptr<const Seen>& seen);
 
+  // The record that is `ahead` from now becomes durable, and the process ends before it does
+  // anything on it; it starts again after `away` unless its Region is gone.
+  void CrashAtRecord(std::uint64_t ahead, Duration away);
+
   // Between executions with nothing left to try, and how the last one ended.
   bool idle() const { return running() && journal_ && !conductor_; }
   bool gave_up() const { return idle() && gave_up_; }
@@ -71,6 +75,7 @@ class Controller : public Process, public driver::EventSink {
   void Do(const lease::Put& put);
   void Do(const lease::Taken& taken);
   void TakeLease(const TaskPointer& task);
+  base::Error TooLate(const Task& task) const;
   std::map<model::ComponentName, model::Region> ActiveNow() const;
 
   World& world_;
@@ -81,6 +86,8 @@ class Controller : public Process, public driver::EventSink {
   std::unique_ptr<journal::Journal> journal_;
   std::shared_ptr<const model::Plan> plan_;
   std::unique_ptr<driver::Conductor> conductor_;
+  std::uint64_t crash_in_ = 0;  // records; 0: not planned
+  Duration crash_away_{0};
   std::unique_ptr<lease::Taker> taker_;
   std::uint64_t takers_ = 0, taker_wakes_ = 0;
   TaskPointer taking_;  // the gate that waits for the lease

@@ -67,7 +67,7 @@ void Controller::PollLater(const TaskPointer& task, Duration delay) {
 void Controller::Poll(const TaskPointer& task) {
   if (task->over || task->serial != serial_) return;
   if (Monotonic() >= task->deadline) {
-    End(task, base::Unreachable(task->step->id.str() + " was not done in time"));
+    End(task, TooLate(*task));
     return;
   }
   if (task->step->kind.str() == "gate.fence-proof") {
@@ -78,6 +78,15 @@ void Controller::Poll(const TaskPointer& task) {
   Call<Looked>(
       world_.network, *this, {place_, task->where}, kOneCall, [this, task] { return Serve(task); },
       [this, task](base::Result<Looked> looked) { Asked(task, std::move(looked)); });
+}
+
+// A lease that its holder goes on renewing is an answer: the old Region lives, and nothing of it
+// was touched. Trying again would only wait for the same.
+base::Error Controller::TooLate(const Task& task) const {
+  const bool renewed =
+      taking_.get() == &task && taker_->FreeAt() && *taker_->FreeAt() > Monotonic();
+  if (renewed) return base::Refused("the old Region holds its lease: " + taker_->why());
+  return base::Unreachable(task.step->id.str() + " was not done in time");
 }
 
 // In the step's Region. The controller may have died since it asked.

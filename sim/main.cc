@@ -99,7 +99,8 @@ int main(int argc, char** argv) {
   auto* seed = app.add_option("--seed", arguments.first, "run one seed and print its history");
   app.add_option("--seeds", seeds, "run seeds A..B and print a summary")->excludes(seed);
   app.add_option("--jobs", arguments.jobs, "threads")->check(CLI::Range(1, 256));
-  app.add_option("--fault", arguments.fault, "no other kind of fault comes")
+  app.add_option("--fault", arguments.fault,
+                 "this kind of fault, and a loss of home for good, are all that comes")
       ->check([](const std::string& name) {
         return leeward::sim::FaultFromName(name) ? std::string() : "no such fault";
       });

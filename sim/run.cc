@@ -20,7 +20,8 @@ constexpr Duration kLook = milliseconds(500);
 constexpr Duration kPatience = seconds(120);  // after the last fault, until the run must have ended
 constexpr Duration kBeforeWatching = milliseconds(1200);
 constexpr std::uint64_t kMostSteps = 1'000'000;
-constexpr int kCalmLooks = 4;  // an end counts when it is still one so much later
+constexpr std::uint64_t kMostRecordsAhead = 30;  // an execution has about as many
+constexpr int kCalmLooks = 4;                    // an end counts when it is still one so much later
 
 class Simulation {
  public:
@@ -104,6 +105,14 @@ void Simulation::Begin(const Fault& fault) {
     case FaultKind::kControllerCrash:
       controller_.Crash();
       return;
+    case FaultKind::kCrashAtRecord:
+      controller_.CrashAtRecord(1 + world_.random.Below(kMostRecordsAhead),
+                                *fault.until - fault.from);
+      return;
+    case FaultKind::kTornJournal:
+      controller_.disk().SetSpace(world_.random.Below(600));
+      controller_.disk().FailTruncates(1);
+      return;
     case FaultKind::kPowerLoss:
       controller_.Crash();
       controller_.disk().LosePower(world_.random.Below(200));
@@ -160,7 +169,15 @@ void Simulation::End(const Fault& fault) {
       return;
     case FaultKind::kGuardPause:
     case FaultKind::kControllerPause:
+    case FaultKind::kCrashAtRecord:
       return;  // it goes on by itself
+    case FaultKind::kTornJournal:
+      controller_.Crash();
+      controller_.disk().LosePower(world_.random.Below(400));
+      controller_.disk().FailTruncates(0);
+      controller_.disk().SetSpace(std::nullopt);
+      if (network.alive(controller_.place())) controller_.Start();
+      return;
     case FaultKind::kDiskFull:
       controller_.disk().SetSpace(std::nullopt);
       return;

@@ -9,12 +9,11 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::string_view kFaultNames[kFaultKinds] = {"region-loss",      "cut",
-                                                       "isolation",        "slow",
-                                                       "lossy-link",       "api-errors",
-                                                       "controller-crash", "guard-crash",
-                                                       "guard-pause",      "controller-pause",
-                                                       "disk-full",        "power-loss"};
+constexpr std::string_view kFaultNames[kFaultKinds] = {
+    "region-loss",  "cut",         "isolation",        "slow",
+    "lossy-link",   "api-errors",  "controller-crash", "crash-at-record",
+    "guard-crash",  "guard-pause", "controller-pause", "disk-full",
+    "torn-journal", "power-loss"};
 constexpr std::string_view kBugNames[kBugs] = {"none",
                                                "no-fence-wait",
                                                "lease-without-margin",
@@ -129,12 +128,13 @@ void DrawWorld(Scenario& scenario, ports::Random& random) {
 
 // Which fault, the likelier the more often it stands here.
 constexpr FaultKind kMenu[] = {
-    FaultKind::kRegionLoss, FaultKind::kRegionLoss,      FaultKind::kRegionLoss,
-    FaultKind::kCut,        FaultKind::kIsolation,       FaultKind::kIsolation,
-    FaultKind::kSlow,       FaultKind::kLossyLink,       FaultKind::kApiErrors,
-    FaultKind::kApiErrors,  FaultKind::kControllerCrash, FaultKind::kControllerCrash,
-    FaultKind::kGuardCrash, FaultKind::kGuardPause,      FaultKind::kControllerPause,
-    FaultKind::kDiskFull,   FaultKind::kPowerLoss};
+    FaultKind::kCrashAtRecord, FaultKind::kCrashAtRecord,   FaultKind::kTornJournal,
+    FaultKind::kRegionLoss,    FaultKind::kRegionLoss,      FaultKind::kRegionLoss,
+    FaultKind::kCut,           FaultKind::kIsolation,       FaultKind::kIsolation,
+    FaultKind::kSlow,          FaultKind::kLossyLink,       FaultKind::kApiErrors,
+    FaultKind::kApiErrors,     FaultKind::kControllerCrash, FaultKind::kControllerCrash,
+    FaultKind::kGuardCrash,    FaultKind::kGuardPause,      FaultKind::kControllerPause,
+    FaultKind::kDiskFull,      FaultKind::kPowerLoss};
 
 Fault DrawFault(const ScenarioOptions& options, ports::Random& random) {
   Fault fault;
@@ -164,6 +164,13 @@ void DrawFaults(const ScenarioOptions& options, Scenario& scenario, ports::Rando
     }
     scenario.faults.push_back(fault);
     scenario.faults_over = std::max(scenario.faults_over, fault.until.value_or(fault.from));
+  }
+  // What only matters to a failover needs one.
+  if (options.only && *options.only != FaultKind::kRegionLoss && random.Below(2) == 0) {
+    Fault loss;
+    loss.from = Between(random, kFirstFault, kLastFault);
+    scenario.faults.push_back(loss);
+    scenario.faults_over = std::max(scenario.faults_over, loss.from);
   }
   scenario.api_errors = 0.1 + random.Unit() * 0.6;
 }

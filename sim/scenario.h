@@ -24,13 +24,15 @@ enum class FaultKind : std::uint8_t {
   kLossyLink,        // messages between place and other are lost, and doubled
   kApiErrors,        // calls in place fail before or after they did what they should
   kControllerCrash,  // it starts again when the fault ends
+  kCrashAtRecord,    // the same, right after a record became durable and before anything is done
   kGuardCrash,       // the same
   kGuardPause,       // stands still, and finds out afterwards
   kControllerPause,  // the same
-  kDiskFull,         // of the controller in place
+  kDiskFull,         // of the controller
+  kTornJournal,      // a write stops in the middle, cannot be taken back, and the power is lost
   kPowerLoss,        // a controller crash that also takes what was not synced, in part
 };
-inline constexpr int kFaultKinds = 12;
+inline constexpr int kFaultKinds = 14;
 std::string_view Name(FaultKind kind);
 std::optional<FaultKind> FaultFromName(std::string_view name);
 
@@ -58,7 +60,8 @@ std::optional<Bug> BugFromName(std::string_view name);
 
 struct ScenarioOptions {
   std::uint64_t seed = 1;
-  std::optional<FaultKind> only;  // no other kind of fault comes
+  std::optional<FaultKind>
+      only;  // this kind of fault, and a loss of home for good, are all that comes
   Bug bug = Bug::kNone;
   // Clocks drift, and doors take longer to shut, than the lease's terms allow for: outside what the
   // protocol promises anything about. What the checkers find then is how it looks when a stated
