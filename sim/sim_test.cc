@@ -75,6 +75,29 @@ TEST(Simulation, EveryKindOfFaultAloneEndsWell) {
   }
 }
 
+// No planted mistake is needed to see that the end is looked at.
+TEST(CheckEnd, SeesARunThatDidNotEndAndOneThatSaysSoWithoutServing) {
+  const auto found = [](const History& history) {
+    Violations violations;
+    CheckEnd(history, &violations);
+    return violations.size();
+  };
+  const auto at = [](int seconds) { return Duration(std::chrono::seconds(seconds)); };
+  History history;
+  EXPECT_EQ(found(history), 1u) << "it never ended";
+  history.facts = {{at(9), FactKind::kEnded, Place::kRecovery, 0, 0, "moved", "done"}};
+  EXPECT_EQ(found(history), 1u) << "nothing was acknowledged";
+  history.facts.insert(history.facts.begin(),
+                       {at(8), FactKind::kAcknowledged, Place::kHome, 1, 7, "", ""});
+  EXPECT_EQ(found(history), 1u) << "it was acknowledged elsewhere";
+  history.facts.front().place = Place::kRecovery;
+  EXPECT_EQ(found(history), 0u);
+  history.facts.front().at = at(1);
+  EXPECT_EQ(found(history), 1u) << "long ago";
+  history.facts = {{at(9), FactKind::kEnded, Place::kRecovery, 0, 0, "refused", ""}};
+  EXPECT_EQ(found(history), 1u) << "no reason";
+}
+
 // The first seed at which this checker finds the bug; 0: none of the first `most`.
 std::uint64_t FoundAt(Bug bug, const std::string& checker, std::uint64_t most) {
   for (std::uint64_t seed = 1; seed <= most; ++seed) {
