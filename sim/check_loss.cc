@@ -20,23 +20,24 @@ std::optional<Duration> BoundIn(const model::Event& event) {
   return Duration(count);
 }
 
-// The last bound that was journalled before the promotion, by any execution, and when its step
-// looked.
+// The last bound that was durable when the promotion was asked for, by any execution, and when its
+// step looked.
 Measured MeasuredBefore(const History& history, std::size_t promotion) {
-  constexpr std::string_view kBound = "loss-bound ";
   Measured measured;
   std::map<std::string, Duration> looked;  // by step
-  std::uint64_t record = 0;
+  std::uint64_t durable = 0;
   for (std::size_t i = 0; i < promotion; ++i) {
     const Fact& fact = history.facts[i];
-    if (fact.kind == FactKind::kEffect) looked[fact.text] = fact.at;
-    if (fact.kind != FactKind::kRecorded || !fact.text.starts_with(kBound)) continue;
-    record = fact.number;
-    const auto found = looked.find(fact.text.substr(kBound.size()));
-    measured.at = found == looked.end() ? std::optional<Duration>() : found->second;
+    if (fact.kind != FactKind::kEffect) continue;
+    looked[fact.text] = fact.at;
+    if (fact.text.starts_with("rds.promote")) durable = fact.number;
   }
   for (const History::Entry& entry : history.journal) {
-    if (entry.event.sequence == record) measured.bound = BoundIn(entry.event);
+    const bool stated = entry.event.kind == model::EventKind::kLossBound;
+    if (!stated || entry.end_offset > durable) continue;
+    measured.bound = BoundIn(entry.event);
+    const auto found = looked.find(entry.event.step.str());
+    measured.at = found == looked.end() ? std::optional<Duration>() : found->second;
   }
   return measured;
 }
