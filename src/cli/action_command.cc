@@ -123,7 +123,7 @@ base::Result<Carried> Carry(Acting& acting, const Intent& intent,
   }
   StandardOutput output;
   const std::unique_ptr<driver::EventSink> sink = MakeSink(acting, output);
-  const std::unique_ptr<steps::Runner> steps = MakeStepRunners(acting.world, acting.inventory);
+  const std::unique_ptr<steps::Runner> steps = MakeStepRunners(acting.world, acting.inventory, acting.project.SpecFolder());
   const Carrier carrier{acting.world,    acting.project, acting.inventory.current(), *steps,
                         *opened.journal, *sink,          Actor(acting.world)};
   if (intent.interrupted) return GoOnWith(carrier, *intent.interrupted, opened.events);

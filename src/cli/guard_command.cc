@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <signal.h>
 
-#include <filesystem>
-
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/inventory_file.h"
@@ -61,8 +59,8 @@ base::Result<std::unique_ptr<ports::SharedStore>> StoreOf(World& world, const Pr
         project.spec_path +
         " names no store for the lease; add `store: etcd:URL,URL,URL` to failover");
   }
-  const std::string folder = std::filesystem::path(project.spec_path).parent_path().string();
-  return store::Open(*project.application.failover.store, folder, *world.transport, world.clock);
+  return store::Open(*project.application.failover.store, project.SpecFolder(), *world.transport,
+                     world.clock);
 }
 
 void Answer(os::HttpExchange& exchange, const guard::Guard& guard, const model::Region& region) {

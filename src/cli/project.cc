@@ -1,6 +1,7 @@
 #include "cli/project.h"
 
 #include <cstdio>
+#include <filesystem>
 #include <utility>
 #include <variant>
 
@@ -18,6 +19,10 @@ base::Error ForUsage(const base::Error& error) {
 }
 
 }  // namespace
+
+std::string Project::SpecFolder() const {
+  return std::filesystem::path(spec_path).parent_path().string();
+}
 
 bool AlreadyTold(const base::Error& error) { return error.message() == kTold; }
 

@@ -17,6 +17,8 @@ struct Project {
 
   std::string JournalPath() const { return state + "/journal/journal.lwj"; }
   std::string InventoryPath() const { return state + "/inventory.json"; }
+  // What the spec's file names are relative to; empty: where the process stands.
+  std::string SpecFolder() const;
 };
 
 // Reads and checks the spec. When something is wrong with it every mistake has been printed, and

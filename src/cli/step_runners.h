@@ -9,7 +9,8 @@
 
 namespace leeward::cli {
 
-// `world` and `inventory` outlive it.
-std::unique_ptr<steps::Runner> MakeStepRunners(World& world, InventoryKeeper& inventory);
+// `world` and `inventory` outlive it. The spec names files relative to its folder.
+std::unique_ptr<steps::Runner> MakeStepRunners(World& world, InventoryKeeper& inventory,
+                                               const std::string& spec_folder);
 
 }  // namespace leeward::cli

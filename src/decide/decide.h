@@ -124,14 +124,21 @@ struct KilledByDrill {
   model::Region region;
   base::WallTime at;
 };
+// On what ground the writer lease was taken, as the journal has it: see docs/failover-protocol.md.
+struct LeaseGround {
+  std::string ground;  // "released", "expired": proof of fence; "unguarded", "first", "": none
+  model::Region from;  // that had the lease before
+  std::string from_epoch, epoch;
+};
 struct FenceEvidence {
   model::Region old_region;
   std::vector<StoreFence> stores;
   std::string override_text;  // "NAME: REASON", signed by an operator; empty: none
   std::optional<KilledByDrill> killed;
+  std::optional<LeaseGround> lease;
 };
-// Proof that no store's old writer can take a write: each closed, or a signed override, or the
-// drill's kill.
+// Proof that no store's old writer can take a write: each closed, or the old Region's lease
+// released or expired and taken, or a signed override, or the drill's kill.
 GateAnswer FenceProof(const FenceEvidence& evidence);
 
 }  // namespace leeward::decide

@@ -252,6 +252,24 @@ TEST(FenceProofTest, AnOverrideMustBeSigned) {
   EXPECT_EQ(FenceProof(evidence).reason, "overridden by ANA: I pulled the plug");
 }
 
+TEST(FenceProofTest, TheOldRegionsLeaseCountsWhenItsGuardGaveItUpOrItEnded) {
+  FenceEvidence evidence = Evidence({OldWriter::kUnreachable});
+  evidence.lease = LeaseGround{"expired", model::Region("us-east-1"), "3", "4"};
+  EXPECT_EQ(FenceProof(evidence).answer, Answer::kPass);
+  EXPECT_EQ(FenceProof(evidence).reason,
+            "the lease of epoch 3 of us-east-1 expired, taken as epoch 4");
+  evidence.lease->ground = "released";
+  EXPECT_EQ(FenceProof(evidence).answer, Answer::kPass);
+  for (const char* ground : {"unguarded", "first", ""}) {
+    evidence.lease->ground = ground;
+    EXPECT_EQ(FenceProof(evidence).answer, Answer::kRefuse) << ground;
+  }
+  evidence.lease = LeaseGround{"expired", model::Region("us-west-2"), "3", "4"};
+  EXPECT_EQ(FenceProof(evidence).answer, Answer::kRefuse) << "another Region's";
+  evidence.lease = LeaseGround{"expired", model::Region("us-east-1"), "3", ""};
+  EXPECT_EQ(FenceProof(evidence).answer, Answer::kRefuse) << "never taken";
+}
+
 TEST(FenceProofTest, ADrillsKillCountsForTheRegionItKilled) {
   FenceEvidence evidence = Evidence({OldWriter::kNotTried});
   evidence.killed = KilledByDrill{model::Region("us-west-2"), base::WallTime{}};

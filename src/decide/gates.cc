@@ -57,6 +57,12 @@ bool IsSigned(const std::string& text) {
          has_letters(std::string_view(text).substr(colon + 1));
 }
 
+// A lease that no guard obeyed says nothing of the door it was for.
+bool IsProof(const LeaseGround& lease, const model::Region& old_region) {
+  return lease.from == old_region && !lease.epoch.empty() &&
+         (lease.ground == "released" || lease.ground == "expired");
+}
+
 const char* Why(OldWriter writer) {
   switch (writer) {
     case OldWriter::kClosed:
@@ -127,6 +133,11 @@ GateAnswer FenceProof(const FenceEvidence& evidence) {
     return {Answer::kPass, evidence.stores.empty()
                                ? "no store has a writer in " + old
                                : "every writer in " + old + " was reached and closed"};
+  }
+  if (evidence.lease && IsProof(*evidence.lease, evidence.old_region)) {
+    return {Answer::kPass, "the lease of epoch " + evidence.lease->from_epoch + " of " + old + " " +
+                               evidence.lease->ground + ", taken as epoch " +
+                               evidence.lease->epoch};
   }
   if (evidence.killed && evidence.killed->region == evidence.old_region) {
     return {Answer::kPass, "this drill ended every process of " + old + " itself at " +

@@ -29,6 +29,15 @@ const std::vector<StepTemplate>& CommonTemplates() {
        Attempts::kOnce,
        OnFailure::kStop,
        {}},
+      {"lease.take",
+       Phase::kFence,
+       "take the writer lease for {region}",
+       "one Region at a time may write; the end of {other}'s lease is proof of fence",
+       "take it for {other} again",
+       &Timeouts::lease,
+       Attempts::kSeveral,
+       OnFailure::kStop,
+       {}},
       {"app.verify",
        Phase::kVerify,
        "check the recovered data in {region}",
@@ -68,6 +77,8 @@ const std::vector<OrderRule>& CommonOrder() {
       {"rds.measure", "gate.loss", Scope::kAll},
       {"gate.loss", "rds.fence", Scope::kAll},
       {"gate.loss", "ecs.quiesce", Scope::kAll},
+      {"gate.loss", "lease.take", Scope::kAll},
+      {"lease.take", "gate.fence-proof", Scope::kAll},
       {"gate.loss", "gate.fence-proof", Scope::kAll},
       {"rds.fence", "gate.fence-proof", Scope::kAll},
       {"ecs.quiesce", "gate.fence-proof", Scope::kAll},
@@ -80,6 +91,9 @@ const std::vector<OrderRule>& CommonOrder() {
       {"gate.fence-proof", "route53.shift", Scope::kAll},
       // A planned move: tasks are there, and every replica, before the first writer is closed.
       {"rds.replicate@to", "rds.quiesce@from", Scope::kAll},
+      // Without the lease nothing of the move begins; what is only prepared stays.
+      {"rds.replicate@to", "lease.take", Scope::kAll},
+      {"lease.take", "rds.quiesce@from", Scope::kAll},
       {"rds.replicate@to", "ecs.replicate@to", Scope::kAll},
       {"ecs.replicate@to", "ecs.scale@to", Scope::kSame},
       {"rds.replicate@to", "ecs.scale@to", Scope::kAll},
@@ -130,6 +144,15 @@ std::string Stores(const Draft& draft) {
   return names;
 }
 
+// The step's id for the gate; empty when the application has no lease.
+std::string EmitLease(Draft& draft) {
+  if (!draft.application.failover.store) return "";
+  model::Step& take = draft.Emit("lease.take", {}, draft.plan.to);
+  if (!draft.options.override_fence.empty())
+    take.parameters["override"] = draft.options.override_fence;
+  return "lease.take";
+}
+
 void EmitGates(Draft& draft) {
   const Options& options = draft.options;
   model::Step& loss = draft.Emit("gate.loss", {}, draft.plan.to);
@@ -139,10 +162,12 @@ void EmitGates(Draft& draft) {
       {"measures", StepIds(draft, "rds.measure")}};
   if (options.accept_loss)
     loss.parameters["accept-loss-ns"] = std::to_string(options.accept_loss->count());
+  const std::string lease = EmitLease(draft);
   model::Step& fence = draft.Emit("gate.fence-proof", {}, draft.plan.to);
   fence.parameters = {{"old-region", draft.plan.from.str()},
                       {"stores", Stores(draft)},
                       {"fences", StepIds(draft, "rds.fence")}};
+  if (!lease.empty()) fence.parameters["lease"] = lease;
   if (!options.override_fence.empty()) fence.parameters["override"] = options.override_fence;
   if (options.killed) {
     fence.parameters["killed-region"] = options.killed->region.str();
@@ -163,6 +188,7 @@ base::Status EmitCommon(Draft& draft) {
       break;
     case Action::kSwitchover:
     case Action::kFailback:
+      EmitLease(draft);
       draft.Emit("app.verify", {}, draft.plan.to);
       draft.Emit("inventory.refresh", {}, draft.plan.to).phase = Phase::kReprotect;
       break;

@@ -26,6 +26,7 @@ struct Timeouts {
   base::Duration promote{900'000'000'000};  // 1 s to 2 h
   base::Duration scale{600'000'000'000};    // tasks start; 1 s to 2 h
   base::Duration shift{15'000'000'000};     // routing controls over all endpoints; 1 s to 10 min
+  base::Duration lease{1'200'000'000'000};  // the old lease ends and is taken; 1 s to 1 h
   base::Duration confirm{120'000'000'000};  // resolvers answer the new address; 1 s to 1 h
 };
 

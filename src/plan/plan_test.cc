@@ -260,6 +260,23 @@ TEST(PlanTest, GateParametersCarryWhatAPersonSaid) {
   EXPECT_EQ(plan.Find(StepId("gate.fence-proof"))->parameters.at("killed-at-ns"), "5");
 }
 
+TEST(PlanTest, ALeaseIsTakenBeforeAnythingIsPromotedOrClosed) {
+  model::Application shop = model::testing::Shop();
+  EXPECT_EQ(MustMake(Action::kFailover, kHomeLost).Find(StepId("lease.take")), nullptr);
+  shop.failover.store = model::SharedStorePlace{};
+  const auto failover = Make(Action::kFailover, shop, {}, kHomeLost, {});
+  ASSERT_TRUE(failover.ok()) << failover.error().message();
+  EXPECT_TRUE(WaitsFor(*failover, "gate.fence-proof", "lease.take"));
+  EXPECT_TRUE(WaitsFor(*failover, "lease.take", "gate.loss"));
+  EXPECT_TRUE(WaitsFor(*failover, "rds.promote/orders", "lease.take"));
+  const auto move = Make(Action::kSwitchover, shop, {}, kAllWell, {});
+  ASSERT_TRUE(move.ok()) << move.error().message();
+  EXPECT_TRUE(WaitsFor(*move, "rds.quiesce/orders", "lease.take"));
+  const auto back = Make(Action::kFailback, shop, {}, kAway, {});
+  ASSERT_TRUE(back.ok()) << back.error().message();
+  EXPECT_TRUE(WaitsFor(*back, "rds.quiesce/orders", "lease.take"));
+}
+
 TEST(PlanTest, ControlPlanesAreWhereAwsHasThem) {
   EXPECT_EQ(ControlPlaneOf("route53", {}), Region("us-east-1"));
   EXPECT_EQ(ControlPlaneOf("route53-recovery-control-config", {}), Region("us-west-2"));

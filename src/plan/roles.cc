@@ -28,6 +28,7 @@ constexpr Range kRanges[] = {
     {"promote", &Timeouts::promote, seconds(1), hours(2)},
     {"scale", &Timeouts::scale, seconds(1), hours(2)},
     {"shift", &Timeouts::shift, seconds(1), minutes(10)},
+    {"lease", &Timeouts::lease, seconds(1), hours(1)},
     {"confirm", &Timeouts::confirm, seconds(1), hours(1)},
 };
 constexpr int kMaxAttempts = 10;

@@ -82,6 +82,13 @@ Result<StepOutcome> GateFenceProof(const Work& work) {
                                                                 ? decide::OldWriter::kNotTried
                                                                 : found->second});
   }
+  if (const std::string take = Optional(work, "lease"); !take.empty()) {
+    decide::LeaseGround& lease = evidence.lease.emplace();
+    lease.ground = OutputOf(work, take, "ground");
+    lease.from = Region(OutputOf(work, take, "from"));
+    lease.from_epoch = OutputOf(work, take, "from_epoch");
+    lease.epoch = OutputOf(work, take, "epoch");
+  }
   evidence.override_text = Optional(work, "override");
   const auto killed_at = Nanoseconds(Optional(work, "killed-at-ns"));
   if (killed_at) {

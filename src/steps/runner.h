@@ -17,6 +17,7 @@
 #include "model/inventory.h"
 #include "ports/clock.h"
 #include "ports/random.h"
+#include "ports/shared_store.h"
 #include "ports/step_runner.h"
 #include "probe/dns.h"
 
@@ -32,6 +33,9 @@ struct Tools {
   // Keeps the inventory for the day it is needed.
   std::function<base::Status(const model::Inventory&)> save_inventory;
   std::string source_address;  // local address to ask from; empty: the system's choice
+  // The store of the writer lease; absent: steps that need it are refused.
+  std::function<base::Result<std::unique_ptr<ports::SharedStore>>(const model::SharedStorePlace&)>
+      open_store = {};
 };
 
 struct Limits {

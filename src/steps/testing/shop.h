@@ -2,7 +2,9 @@
 // tests.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -30,7 +32,8 @@ class Shop {
                       saved = learned;
                       return base::Ok();
                     },
-                .source_address = ""},
+                .source_address = "",
+                .open_store = [this](const model::SharedStorePlace&) { return open_store(); }},
                limits) {
     application.name = model::ApplicationName("shop");
     application.regions = {home, recovery, Region("eu-west-1")};
@@ -114,6 +117,10 @@ class Shop {
                          .health_path = "/health",
                          .port = 8080,
                          .ttl = std::chrono::seconds(1)};
+  // The store of the lease, for steps that ask for it.
+  std::function<base::Result<std::unique_ptr<ports::SharedStore>>()> open_store = [] {
+    return base::Result<std::unique_ptr<ports::SharedStore>>(base::Invalid("no store"));
+  };
   base::Duration patience = std::chrono::seconds(20);
   bool cancelled = false;
   model::Application application;

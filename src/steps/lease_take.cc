@@ -1,0 +1,122 @@
+// Taking the writer lease for the Region that the plan moves to.
+#include "steps/lease_take.h"
+
+#include <algorithm>
+
+#include "lease/taker.h"
+#include "ports/shared_store.h"
+
+namespace leeward::steps {
+namespace {
+
+constexpr int kNameDigits = 12;
+constexpr int kWaits = 3;  // a holder that still renews after so many waits is alive
+constexpr base::Duration kFirstLook = std::chrono::seconds(2);
+
+// Runs a lease::Taker on the calling thread.
+class Taking {
+ public:
+  Taking(const Work& work, ports::SharedStore& store, lease::TakerOptions options)
+      : work_(work),
+        store_(store),
+        terms_(options.terms),
+        key_(lease::Key(work.application().name)),
+        taker_(std::move(options)) {}
+
+  Result<lease::Seen> Run() {
+    const ports::Clock& clock = work_.tools().clock;
+    const base::MonotonicTime start = clock.Monotonic();
+    Give(lease::AskTake{});
+    while (!taken_) {
+      if (work_.Cancelled()) return base::Cancelled("taking the lease was stopped");
+      if (clock.Monotonic() >= End(start)) return GiveUp();
+      const base::Duration wait = taker_.NextWake() - clock.Monotonic();
+      if (wait > base::Duration(0)) {
+        work_.Say(taker_.why());
+        RETURN_IF_ERROR(work_.Pause(std::min(wait, terms_.renew_every)));
+      }
+      Give(lease::Tick{});
+    }
+    return *taken_;
+  }
+
+ private:
+  base::MonotonicTime End(base::MonotonicTime start) const {
+    const auto& seen = taker_.last_seen();
+    const base::Duration wait =
+        seen ? kWaits * lease::TakerWait(terms_, seen->record.ttl) : base::Duration(0);
+    return std::min(work_.context().deadline, start + kFirstLook + wait);
+  }
+
+  base::Error GiveUp() const {
+    const auto& seen = taker_.last_seen();
+    if (!seen) return base::Unreachable("the lease was not taken: " + taker_.why());
+    return base::Refused("the lease is " + lease::Describe(seen->record) +
+                         ", which is alive or came back (" + taker_.why() +
+                         "); have its guard hand it over (SIGUSR1), or make sure that it cannot "
+                         "write and run again with --override-fence \"NAME: REASON\"");
+  }
+
+  // Carries an action out and brings its answer back, until there is nothing more to do now.
+  void Give(const lease::TakerEvent& event) {
+    for (const lease::TakerAction& action : taker_.On(event, work_.tools().clock.Monotonic())) {
+      if (const auto* read = std::get_if<lease::Read>(&action)) {
+        Give(lease::ReadDone{read->request, ReadRecord(read->deadline)});
+      } else if (const auto* put = std::get_if<lease::Put>(&action)) {
+        Give(lease::PutDone{put->request, store_.Put(key_, lease::ToJson(put->record),
+                                                     put->expected, put->deadline)});
+      } else {
+        taken_ = std::get<lease::Taken>(action).seen;
+      }
+    }
+  }
+
+  Result<std::optional<lease::Seen>> ReadRecord(base::MonotonicTime deadline) {
+    ASSIGN_OR_RETURN(const std::optional<ports::SharedEntry> entry, store_.Get(key_, deadline));
+    if (!entry) return std::optional<lease::Seen>();
+    ASSIGN_OR_RETURN(lease::Record record, lease::RecordFromJson(entry->value));
+    return std::optional(lease::Seen{std::move(record), entry->revision});
+  }
+
+  const Work& work_;
+  ports::SharedStore& store_;
+  const lease::Terms terms_;
+  const std::string key_;
+  lease::Taker taker_;
+  std::optional<lease::Seen> taken_;
+};
+
+Result<lease::Seen> Take(const Work& work) {
+  const auto& place = work.application().failover.store;
+  if (!place) return base::Invalid("the plan takes a lease, but the spec names no store for it");
+  if (!work.tools().open_store) return base::Invalid("this runner has no shared store");
+  ASSIGN_OR_RETURN(const auto store, work.tools().open_store(*place));
+  const lease::Terms terms = lease::TermsFor(work.application().failover.lease);
+  RETURN_IF_ERROR(lease::Validate(terms));
+  return Taking(work, *store,
+                {terms, work.region(), "controller-" + work.tools().random.Hex(kNameDigits)})
+      .Run();
+}
+
+}  // namespace
+
+Result<StepOutcome> LeaseTake(const Work& work) {
+  const Result<lease::Seen> taken = Take(work);
+  if (!taken.ok()) {
+    const bool overridden = work.step().parameters.contains("override");
+    if (!overridden || taken.error().code() == base::ErrorCode::kCancelled) return taken.error();
+    return StepOutcome{"not taken, and overridden: " + taken.error().message(), {}};
+  }
+  const lease::Record& record = taken->record;
+  std::string ground(lease::Name(record.how));
+  StepOutcome outcome{"epoch " + std::to_string(record.epoch) + " is " + record.holder.str() + "'s",
+                      {{"epoch", std::to_string(record.epoch)}, {"ground", ground}}};
+  if (record.how == lease::How::kFirst) return outcome;
+  outcome.outputs["from"] = record.from.str();
+  outcome.outputs["from_epoch"] = std::to_string(record.from_epoch);
+  outcome.detail += "; epoch " + std::to_string(record.from_epoch) + " of " + record.from.str() +
+                    " was " + ground;
+  return outcome;
+}
+
+}  // namespace leeward::steps
