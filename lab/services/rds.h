@@ -168,7 +168,9 @@ class Rds : public Service, public GuardedByGroups {
   void TakeLook(Instance& instance, const std::vector<std::string>& row);
 
   // rds.cc
-  InstancePtr FindInstance(std::string_view id) const;  // by identifier or by ARN of this Region
+  InstancePtr FindInstance(std::string_view id) const;   // by identifier or by ARN of this Region
+  InstancePtr FindSource(std::string_view slot) const;   // that has a replica by this slot
+  InstancePtr FindReplica(std::string_view slot) const;  // that follows by this slot
   void Resume(const InstancePtr& instance);
   void MakeEngine(const InstancePtr& instance);
   EngineConfig ConfigOf(Instance& instance);

@@ -152,16 +152,13 @@ Flow<> Rds::RunDelete(InstancePtr instance, std::string final_snapshot) {
     Fail(*instance, stopped);
     co_return;
   }
-  const std::string arn = Arn(host_, "rds", "db:" + instance->id);
   if (instance->is_replica()) {
     Tell({ParseArn(instance->source_arn).region, "ReplicaGone",
-          Value::Struct({{"Source", instance->source_arn},
-                         {"Replica", arn},
+          Value::Struct({{"Replica", Arn(host_, "rds", "db:" + instance->id)},
                          {"Slot", instance->source.slot}})});
   }
   for (const ReplicaRef& replica : instance->replicas) {
-    Tell({ParseArn(replica.arn).region, "SourceDeleted",
-          Value::Struct({{"Replica", replica.arn}, {"Source", arn}})});
+    Tell({ParseArn(replica.arn).region, "SourceDeleted", Value::Struct({{"Slot", replica.slot}})});
   }
   AddEvent(instance->id, "db-instance", "DB instance deleted", "deletion");
   instances_.erase(instance->id);

@@ -165,7 +165,6 @@ Flow<base::Status> Rds::ApplyChanges(InstancePtr instance, Value input) {
 
 void Rds::Rename(Instance& instance, const std::string& id) {
   const InstancePtr renamed = instances_.at(instance.id);
-  const std::string old_arn = Arn(host_, "rds", "db:" + instance.id);
   const std::string new_arn = Arn(host_, "rds", "db:" + id);
   Withdraw(instance);
   instances_.erase(instance.id);
@@ -176,11 +175,11 @@ void Rds::Rename(Instance& instance, const std::string& id) {
   AddEvent(id, "db-instance", "Renamed instance to " + id, "configuration change");
   for (const ReplicaRef& replica : instance.replicas) {
     Tell({ParseArn(replica.arn).region, "SourceRenamed",
-          Value::Struct({{"Replica", replica.arn}, {"Source", new_arn}})});
+          Value::Struct({{"Slot", replica.slot}, {"Source", new_arn}})});
   }
   if (instance.is_replica()) {
     Tell({ParseArn(instance.source_arn).region, "ReplicaRenamed",
-          Value::Struct({{"Source", instance.source_arn}, {"Replica", old_arn}, {"To", new_arn}})});
+          Value::Struct({{"Slot", instance.source.slot}, {"To", new_arn}})});
   }
 }
 

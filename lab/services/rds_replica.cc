@@ -263,8 +263,7 @@ Flow<> Rds::RunPromote(InstancePtr instance) {
   SetStatus(*instance, kModifying);
   co_await Sleep(host_, Paced(kPromoteModifyingAws));
   const Notice notice{ParseArn(instance->source_arn).region, "ReplicaGone",
-                      Value::Struct({{"Source", instance->source_arn},
-                                     {"Replica", Arn(host_, "rds", "db:" + instance->id)},
+                      Value::Struct({{"Replica", Arn(host_, "rds", "db:" + instance->id)},
                                      {"Slot", instance->source.slot}})};
   instance->source_arn.clear();
   instance->source = {};
@@ -286,11 +285,29 @@ Flow<> Rds::RunPromote(InstancePtr instance) {
   if (instance->retention() > 0) RunBackup(instance).Detach();
 }
 
+// Notices name the link by its slot. Names change and are given again while a notice is on its way,
+// so that the name it carries may belong to nobody, or to another instance.
+InstancePtr Rds::FindSource(std::string_view slot) const {
+  for (const auto& [id, instance] : instances_) {
+    for (const ReplicaRef& replica : instance->replicas) {
+      if (replica.slot == slot) return instance;
+    }
+  }
+  return nullptr;
+}
+
+InstancePtr Rds::FindReplica(std::string_view slot) const {
+  for (const auto& [id, instance] : instances_) {
+    if (instance->is_replica() && instance->source.slot == slot) return instance;
+  }
+  return nullptr;
+}
+
 // In A: the replica was promoted or deleted.
 Answer Rds::ReplicaGone(const Value& input) {
-  const InstancePtr source = FindInstance(input.String("Source"));
-  if (source == nullptr) return Value::Struct();
   const std::string slot(input.String("Slot"));
+  const InstancePtr source = FindSource(slot);
+  if (source == nullptr) return Value::Struct();
   std::erase_if(source->replicas, [&](const ReplicaRef& r) { return r.slot == slot; });
   if (source->replicas.empty()) host_.network().Withdraw(ReplicationName(*source));
   AddEvent(source->id, "db-instance",
@@ -303,8 +320,8 @@ Answer Rds::ReplicaGone(const Value& input) {
 
 // In B: PostgreSQL's replicas outlive their source, and wait to be promoted by hand.
 Answer Rds::SourceDeleted(const Value& input) {
-  const InstancePtr replica = FindInstance(input.String("Replica"));
-  if (replica == nullptr || replica->source_arn != input.String("Source")) return Value::Struct();
+  const InstancePtr replica = FindReplica(input.String("Slot"));
+  if (replica == nullptr) return Value::Struct();
   replica->link = LinkState::kTerminated;
   AddEvent(replica->id, "db-instance", "Replication has been terminated: the source was deleted",
            "read replica");
@@ -313,17 +330,19 @@ Answer Rds::SourceDeleted(const Value& input) {
 }
 
 Answer Rds::SourceRenamed(const Value& input) {
-  const InstancePtr replica = FindInstance(input.String("Replica"));
-  if (replica != nullptr && replica->is_replica()) replica->source_arn = input.String("Source");
+  const InstancePtr replica = FindReplica(input.String("Slot"));
+  if (replica == nullptr) return Value::Struct();
+  replica->source_arn = input.String("Source");
   Save();
   return Value::Struct();
 }
 
 Answer Rds::ReplicaRenamed(const Value& input) {
-  const InstancePtr source = FindInstance(input.String("Source"));
+  const std::string_view slot = input.String("Slot");
+  const InstancePtr source = FindSource(slot);
   if (source == nullptr) return Value::Struct();
   for (ReplicaRef& replica : source->replicas) {
-    if (replica.arn == input.String("Replica")) replica.arn = input.String("To");
+    if (replica.slot == slot) replica.arn = input.String("To");
   }
   Save();
   return Value::Struct();

@@ -223,6 +223,29 @@ TEST_F(RdsTest, ReplicaIsPromotedWhileItsSourceIsLostAndTheSourceComesBackAsAPri
       [&] { return Ask(a, "orders", "SELECT count(*) FROM pg_replication_slots") == "0"; }));
 }
 
+// Each tells the other by a name that the other no longer has; and a third instance takes the old
+// name.
+TEST_F(RdsTest, SourceRenamedWhileItsReplicaIsPromotedIsNobodysSourceAfterwards) {
+  MakeOrders();
+  MakeReplica();
+  world.dark.insert(a.host.region());
+  Done(b, "PromoteReadReplica", Named("orders-b"));
+  EXPECT_TRUE(world.RunUntil(
+      [&] { return !Look(b, "orders-b").Has("ReadReplicaSourceDBInstanceIdentifier"); }));
+  Value renaming = Named("orders");
+  renaming.Set("NewDBInstanceIdentifier", "orders-retired");
+  renaming.Set("ApplyImmediately", true);
+  Done(a, "ModifyDBInstance", renaming);
+  Await(a, "orders-retired", "available");
+  MakeOrders();
+  world.dark.erase(a.host.region());
+
+  EXPECT_TRUE(world.RunUntil(
+      [&] { return Look(a, "orders-retired").Items("ReadReplicaDBInstanceIdentifiers").empty(); },
+      10s));
+  Done(a, "StopDBInstance", Named("orders-retired"));
+}
+
 TEST_F(RdsTest, LostStandbyRegionComesBackAndFollowsAgain) {
   MakeOrders();
   ASSERT_EQ(Ask(a, "orders", "CREATE TABLE t AS SELECT 1 AS x"), "");

@@ -92,10 +92,11 @@ Status Stop(const Work& work, const std::string& identifier) {
         work.Say("stopping " + Place(identifier, work.region()));
         const auto asked = work.Call(work.region(), "rds", "StopDBInstance",
                                      Value::Struct({{"DBInstanceIdentifier", identifier}}));
-        if (asked.ok() || asked.error().code() == base::ErrorCode::kWrongState) {
-          return std::optional<bool>();
-        }
-        return asked.error();
+        if (asked.ok()) return std::optional<bool>();
+        if (asked.error().code() != base::ErrorCode::kWrongState) return asked.error();
+        work.Say(Place(identifier, work.region()) +
+                 " cannot be stopped yet: " + asked.error().message());
+        return std::optional<bool>();
       });
   return stopped.ok() ? base::Ok() : Status(stopped.error());
 }

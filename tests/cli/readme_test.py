@@ -4,6 +4,7 @@
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import unittest
@@ -36,13 +37,27 @@ class ReadmeTest(OneLine):
                 shlex.quote(line), on_free_ports(line), shlex.quote(line))
         environment = {"PATH": "/usr/bin:/bin", "HOME": self.folder, "LANG": "C.UTF-8", "AWS_EC2_METADATA_DISABLED": "true"}
         self.addCleanup(subprocess.run, [LAB, "down"], env=environment, capture_output=True, timeout=60, check=False)
-        done = subprocess.run(["bash", "-c", script], env=environment, cwd=ROOT, stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=420, check=False)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        code, told = self.run_and_keep_what_is_told(script, environment)
+        self.assertEqual(code, 0, told)
         printed = PRINTED.search(readme())
         self.assertIsNotNone(printed)
-        self.assertIn(printed.group(1), done.stdout)
-        self.assertIn('"role": "primary", "region": "us-west-2"', done.stdout)
+        self.assertIn(printed.group(1), told)
+        self.assertIn('"role": "primary", "region": "us-west-2"', told)
+
+    def run_and_keep_what_is_told(self, script, environment):
+        """Into a file: a process that outlives the session cannot hold the test, and a session that hangs still tells where."""
+        path = os.path.join(self.folder, "told")
+        with open(path, "wb") as told:
+            session = subprocess.Popen(["bash", "-c", script], env=environment, cwd=ROOT, stdin=subprocess.DEVNULL,
+                                       stdout=told, stderr=subprocess.STDOUT, start_new_session=True)
+            try:
+                code = session.wait(timeout=420)
+            except subprocess.TimeoutExpired:
+                code = "no end after 420 s"
+                os.killpg(session.pid, signal.SIGKILL)
+                session.wait()
+        with open(path, encoding="utf-8") as told:
+            return code, told.read()
 
     def test_every_file_that_the_pages_link_to_is_there(self):
         pages = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True,
