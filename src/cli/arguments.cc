@@ -33,6 +33,7 @@ class Parser {
   void AddReading();
   void AddDrill();
   void AddGuard();
+  void AddObserve();
 
   CLI::App app_{kAbout, "leeward"};
   Arguments arguments_;
@@ -169,6 +170,18 @@ void Parser::AddGuard() {
   guard->add_option("--listen", arguments_.listen, "HOST:PORT of GET /writable")->required();
 }
 
+void Parser::AddObserve() {
+  CLI::App* observe =
+      Add(&app_, Command::kObserve, "observe", "watch from one Region and publish what is seen");
+  AddSpec(observe);
+  AddState(observe);
+  AddResolver(observe);
+  observe->add_flag("--json", arguments_.json, "print each published view (docs/formats/view.md)");
+  observe->add_option("--region", arguments_.region, "the Region it stands in")->required();
+  observe->add_option("--source", arguments_.source,
+                      "local address to ask from (default: the system's choice)");
+}
+
 Parser::Parser() {
   app_.require_subcommand(1);
   app_.footer(kCodes);
@@ -180,6 +193,7 @@ Parser::Parser() {
   AddAction(Command::kFailback, "failback", "bring the application home again");
   AddDrill();
   AddGuard();
+  AddObserve();
 }
 
 std::variant<Arguments, Leave> Parser::Parse(int argc, const char* const* argv) {

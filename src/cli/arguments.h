@@ -25,6 +25,7 @@ enum class Command {
   kReport,
   kLateWrites,
   kGuard,
+  kObserve,
   kVersion,
 };
 
@@ -50,7 +51,9 @@ struct Arguments {
   bool no_failback = false;
   std::optional<double> rate;  // writes per second; absent: the spec's
   std::string report;          // HTML file; empty: none
-  std::string region, listen;  // guard
+  std::string region;          // guard, observe
+  std::string listen;          // guard
+  std::string source;          // observe: local address to ask from; empty: the system's choice
   std::string export_file;     // late-writes: JSON lines; empty: none
 };
 

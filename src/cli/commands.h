@@ -19,6 +19,8 @@ int RunReport(const Arguments& arguments);
 int RunLateWrites(const Arguments& arguments);
 // guard: runs until it is stopped.
 int RunGuard(const Arguments& arguments);
+// observe: runs until it is stopped.
+int RunObserve(const Arguments& arguments);
 int RunVersion(const Arguments& arguments);
 
 }  // namespace leeward::cli

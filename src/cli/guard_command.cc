@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/inventory_file.h"
+#include "cli/open_store.h"
 #include "cli/project.h"
 #include "cli/store_address.h"
 #include "cli/world.h"
@@ -14,7 +15,6 @@
 #include "guard/postgres_door.h"
 #include "os/event_loop.h"
 #include "os/http_server.h"
-#include "store/open.h"
 
 namespace leeward::cli {
 namespace {
@@ -51,16 +51,6 @@ base::Result<std::unique_ptr<guard::Doors>> DoorsOf(World& world, const Project&
                                                      world.clock));
   }
   return doors;
-}
-
-base::Result<std::unique_ptr<ports::SharedStore>> StoreOf(World& world, const Project& project) {
-  if (!project.application.failover.store) {
-    return base::Invalid(
-        project.spec_path +
-        " names no store for the lease; add `store: etcd:URL,URL,URL` to failover");
-  }
-  return store::Open(*project.application.failover.store, project.SpecFolder(), *world.transport,
-                     world.clock);
 }
 
 void Answer(os::HttpExchange& exchange, const guard::Guard& guard, const model::Region& region) {
@@ -113,7 +103,7 @@ base::Status Serve(const Arguments& arguments) {
   ASSIGN_OR_RETURN(const os::Address listen, os::Address::ParseHostPort(arguments.listen));
   const lease::Terms terms = lease::TermsFor(project.application.failover.lease);
   RETURN_IF_ERROR(lease::Validate(terms));
-  ASSIGN_OR_RETURN(const auto store, StoreOf(*world, project));
+  ASSIGN_OR_RETURN(const auto store, OpenSharedStore(*world, project, "the lease"));
   ASSIGN_OR_RETURN(const auto doors, DoorsOf(*world, project, region, terms));
 
   os::EventLoop loop;

@@ -36,6 +36,8 @@ int Run(const Arguments& arguments) {
       return RunLateWrites(arguments);
     case Command::kGuard:
       return RunGuard(arguments);
+    case Command::kObserve:
+      return RunObserve(arguments);
     case Command::kVersion:
       return RunVersion(arguments);
   }

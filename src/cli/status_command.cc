@@ -37,12 +37,13 @@ base::Result<std::string> LastExecution(World& world, const Project& project) {
   return last;
 }
 
-base::Result<Status> Take(World& world, const Project& project) {
+base::Result<Status> Take(World& world, const Project& project, QuorumLook* quorum) {
   Status status;
   status.application = project.application;
   ASSIGN_OR_RETURN(status.inventory, ReadInventory(world.files, project.InventoryPath()));
   ASSIGN_OR_RETURN(status.last, LastExecution(world, project));
   status.seen = Look(world, project, status.inventory);
+  if (quorum != nullptr) status.quorum = quorum->Look();
   status.snapshot = SnapshotOf(status.seen, project, status.inventory);
   return status;
 }
@@ -72,9 +73,13 @@ base::Status SomethingAnswered(const Status& status, const World& world) {
 base::Result<int> Show(const Arguments& arguments, World& world) {
   ASSIGN_OR_RETURN(const Project project, OpenProject(world.files, arguments));
   RETURN_IF_ERROR(world.aws->CheckCredentials());
+  std::unique_ptr<QuorumLook> quorum;
+  if (project.application.failover.store) {
+    ASSIGN_OR_RETURN(quorum, QuorumLook::Make(world, project));
+  }
   base::Status answered = base::Ok();
   do {
-    ASSIGN_OR_RETURN(const Status status, Take(world, project));
+    ASSIGN_OR_RETURN(const Status status, Take(world, project, quorum.get()));
     Print(status, arguments);
     answered = SomethingAnswered(status, world);
   } while (arguments.watch && world.Pause(kAgain));

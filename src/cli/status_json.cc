@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/quorum_view.h"
 #include "model/names.h"
 
 namespace leeward::cli {
@@ -54,6 +55,7 @@ std::string StatusJson(const Status& status) {
     json["stores"].push_back(StoreJson(store, status.seen.at));
   json["protected"] = !status.inventory.facts.empty();
   json["last"] = status.last;
+  if (status.quorum) json["quorum"] = Json::parse(QuorumJson(*status.quorum));
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

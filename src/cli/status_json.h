@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cli/look.h"
+#include "cli/quorum.h"
 #include "model/application.h"
 
 namespace leeward::cli {
@@ -13,7 +14,8 @@ struct Status {
   model::Inventory inventory;
   Seen seen;
   model::Snapshot snapshot;
-  std::string last;  // execution, for people
+  std::string last;              // execution, for people
+  std::optional<Quorum> quorum;  // absent: the spec names no store
 };
 
 // One line and a newline.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/wrap.h"
+#include "cli/quorum_view.h"
 #include "model/names.h"
 
 namespace leeward::cli {
@@ -144,6 +145,11 @@ std::string StatusText(const Status& status, const std::string& spec_path,
       "seen from here " + base::FormatIso8601(status.seen.at) + "\n\n";
   text += RegionText(status, regions.home, "home", terminal) + "\n";
   text += RegionText(status, regions.recovery, "recovery", terminal) + "\n";
+  if (status.quorum) {
+    for (const observe::RegionVerdict& region : status.quorum->regions)
+      text += labelled("verdict", VerdictText(region));
+    text += labelled("observers", ObserversText(*status.quorum));
+  }
   text += labelled("protected",
                    status.inventory.facts.empty()
                        ? "no"

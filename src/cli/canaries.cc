@@ -1,0 +1,60 @@
+#include "cli/canaries.h"
+
+#include <utility>
+
+#include "cli/store_address.h"
+#include "lease/record.h"
+
+namespace leeward::cli {
+namespace {
+
+constexpr base::Duration kCall = std::chrono::seconds(1);
+
+}  // namespace
+
+Canaries::Canaries(World& world, const Project& project, const model::Inventory& inventory,
+                   const model::Region& region, const probe::Resolver& resolver,
+                   ports::SharedStore& store)
+    : world_(world),
+      project_(project),
+      inventory_(inventory),
+      region_(region),
+      resolver_(resolver),
+      store_(store) {}
+
+std::string Canaries::Why() {
+  const auto entry =
+      store_.Get(lease::Key(project_.application.name), world_.clock.Monotonic() + kCall);
+  if (!entry.ok()) return "the lease cannot be read: " + entry.error().message();
+  if (!*entry) return "there is no writer lease, so nobody says that " + region_.str() + " writes";
+  const base::Result<lease::Record> record = lease::RecordFromJson((*entry)->value);
+  if (!record.ok()) return record.error().message();
+  if (record->holder != region_) return "the writer lease is " + record->holder.str() + "'s";
+  return record->released ? "the writer lease was given up" : "";
+}
+
+void Canaries::Start() {
+  for (const model::Component& component : project_.application.components) {
+    const auto* rds = std::get_if<model::Rds>(&component.kind);
+    if (rds == nullptr) continue;
+    probe::PostgresAddress address =
+        StoreAddress(world_, *rds, inventory_, component.name, region_);
+    if (address.host.empty()) continue;
+    writers_.push_back(std::make_unique<probe::CanaryWriter>(
+        std::move(address), "observer-" + region_.str(), probe::CanaryWriter::Options{}, resolver_,
+        world_.clock));
+  }
+}
+
+std::string Canaries::Look() {
+  const std::string why = Why();
+  if (why.empty() && writers_.empty()) Start();
+  if (!why.empty()) writers_.clear();
+  std::string now;
+  if (!why.empty()) now = "no canary: " + why;
+  if (why.empty()) now = std::to_string(writers_.size()) + " stores get a canary";
+  if (std::exchange(told_, now) == now) return "";
+  return now;
+}
+
+}  // namespace leeward::cli
