@@ -43,6 +43,7 @@ class Shop:
             info = json.loads(self.lab("up", "--gateway", "127.0.0.1:0", "--dns", "127.0.0.1:0", "--json"))
             gateway = info["gateway"]
             self.dns = info["dns"]
+            self.blocks = {name: region["network"] for name, region in info["regions"].items()}
             self.environment = {
                 "PATH": "/usr/bin:/bin", "HOME": self.folder, "LANG": "C.UTF-8", "LEEWARD_RESOLVER": self.dns,
                 "AWS_ENDPOINT_URL": gateway if gateway.startswith("http") else "http://" + gateway,

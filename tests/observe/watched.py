@@ -1,0 +1,83 @@
+"""The shop in a lab, with a shared store and an observer in each Region."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "drill"))
+
+from labs import HOME, LEEWARD, RECOVERY, SPEC, Shop, until  # noqa: E402
+
+WITNESS = "eu-west-1"
+REGIONS = (HOME, RECOVERY, WITNESS)
+PATIENCE = 60
+__all__ = ["HOME", "LEEWARD", "PATIENCE", "RECOVERY", "REGIONS", "WITNESS", "WatchedShop", "until"]
+
+
+class WatchedShop(Shop):
+    def __enter__(self):
+        super().__enter__()
+        self.processes, self.observers = [], {}
+        try:
+            folder = os.path.join(self.folder, "app")
+            shutil.copytree(os.path.dirname(SPEC), folder)
+            with open(SPEC, encoding="utf-8") as file:
+                text = file.read()
+            self.spec = os.path.join(folder, "watched.yaml")
+            with open(self.spec, "w", encoding="utf-8") as file:
+                file.write(self.with_store(text))
+            for region in REGIONS:
+                self.observe(region)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def with_store(self, text):
+        changed = text.replace("lease: 2s }", 'lease: 2s, store: "sqlite:%s" }' % os.path.join(self.folder, "store.db"))
+        assert changed != text, "the shop's failover line is not what it was"
+        return changed
+
+    def __exit__(self, *_):
+        for process in getattr(self, "processes", []):
+            self.end(process)
+        super().__exit__()
+
+    def end(self, process):
+        if process.poll() is None:
+            process.kill()
+            process.wait(timeout=20)
+
+    def source(self, region):
+        """An address that stands in the Region."""
+        return ".".join(self.blocks[region].split(".")[:2]) + ".255.10"
+
+    def run(self, name, *arguments):
+        """Starts `leeward` with these arguments; what it says is kept in a file of that name."""
+        with open(os.path.join(self.folder, name), "a", encoding="utf-8") as log:
+            process = subprocess.Popen([LEEWARD, *arguments], env=self.environment, stdin=subprocess.DEVNULL,
+                                       stdout=log, stderr=subprocess.STDOUT)
+        self.processes.append(process)
+        return process
+
+    def said(self, name):
+        with open(os.path.join(self.folder, name), encoding="utf-8") as log:
+            return log.read()
+
+    def observe(self, region):
+        self.observers[region] = self.run("observer-" + region, "observe", self.spec, "--state", self.state, "--region",
+                                          region, "--source", self.source(region), "--json")
+
+    def quorum(self):
+        """What the observers agree on: the document's `quorum`."""
+        done = self.leeward("status", self.spec, "--state", self.state, "--json")
+        document = json.loads(done.stdout.splitlines()[0])
+        return document["quorum"]
+
+    def verdict(self, region):
+        return {each["region"]: each for each in self.quorum()["verdicts"]}[region]
+
+    def standing(self, region):
+        return {each["region"]: each for each in self.quorum()["observers"]}[region]["standing"]
