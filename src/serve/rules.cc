@@ -1,0 +1,68 @@
+#include "serve/rules.h"
+
+namespace leeward::serve {
+namespace {
+
+using decide::Goal;
+
+// A move that this controller began and that is not over.
+Next OfOwnMove(const Facts& facts, const Move& move) {
+  if (facts.tries >= kMaxTries) {
+    return {Do::kNothing, "the failover was gone on with " + std::to_string(facts.tries) +
+                              " times and did not end: " + move.why +
+                              "; mend that and start it again"};
+  }
+  return {Do::kGoOn, "the failover to " + move.to.str() + " was begun and has not ended"};
+}
+
+std::string Ended(const Move& move) {
+  return "the failover to " + move.to.str() + " was " + std::string(Name(move.state)) + ": " +
+         move.why;
+}
+
+// What did not even begin may be tried again, by the controller that tried; what was refused or
+// aborted is a person's.
+bool MayRepeat(const Move& move, const Facts& facts) {
+  if (move.state == MoveState::kFailed) {
+    return move.controller == facts.controller && facts.tries < kMaxTries;
+  }
+  return move.state != MoveState::kRefused && move.state != MoveState::kAborted;
+}
+
+Next OfAutomatic(const Facts& facts) {
+  if (facts.move && !facts.calm && !MayRepeat(*facts.move, facts))
+    return {Do::kNothing, Ended(*facts.move) + "; a person has to start it again"};
+  return {Do::kStart, facts.goal_reason};
+}
+
+}  // namespace
+
+Next Choose(const Facts& facts) {
+  if (facts.running) return {Do::kNothing, "a failover is under way"};
+  if (!facts.leading) return {Do::kNothing, "another controller acts; this one watches"};
+  if (!facts.move_known) return {Do::kNothing, "the store does not say whether a move was begun"};
+  const Move* move = facts.move ? &*facts.move : nullptr;
+  if (move != nullptr && move->state == MoveState::kRunning &&
+      move->controller != facts.controller &&
+      !(facts.goal == Goal::kFailover && facts.whole_since_leading)) {
+    return {Do::kNothing, "controller " + move->controller + " began a failover to " +
+                              move->to.str() +
+                              " and its journal is not here; start that controller again, or end "
+                              "the failover there by hand and abort it here"};
+  }
+  if (facts.foreign_work) {
+    return {Do::kNothing,
+            "the journal has a move that was begun by hand and has not ended; end it by hand"};
+  }
+  if (facts.ordered && facts.unfinished) return {Do::kGoOn, "a person asked to go on"};
+  const bool going_on = facts.unfinished && move != nullptr &&
+                        move->controller == facts.controller &&
+                        (move->state == MoveState::kRunning || move->state == MoveState::kFailed);
+  if (going_on) return OfOwnMove(facts, *move);
+  const bool wanted = facts.goal == Goal::kFailover || facts.goal == Goal::kAskFailover;
+  if (facts.ordered && wanted) return {Do::kStart, "a person asked for it: " + facts.goal_reason};
+  if (facts.goal == Goal::kFailover) return OfAutomatic(facts);
+  return {Do::kNothing, facts.goal_reason};
+}
+
+}  // namespace leeward::serve

@@ -1,0 +1,153 @@
+#include "serve/rules.h"
+
+#include <gtest/gtest.h>
+
+namespace leeward::serve {
+namespace {
+
+using decide::Goal;
+
+Facts HomeDown() {
+  Facts facts;
+  facts.leading = facts.move_known = true;
+  facts.controller = "me";
+  facts.goal = Goal::kFailover;
+  facts.goal_reason = "home is down";
+  return facts;
+}
+Move Begun(MoveState state, const std::string& controller = "me") {
+  return {controller, model::Region("us-east-1"), model::Region("us-west-2"), state, "why", {}};
+}
+Do What(const Facts& facts) { return Choose(facts).what; }
+
+TEST(RulesTest, ALeaderStartsWhatTheTableWants) { EXPECT_EQ(What(HomeDown()), Do::kStart); }
+
+TEST(RulesTest, OnlyALeaderThatKnowsTheStoreActs) {
+  Facts facts = HomeDown();
+  facts.leading = false;
+  EXPECT_EQ(What(facts), Do::kNothing);
+  facts = HomeDown();
+  facts.move_known = false;
+  EXPECT_EQ(What(facts), Do::kNothing);
+  facts = HomeDown();
+  facts.running = true;
+  EXPECT_EQ(What(facts), Do::kNothing);
+}
+
+TEST(RulesTest, WhatTheTableAsksAPersonForWaitsForOne) {
+  Facts facts = HomeDown();
+  facts.goal = Goal::kAskFailover;
+  EXPECT_EQ(What(facts), Do::kNothing);
+  facts.ordered = true;
+  EXPECT_EQ(What(facts), Do::kStart);
+}
+
+TEST(RulesTest, AnOrderMovesNothingThatIsWell) {
+  for (const Goal goal :
+       {Goal::kStay, Goal::kWatch, Goal::kAskFailback, Goal::kAlarm, Goal::kResume}) {
+    Facts facts = HomeDown();
+    facts.goal = goal;
+    facts.ordered = true;
+    EXPECT_EQ(What(facts), Do::kNothing);
+  }
+}
+
+TEST(RulesTest, AnotherControllersMoveIsNotBegunTwice) {
+  for (const bool ordered : {false, true}) {
+    Facts facts = HomeDown();
+    facts.ordered = ordered;
+    facts.move = Begun(MoveState::kRunning, "another");
+    EXPECT_EQ(What(facts), Do::kNothing);
+    EXPECT_NE(Choose(facts).why.find("another"), std::string::npos);
+  }
+}
+
+TEST(RulesTest, WhatALostControllerBeganIsBegunAnewOnlyWhereNothingHadMoved) {
+  Facts facts = HomeDown();
+  facts.move = Begun(MoveState::kRunning, "another");
+  facts.whole_since_leading = true;
+  EXPECT_EQ(What(facts), Do::kStart);
+  for (const Goal goal : {Goal::kResume, Goal::kAlarm, Goal::kAskFailover, Goal::kStay}) {
+    facts.goal = goal;
+    EXPECT_EQ(What(facts), Do::kNothing);
+  }
+}
+
+TEST(RulesTest, ItsOwnMoveIsGoneOnWithAndNotForEver) {
+  Facts facts = HomeDown();
+  facts.goal = Goal::kResume;  // parts have moved already
+  facts.unfinished = true;
+  for (const MoveState state : {MoveState::kRunning, MoveState::kFailed}) {
+    facts.move = Begun(state);
+    facts.tries = 0;
+    EXPECT_EQ(What(facts), Do::kGoOn);
+    facts.tries = kMaxTries;
+    EXPECT_EQ(What(facts), Do::kNothing);
+    facts.ordered = true;
+    EXPECT_EQ(What(facts), Do::kGoOn);
+    facts.ordered = false;
+  }
+}
+
+TEST(RulesTest, AMoveThatTheJournalNeverKnewOfIsJudgedAnew) {
+  Facts facts = HomeDown();
+  facts.move = Begun(MoveState::kRunning);
+  EXPECT_EQ(What(facts), Do::kStart);
+  facts.goal = Goal::kStay;
+  EXPECT_EQ(What(facts), Do::kNothing);
+}
+
+TEST(RulesTest, ARefusalIsNotTriedAgainUntilAPersonSaysSoOrAllWasWell) {
+  for (const MoveState state : {MoveState::kRefused, MoveState::kAborted, MoveState::kFailed}) {
+    Facts facts = HomeDown();
+    facts.move = Begun(state);
+    if (state == MoveState::kFailed) {
+      EXPECT_EQ(What(facts), Do::kStart);
+    }
+    facts.tries = kMaxTries;
+    EXPECT_EQ(What(facts), Do::kNothing);
+    facts.ordered = true;
+    EXPECT_EQ(What(facts), Do::kStart);
+    facts.ordered = false;
+    facts.calm = true;
+    EXPECT_EQ(What(facts), Do::kStart);
+  }
+}
+
+TEST(RulesTest, AnAbortedMoveWaitsForAPerson) {
+  Facts facts = HomeDown();
+  facts.move = Begun(MoveState::kAborted);
+  facts.unfinished = true;
+  facts.goal = Goal::kResume;
+  EXPECT_EQ(What(facts), Do::kNothing);
+  facts.ordered = true;
+  EXPECT_EQ(What(facts), Do::kGoOn);
+}
+
+TEST(RulesTest, WorkBegunByHandIsLeftToHands) {
+  Facts facts = HomeDown();
+  facts.foreign_work = true;
+  EXPECT_EQ(What(facts), Do::kNothing);
+  facts.ordered = true;
+  EXPECT_EQ(What(facts), Do::kNothing);
+}
+
+TEST(MoveTest, IsReadAsItWasWrittenAndTornOnesAreRefused) {
+  Move move = Begun(MoveState::kFailed);
+  move.at = {base::Duration(1'795'421'000'000'000'000)};
+  const std::string text = ToJson(move);
+  const base::Result<Move> read = MoveFromJson(text);
+  ASSERT_TRUE(read.ok()) << read.error().message();
+  EXPECT_EQ(*read, move);
+  for (std::size_t size = 0; size < text.size(); ++size) {
+    EXPECT_FALSE(MoveFromJson(text.substr(0, size)).ok());
+  }
+  for (const char* bad : {"{}", "[]", "{\"v\":2}", "{\"v\":1,\"state\":\"over\"}"}) {
+    EXPECT_FALSE(MoveFromJson(bad).ok());
+  }
+  move.why = std::string(100'000, '\xff');
+  EXPECT_TRUE(MoveFromJson(ToJson(move)).ok());
+}
+
+}  // namespace
+}  // namespace leeward::serve
