@@ -11,6 +11,7 @@ namespace {
 constexpr char kAbout[] =
     "Leeward keeps a stateful application on AWS alive when a Region is lost.\n"
     "First steps: leeward validate SPEC, leeward plan failover SPEC, leeward drill SPEC --lab";
+constexpr char kServeListen[] = "127.0.0.1:7433";
 constexpr char kCodes[] =
     "Exit codes: 0 done, 1 failed, 2 bad usage or spec, 3 refused by a gate, 4 cannot reach what "
     "it needs.";
@@ -34,6 +35,7 @@ class Parser {
   void AddDrill();
   void AddGuard();
   void AddObserve();
+  void AddServe();
 
   CLI::App app_{kAbout, "leeward"};
   Arguments arguments_;
@@ -182,6 +184,19 @@ void Parser::AddObserve() {
                       "local address to ask from (default: the system's choice)");
 }
 
+void Parser::AddServe() {
+  CLI::App* serve = Add(&app_, Command::kServe, "serve",
+                        "the daemon: watch, decide, and fail over where the spec says so");
+  serve->add_option("SPEC", arguments_.specs, "the applications' spec files")->required();
+  AddState(serve);
+  AddResolver(serve);
+  arguments_.listen = kServeListen;
+  serve->add_option("--listen", arguments_.listen, "HOST:PORT of the HTTP API")
+      ->capture_default_str();
+  serve->add_option("--token-file", arguments_.token_file,
+                    "file with the API's token, mode 600 (default: $LEEWARD_API_TOKEN)");
+}
+
 Parser::Parser() {
   app_.require_subcommand(1);
   app_.footer(kCodes);
@@ -194,6 +209,7 @@ Parser::Parser() {
   AddDrill();
   AddGuard();
   AddObserve();
+  AddServe();
 }
 
 std::variant<Arguments, Leave> Parser::Parse(int argc, const char* const* argv) {

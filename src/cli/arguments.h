@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/time.h"
 
@@ -26,6 +27,7 @@ enum class Command {
   kLateWrites,
   kGuard,
   kObserve,
+  kServe,
   kVersion,
 };
 
@@ -49,12 +51,14 @@ struct Arguments {
   std::string fault = "region-loss";
   bool keep = false;  // the lab is left running
   bool no_failback = false;
-  std::optional<double> rate;  // writes per second; absent: the spec's
-  std::string report;          // HTML file; empty: none
-  std::string region;          // guard, observe
-  std::string listen;          // guard
-  std::string source;          // observe: local address to ask from; empty: the system's choice
-  std::string export_file;     // late-writes: JSON lines; empty: none
+  std::optional<double> rate;      // writes per second; absent: the spec's
+  std::string report;              // HTML file; empty: none
+  std::string region;              // guard, observe
+  std::string listen;              // guard, serve
+  std::string source;              // observe: local address to ask from; empty: the system's choice
+  std::vector<std::string> specs;  // serve
+  std::string token_file;          // serve
+  std::string export_file;         // late-writes: JSON lines; empty: none
 };
 
 // The arguments, or what to print and the exit code: help is 0, a mistake 2.

@@ -21,6 +21,8 @@ int RunLateWrites(const Arguments& arguments);
 int RunGuard(const Arguments& arguments);
 // observe: runs until it is stopped.
 int RunObserve(const Arguments& arguments);
+// serve: runs until it is stopped.
+int RunServe(const Arguments& arguments);
 int RunVersion(const Arguments& arguments);
 
 }  // namespace leeward::cli

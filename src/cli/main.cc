@@ -38,6 +38,8 @@ int Run(const Arguments& arguments) {
       return RunGuard(arguments);
     case Command::kObserve:
       return RunObserve(arguments);
+    case Command::kServe:
+      return RunServe(arguments);
     case Command::kVersion:
       return RunVersion(arguments);
   }

@@ -1,0 +1,163 @@
+// serve: the daemon. Watches applications by their observers' views, decides, and fails over where
+// the spec leaves it to it.
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <set>
+
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/keeper.h"
+#include "cli/project.h"
+#include "cli/signals.h"
+#include "cli/terminal.h"
+#include "os/environment.h"
+#include "os/event_loop.h"
+#include "os/files.h"
+#include "os/http_server.h"
+#include "os/notify.h"
+
+namespace leeward::cli {
+namespace {
+
+constexpr char kTokenVariable[] = "LEEWARD_API_TOKEN";
+constexpr std::size_t kMaxToken = 4096;
+constexpr std::size_t kMaxSpecs = 64;
+constexpr std::size_t kMaxHead = 8192;
+constexpr std::size_t kMaxConnections = 64;
+constexpr base::Duration kIdle = std::chrono::seconds(15);
+
+base::Result<std::string> CheckedToken(std::string token, const std::string& from) {
+  while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
+  const bool plain =
+      std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+  if (token.size() >= serve::kMinToken && plain) return token;
+  return base::Invalid(fmt::format(
+      "the token in {} is no token: take {} or more letters and digits, such as those of `openssl "
+      "rand -hex 32`",
+      from, serve::kMinToken));
+}
+
+// Empty where none is given: then the API serves nobody.
+base::Result<std::string> TokenOf(const Arguments& arguments, ports::Files& files) {
+  const std::string variable = os::Environment(kTokenVariable).value_or("");
+  if (arguments.token_file.empty()) {
+    return variable.empty() ? base::Result<std::string>(std::string())
+                            : CheckedToken(variable, kTokenVariable);
+  }
+  struct stat file {};
+  if (::stat(arguments.token_file.c_str(), &file) != 0 || !S_ISREG(file.st_mode)) {
+    return base::NotFound("there is no file " + arguments.token_file);
+  }
+  if ((file.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return base::Denied(arguments.token_file + " can be read by others; chmod 600 it first");
+  }
+  ASSIGN_OR_RETURN(std::string token, files.Read(arguments.token_file, kMaxToken));
+  return CheckedToken(std::move(token), arguments.token_file);
+}
+
+class Served : public serve::Backend {
+ public:
+  base::Status Add(const Arguments& arguments, const std::string& spec) {
+    Arguments one = arguments;
+    one.spec = spec;
+    os::SystemFiles files;
+    ASSIGN_OR_RETURN(Project project, OpenProject(files, one));
+    const std::string name = project.application.name.str();
+    // One directory holds one application's state.
+    if (!arguments.state.empty() && arguments.specs.size() > 1) project.state += "/" + name;
+    if (keepers_.contains(name)) return base::Invalid(name + " is named twice");
+    const auto say = [name](const std::string& line) {
+      fmt::print("{}: {}\n", name, Printable(line));
+      std::fflush(stdout);
+    };
+    ASSIGN_OR_RETURN(keepers_[name], Keeper::Make(std::move(project), arguments.resolver, say));
+    return base::Ok();
+  }
+
+  std::vector<serve::Status> All() const override {
+    std::vector<serve::Status> all;
+    for (const auto& [name, keeper] : keepers_) all.push_back(keeper->Now());
+    return all;
+  }
+  base::Result<serve::Status> StatusOf(const std::string& application) const override {
+    ASSIGN_OR_RETURN(const Keeper* keeper, Find(application));
+    return keeper->Now();
+  }
+  base::Result<std::string> Plan(const std::string& application) const override {
+    ASSIGN_OR_RETURN(const Keeper* keeper, Find(application));
+    return keeper->PlanNow();
+  }
+  base::Status Start(const std::string& application, const serve::Order& order) override {
+    ASSIGN_OR_RETURN(Keeper * keeper, Find(application));
+    return keeper->Start(order);
+  }
+  base::Status Abort(const std::string& application) override {
+    ASSIGN_OR_RETURN(Keeper * keeper, Find(application));
+    return keeper->Abort();
+  }
+  std::string Sickness() const override {
+    for (const auto& [name, keeper] : keepers_) {
+      std::string sickness = keeper->Sickness();
+      if (!sickness.empty()) return sickness;
+    }
+    return "";
+  }
+
+ private:
+  base::Result<Keeper*> Find(const std::string& application) const {
+    const auto found = keepers_.find(application);
+    if (found != keepers_.end()) return found->second.get();
+    return base::NotFound("there is no application of that name here");
+  }
+
+  std::map<std::string, std::unique_ptr<Keeper>> keepers_;
+};
+
+void Answer(os::HttpExchange& exchange, const serve::Api& api) {
+  const os::HttpServerRequest& request = exchange.request();
+  exchange.Reply(
+      api.Answer({request.method, request.target, request.Header("Authorization"), request.body}));
+}
+
+base::Status Serve(const Arguments& arguments, std::stop_token stop) {
+  os::SystemFiles files;
+  if (arguments.specs.size() > kMaxSpecs) {
+    return base::Exhausted(fmt::format("one daemon serves {} applications", kMaxSpecs));
+  }
+  ASSIGN_OR_RETURN(const os::Address listen, os::Address::ParseHostPort(arguments.listen));
+  ASSIGN_OR_RETURN(const std::string token, TokenOf(arguments, files));
+  os::EventLoop loop;
+  Served served;
+  for (const std::string& spec : arguments.specs) RETURN_IF_ERROR(served.Add(arguments, spec));
+  const serve::Api api(token, served);
+  os::HttpServerOptions options;
+  options.max_head = kMaxHead;
+  options.max_body = serve::kMaxApiBody;
+  options.max_connections = kMaxConnections;
+  options.idle = kIdle;
+  ASSIGN_OR_RETURN(
+      const auto server,
+      os::HttpServer::Start(
+          loop, listen, [&](std::shared_ptr<os::HttpExchange> each) { Answer(*each, api); },
+          options));
+  fmt::print("serving {} applications: http://{}/{}\n", arguments.specs.size(),
+             server->address().ToString(), token.empty() ? "; the API is off: no token" : "");
+  std::fflush(stdout);
+  RETURN_IF_ERROR(os::NotifyServiceManager("READY=1"));
+  const std::stop_callback ends(stop, [&loop] { loop.Stop(); });
+  loop.Run();
+  return os::NotifyServiceManager("STOPPING=1");
+}
+
+}  // namespace
+
+int RunServe(const Arguments& arguments) {
+  const StopSignals signals;
+  const base::Status served = Serve(arguments, signals.token());
+  if (served.ok()) return kDone;
+  return AlreadyTold(served.error()) ? ExitCodeFor(served.error().code())
+                                     : Complain(served.error());
+}
+
+}  // namespace leeward::cli
