@@ -26,7 +26,7 @@ def until(condition, seconds, what):
         if answer:
             return answer
         if time.monotonic() > deadline:
-            raise AssertionError("not within %s s: %s" % (seconds, what))
+            raise AssertionError("not within %s s: %s" % (seconds, what() if callable(what) else what))
         time.sleep(0.02)
 
 
