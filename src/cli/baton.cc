@@ -86,6 +86,14 @@ std::string Baton::Why() const {
   return why_;
 }
 
+void Baton::Yield(base::Duration time) {
+  {
+    const std::lock_guard lock(mutex_);
+    wanted_from_ = world_.clock.Monotonic() + time;
+  }
+  guard_->Release();
+}
+
 // Takes the lease for this controller whenever it has it not; the guard adopts what was taken.
 void Baton::Want() {
   std::optional<lease::Taker> taker;
@@ -101,8 +109,9 @@ void Baton::Want() {
   };
   std::unique_lock lock(mutex_);
   while (!stopping_) {
+    const bool wanted = world_.clock.Monotonic() >= wanted_from_;
     lock.unlock();
-    if (Held()) {
+    if (Held() || !wanted) {
       taker.reset();
     } else {
       if (!taker || taker->done()) {
@@ -112,7 +121,7 @@ void Baton::Want() {
       give(give, lease::Tick{});
     }
     lock.lock();
-    if (taker) why_ = taker->why();
+    why_ = taker ? taker->why() : "left to another controller for a while";
     changed_.wait_for(lock, kLook);
   }
 }

@@ -34,6 +34,8 @@ class Baton {
 
   bool Held() const { return guard_->Status().epoch.has_value(); }
   std::string Why() const;
+  // Gives it up and leaves it to others for that long.
+  void Yield(base::Duration time);
 
  private:
   class Right;
@@ -48,6 +50,7 @@ class Baton {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false;
+  base::MonotonicTime wanted_from_;
   std::string why_ = "nobody was asked yet";
   std::thread taker_;  // the last member: it uses the others
 };

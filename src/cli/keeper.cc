@@ -19,6 +19,11 @@ constexpr base::Duration kGlance = std::chrono::milliseconds(100);
 constexpr base::Duration kPlaceHolds = std::chrono::seconds(60);
 constexpr base::Duration kRefreshEvery = std::chrono::seconds(2);
 constexpr base::Duration kTryAgain = std::chrono::seconds(5);
+// A controller that may not go on with another's move leads for this long, to be asked to end it
+// ...
+constexpr base::Duration kYieldAfter = std::chrono::seconds(10);
+// ... and then leaves the turn to that one.
+constexpr base::Duration kYieldFor = std::chrono::seconds(5);
 constexpr base::Duration kStoreCall = std::chrono::seconds(1);
 constexpr base::Duration kSick = std::chrono::seconds(30);  // without an answer from the store
 constexpr std::size_t kMaxName = 256;
@@ -408,6 +413,10 @@ std::string Keeper::Turn() {
     if (!fresh.ok()) ruling.next = {serve::Do::kNothing, "not begun: " + fresh.error().message()};
   }
   Tidy(ruling);
+  if (ruling.next.yield && baton_->Held() && leading_since_ &&
+      now - *leading_since_ > kYieldAfter) {
+    baton_->Yield(kYieldFor);
+  }
   const std::lock_guard lock(mutex_);
   if (ruling.next.what == serve::Do::kNothing) order_.reset();
   ruling_ = std::move(ruling);

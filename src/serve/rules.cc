@@ -45,10 +45,11 @@ Next Choose(const Facts& facts) {
   if (move != nullptr && move->state == MoveState::kRunning &&
       move->controller != facts.controller &&
       !(facts.goal == Goal::kFailover && facts.whole_since_leading)) {
-    return {Do::kNothing, "controller " + move->controller + " began a failover to " +
-                              move->to.str() +
-                              " and its journal is not here; start that controller again, or end "
-                              "the failover there by hand and abort it here"};
+    return {Do::kNothing,
+            "controller " + move->controller + " began a failover to " + move->to.str() +
+                " and its journal is not here; start that controller again, or end the failover "
+                "there by hand and abort it here",
+            /*yield=*/true};
   }
   if (facts.foreign_work) {
     return {Do::kNothing,

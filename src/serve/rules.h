@@ -31,7 +31,8 @@ enum class Do { kNothing, kStart, kGoOn };
 
 struct Next {
   Do what = Do::kNothing;
-  std::string why;  // one line, for people
+  std::string why;     // one line, for people
+  bool yield = false;  // another controller's turn: this one cannot go on, that one could
 };
 
 constexpr int kMaxTries = 3;  // of going on with a move that failed

@@ -59,6 +59,7 @@ TEST(RulesTest, AnotherControllersMoveIsNotBegunTwice) {
     facts.move = Begun(MoveState::kRunning, "another");
     EXPECT_EQ(What(facts), Do::kNothing);
     EXPECT_NE(Choose(facts).why.find("another"), std::string::npos);
+    EXPECT_TRUE(Choose(facts).yield);
   }
 }
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import time
 import unittest
@@ -67,6 +68,10 @@ class Controller:
 class ServedShop(WatchedShop):
     """Beside the observers a guard in each Region, and two controllers with state of their own."""
 
+    def __init__(self, objective="rpo: 5m"):
+        # What is lost grows with the time a takeover takes; most of these tests are not about the loss.
+        self.objective = objective
+
     def __enter__(self):
         super().__enter__()
         try:
@@ -84,8 +89,7 @@ class ServedShop(WatchedShop):
         return self
 
     def with_store(self, text):
-        # What is lost grows with the time a takeover takes; what these tests are about is not the loss.
-        return super().with_store(text).replace("rpo: 5s", "rpo: 5m")
+        return super().with_store(text).replace("rpo: 5s", self.objective)
 
     def guard(self, region):
         return self.run("guard-" + region, "guard", self.spec, "--state", self.state, "--region", region, "--listen",
@@ -123,6 +127,41 @@ class ServedShop(WatchedShop):
         until(lambda: self.order(RECOVERY, "after") in (200, 201), PATIENCE, "the recovery Region serves")
 
 
+class EtcdShop(ServedShop):
+    """With three etcd members in place of the file; the first stands in the home Region."""
+
+    def with_store(self, text):
+        ports = [(free_port(), free_port()) for _ in range(3)]
+        urls = ["http://127.0.0.1:%d" % client for client, _ in ports]
+        cluster = ",".join("m%d=http://127.0.0.1:%d" % (number, peer) for number, (_, peer) in enumerate(ports))
+        self.members = []
+        for number, (_, peer) in enumerate(ports):
+            with open(os.path.join(self.folder, "etcd-%d" % number), "w", encoding="utf-8") as log:
+                self.members.append(subprocess.Popen(
+                    ["/usr/bin/etcd", "--name", "m%d" % number, "--data-dir", os.path.join(self.folder, "m%d" % number),
+                     "--listen-client-urls", urls[number], "--advertise-client-urls", urls[number],
+                     "--listen-peer-urls", "http://127.0.0.1:%d" % peer, "--initial-advertise-peer-urls",
+                     "http://127.0.0.1:%d" % peer, "--initial-cluster", cluster, "--unsafe-no-fsync"],
+                    env={"PATH": "/usr/bin:/bin"}, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT))
+        self.processes.extend(self.members)
+        until(lambda: all(self.is_healthy(url) for url in urls), PATIENCE, "etcd has a leader")
+        text = super().with_store(text)
+        changed = text.replace('"sqlite:%s"' % os.path.join(self.folder, "store.db"), '"etcd:%s"' % ",".join(urls))
+        assert changed != text, "the store's place is not what it was"
+        return changed
+
+    def is_healthy(self, url):
+        try:
+            with urllib.request.urlopen(url + "/health", timeout=2) as answer:
+                return json.load(answer)["health"] == "true"
+        except (OSError, ValueError):
+            return False
+
+    def lose_home(self):
+        self.end(self.members[0])
+        super().lose_home()
+
+
 class ServeTest(unittest.TestCase):
     def test_a_lost_home_is_left_once_and_nothing_less_moves_it(self):
         with ServedShop() as shop:
@@ -153,6 +192,37 @@ class ServeTest(unittest.TestCase):
             shop.lose_home()
             shop.await_move()
             self.assertEqual(shop.failovers(), 1, shop.told())
+
+    def test_etcd_loses_its_member_with_home(self):
+        with EtcdShop() as shop:
+            shop.await_calm()
+            shop.lose_home()
+            shop.await_move()
+            self.assertEqual(shop.failovers(), 1, shop.told())
+
+    def test_a_failover_whose_controller_dies_is_ended_by_that_controller(self):
+        with ServedShop() as shop:
+            leader = shop.await_calm()
+            other = next(each for each in shop.controllers if each is not leader)
+            shop.lose_home()
+            until(lambda: "step-done rds.promote/orders" in shop.said(leader.name), MOVED, shop.told)
+            shop.end(leader.process)  # the database has moved, the traffic may have not
+            until(lambda: "its journal is not here" in other.status().get("doing", ""), MOVED, shop.told)
+            self.assertEqual(shop.failovers(), 1)
+            leader.start()
+            shop.await_move()
+            self.assertEqual(shop.failovers(), 1, shop.told())
+
+    def test_what_a_gate_refuses_waits_for_a_person(self):
+        with ServedShop("rpo: 100ms") as shop:
+            leader = shop.await_calm()
+            shop.lose_home()
+            until(lambda: (leader.status().get("move") or {}).get("state") == "refused", MOVED, shop.told)
+            until(lambda: "a person has to start it again" in leader.status()["doing"], PATIENCE, shop.told)
+            self.assertEqual(leader.ask("POST", "/v1/applications/shop/start",
+                                        '{"action":"failover","accept_loss":"1h"}')[0], 202)
+            shop.await_move()
+            self.assertEqual(shop.failovers(), 2, shop.told())  # the refused one, and the one that was asked for
 
     def refusals(self, leader):
         for token in (None, "", "wrong", TOKEN + "x"):
