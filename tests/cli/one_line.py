@@ -2,8 +2,11 @@
 
 import os
 import subprocess
+import sys
 import tempfile
-import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import cleaned  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LEEWARD = os.environ.get("LEEWARD", os.path.join(ROOT, "build", "leeward"))
@@ -28,7 +31,7 @@ def contents(folder):
     return found
 
 
-class OneLine(unittest.TestCase):
+class OneLine(cleaned.TestCase):
     def setUp(self):
         # Engines of a lab that root started run as another user, who has to get through.
         self.folder = tempfile.mkdtemp(prefix="lwc-", dir="/tmp")

@@ -16,6 +16,9 @@ import unittest
 import urllib.error
 import urllib.request
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import cleaned  # noqa: E402
+
 POSTGRES = "/usr/lib/postgresql/15/bin/"
 HOST = "127.84.0.1"
 LEASE = 1.0  # seconds
@@ -91,7 +94,7 @@ class Server:
         self.process.wait(timeout=PATIENCE)
 
 
-class GuardTest(unittest.TestCase):
+class GuardTest(cleaned.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="leeward-guard-test-")
         os.chmod(self.folder, 0o755)

@@ -16,6 +16,9 @@ import unittest
 
 import signed
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import cleaned  # noqa: E402
+
 PROGRAM = sys.argv.pop(1)
 LIMIT = 20  # seconds that anything may take
 
@@ -51,13 +54,14 @@ def processes_of(state):
     return found
 
 
-class LabTest(unittest.TestCase):
+class LabTest(cleaned.TestCase):
     def setUp(self):
         self.base = pathlib.Path(tempfile.mkdtemp(prefix="leeward-lab-test-"))
         self.base.chmod(0o755)
         self.state = self.base / "state"
+        self.addCleanup(self.end)
 
-    def tearDown(self):
+    def end(self):
         run("down", state=self.state, check=False)
         try:
             self.assertEqual(processes_of(self.state), [])
