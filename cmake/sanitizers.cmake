@@ -1,6 +1,7 @@
 # LEEWARD_SANITIZE = "" | "address,undefined" | "thread"
 set(LEEWARD_SANITIZE "" CACHE STRING "sanitizers to build with")
 if(LEEWARD_SANITIZE)
-  add_compile_options(-fsanitize=${LEEWARD_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_compile_options(-fsanitize=${LEEWARD_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all
+    -g1)  # lines are enough for a stack trace
   add_link_options(-fsanitize=${LEEWARD_SANITIZE})
 endif()
