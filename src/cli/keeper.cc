@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "cli/before.h"
@@ -214,10 +215,15 @@ Keeper::Ruling Keeper::Rule() {
   return ruling;
 }
 
-base::Status Keeper::Refresh() {
+base::Status Keeper::Refresh(Depth depth) {
   refreshed_ = world_->clock.Monotonic();
   move_known_ = false;
-  ASSIGN_OR_RETURN(const JournalFacts journal, ReadJournalFacts(world_->files, project_, actor_));
+  JournalFacts journal = journal_;
+  if (depth == Depth::kJournalToo || !journal_known_) {
+    journal_known_ = false;
+    ASSIGN_OR_RETURN(journal, ReadJournalFacts(world_->files, project_, actor_));
+    journal_known_ = true;
+  }
   ASSIGN_OR_RETURN(const std::optional<ports::SharedEntry> entry,
                    store_->Get(serve::MoveKey(project_.application.name),
                                world_->clock.Monotonic() + kStoreCall));
@@ -244,6 +250,7 @@ serve::Facts Keeper::FactsFor(const Ruling& ruling) const {
   facts.foreign_work = journal_.foreign_work;
   facts.tries = tries_;
   facts.calm = calm_;
+  facts.well_at_home = ruling.decision.row == decide::Row::kHomeHealthy;
   facts.goal = ruling.decision.goal;
   facts.goal_reason = ruling.decision.reason;
   const std::lock_guard lock(mutex_);
@@ -252,9 +259,9 @@ serve::Facts Keeper::FactsFor(const Ruling& ruling) const {
   return facts;
 }
 
-model::Regions Keeper::Way(const Ruling& ruling) const {
+model::Regions Keeper::Way(const Ruling& ruling, serve::Do what) const {
   model::Regions way = project_.application.regions;
-  if (!ruling.decision.from.empty()) {
+  if (what == serve::Do::kStart && !ruling.decision.from.empty()) {
     way.home = ruling.decision.from;
     way.recovery = ruling.decision.to;
   } else if (move_) {
@@ -289,7 +296,7 @@ base::Status Keeper::Begin(const Ruling& ruling, const serve::Next& next) {
   options.stop = stop.get_token();
   ASSIGN_OR_RETURN(std::shared_ptr<World> world, World::Make(options));
   FailoverAsk ask{ruling.snapshot, next.why, {}, actor_};
-  RETURN_IF_ERROR(Mark(serve::MoveState::kRunning, next.why, Way(ruling)));
+  RETURN_IF_ERROR(Mark(serve::MoveState::kRunning, next.why, Way(ruling, next.what)));
   {
     const std::lock_guard lock(mutex_);
     if (order_) ask.order = *std::exchange(order_, std::nullopt);
@@ -372,9 +379,15 @@ void Keeper::Tidy(const Ruling& ruling) {
     say_(marked.ok() ? "the move is marked as aborted" : marked.error().message());
     return;
   }
-  const bool over =
-      move_->controller == name_ && !journal_.unfinished && !WantsMove(ruling.decision.goal);
-  if (over) (void)Mark(serve::MoveState::kDone, "over; the controller's journal says how", way);
+  if (move_->controller != name_ || journal_.unfinished) return;
+  const auto& active = ruling.snapshot.active;
+  const bool there = !active.empty() && std::all_of(active.begin(), active.end(), [&](auto& each) {
+    return each.second == move_->to;
+  });
+  if (there) (void)Mark(serve::MoveState::kDone, "over; the controller's journal says how", way);
+  if (ruling.decision.row == decide::Row::kHomeHealthy) {
+    (void)Mark(serve::MoveState::kFailed, "it ended before anything was begun", way);
+  }
 }
 
 std::string Keeper::Turn() {
@@ -389,8 +402,7 @@ std::string Keeper::Turn() {
   }
   base::Status fresh = base::Ok();
   if (!running_ && (!move_known_ || !journal_known_ || now - refreshed_ > kRefreshEvery)) {
-    fresh = Refresh();
-    journal_known_ = fresh.ok();
+    fresh = Refresh(Depth::kStore);
   }
   if (!baton_->Held()) {
     leading_since_.reset();
@@ -407,8 +419,9 @@ std::string Keeper::Turn() {
   if (!fresh.ok()) ruling.next = {serve::Do::kNothing, fresh.error().message()};
   if (ruling.next.what != serve::Do::kNothing && now >= not_before_) {
     // What it rests on is read once more: a person may have acted meanwhile.
-    fresh = Refresh();
-    if (fresh.ok()) ruling.next = serve::Choose(FactsFor(ruling));
+    fresh = Refresh(Depth::kJournalToo);
+    ruling = Rule();
+    ruling.next = serve::Choose(FactsFor(ruling));
     if (fresh.ok() && ruling.next.what != serve::Do::kNothing) fresh = Begin(ruling, ruling.next);
     if (!fresh.ok()) ruling.next = {serve::Do::kNothing, "not begun: " + fresh.error().message()};
   }

@@ -67,14 +67,15 @@ class Keeper {
   void Carry(FailoverAsk ask, std::shared_ptr<World> world);  // a thread
   std::string Turn();  // what to tell people; empty: nothing new
   Ruling Rule();
-  base::Status Refresh();
+  enum class Depth { kStore, kJournalToo };
+  base::Status Refresh(Depth depth);
   serve::Facts FactsFor(const Ruling& ruling) const;
   base::Status Begin(const Ruling& ruling, const serve::Next& next);
   base::Status Mark(serve::MoveState state, const std::string& why, const model::Regions& way);
   void Reap();
   void Tidy(const Ruling& ruling);
   void StopMove();
-  model::Regions Way(const Ruling& ruling) const;
+  model::Regions Way(const Ruling& ruling, serve::Do what) const;
 
   Project project_;
   const std::string resolver_;

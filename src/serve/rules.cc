@@ -7,6 +7,11 @@ using decide::Goal;
 
 // A move that this controller began and that is not over.
 Next OfOwnMove(const Facts& facts, const Move& move) {
+  if (facts.well_at_home) {
+    return {Do::kNothing,
+            "a failover to " + move.to.str() +
+                " was begun and moved nothing, and home is well again; start it to go on with it"};
+  }
   if (facts.tries >= kMaxTries) {
     return {Do::kNothing, "the failover was gone on with " + std::to_string(facts.tries) +
                               " times and did not end: " + move.why +

@@ -20,6 +20,7 @@ struct Facts {
   bool unfinished = false;           // its own journal has a failover that can be gone on with
   bool whole_since_leading = false;  // where it is active was asked since this one leads
   bool foreign_work = false;  // its journal has something unfinished that it did not begin itself
+  bool well_at_home = false;  // all of it is active at home, and home is up
   int tries = 0;              // of going on, by this process, since it last was well
   bool calm = false;          // the application was seen well since the last move ended
   bool ordered = false;       // a person asked for a failover and the request waits

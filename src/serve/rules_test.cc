@@ -90,6 +90,16 @@ TEST(RulesTest, ItsOwnMoveIsGoneOnWithAndNotForEver) {
   }
 }
 
+TEST(RulesTest, WhatMovedNothingIsNotGoneOnWithWhileHomeIsWell) {
+  Facts facts = HomeDown();
+  facts.move = Begun(MoveState::kRunning);
+  facts.unfinished = facts.well_at_home = true;
+  facts.goal = Goal::kStay;
+  EXPECT_EQ(What(facts), Do::kNothing);
+  facts.ordered = true;
+  EXPECT_EQ(What(facts), Do::kGoOn);
+}
+
 TEST(RulesTest, AMoveThatTheJournalNeverKnewOfIsJudgedAnew) {
   Facts facts = HomeDown();
   facts.move = Begun(MoveState::kRunning);
