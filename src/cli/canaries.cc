@@ -52,7 +52,7 @@ std::string Canaries::Look() {
   if (!why.empty()) writers_.clear();
   std::string now;
   if (!why.empty()) now = "no canary: " + why;
-  if (why.empty()) now = std::to_string(writers_.size()) + " stores get a canary";
+  if (why.empty()) now = "stores that get a canary: " + std::to_string(writers_.size());
   if (std::exchange(told_, now) == now) return "";
   return now;
 }

@@ -8,12 +8,12 @@ import sys
 import time
 import unittest
 
-from watched import HOME, LEEWARD, PATIENCE, RECOVERY, REGIONS, WITNESS, WatchedShop, until
+from watched import HOME, LEEWARD, PATIENCE, RECOVERY, REGIONS, WITNESS, WatchedShop, cleaned, until
 
 CUT = 5.0  # seconds that a link stays cut: more than three times what makes a target down
 
 
-class ObserveTest(unittest.TestCase):
+class ObserveTest(cleaned.TestCase):
     def test_verdicts_are_the_quorums(self):
         with WatchedShop() as shop:
             self.both_are_up(shop)

@@ -13,7 +13,7 @@ import unittest
 import urllib.error
 import urllib.request
 
-from watched import HOME, LEEWARD, PATIENCE, RECOVERY, WITNESS, WatchedShop, until
+from watched import HOME, LEEWARD, PATIENCE, RECOVERY, WITNESS, WatchedShop, cleaned, until
 
 TOKEN = "only-for-this-test-0123456789"
 CUT = 6.0  # seconds
@@ -162,11 +162,13 @@ class EtcdShop(ServedShop):
         super().lose_home()
 
 
-class ServeTest(unittest.TestCase):
+class ServeTest(cleaned.TestCase):
     def test_a_lost_home_is_left_once_and_nothing_less_moves_it(self):
         with ServedShop() as shop:
             leader = shop.await_calm()
             self.refusals(leader)
+            until(lambda: "stores that get a canary: 1" in shop.said("observer-" + HOME), PATIENCE, "home's canary")
+            self.assertIn("no canary: the writer lease is %s's" % HOME, shop.said("observer-" + RECOVERY))
             shop.lab("isolate", HOME, WITNESS)  # one observer's link
             end = time.monotonic() + CUT
             while time.monotonic() < end:
@@ -180,6 +182,7 @@ class ServeTest(unittest.TestCase):
             sys.stderr.write("lost home to serving again: %.1f s\n" % (time.monotonic() - began))
             self.assertEqual(shop.failovers(), 1, shop.told())
             self.assertIs(shop.writer(RECOVERY), True)
+            until(lambda: "stores that get a canary: 1" in shop.said("observer-" + RECOVERY), PATIENCE, "recovery's canary")
             until(lambda: leader.status()["active"].get("orders") == RECOVERY, PATIENCE, shop.told)
             self.assertIn('leeward_moves_total{application="shop",outcome="done"} 1',
                           leader.ask("GET", "/metrics", token=None)[1])
@@ -248,7 +251,7 @@ class ServeTest(unittest.TestCase):
                 self.assertEqual(connection.recv(4096).split(b" ")[1], code, raw[:40])
 
 
-class BadUsageTest(unittest.TestCase):
+class BadUsageTest(cleaned.TestCase):
     def test_a_stop_and_readiness_are_told_and_bad_usage_is_named(self):
         with WatchedShop() as shop:
             self.bad_usage(shop)

@@ -6,14 +6,16 @@ import shutil
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "drill"))
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path[:0] = [TESTS, os.path.join(TESTS, "drill")]
 
+import cleaned  # noqa: E402
 from labs import HOME, LEEWARD, RECOVERY, SPEC, Shop, until  # noqa: E402
 
 WITNESS = "eu-west-1"
 REGIONS = (HOME, RECOVERY, WITNESS)
 PATIENCE = 60
-__all__ = ["HOME", "LEEWARD", "PATIENCE", "RECOVERY", "REGIONS", "WITNESS", "WatchedShop", "until"]
+__all__ = ["cleaned", "HOME", "LEEWARD", "PATIENCE", "RECOVERY", "REGIONS", "WITNESS", "WatchedShop", "until"]
 
 
 class WatchedShop(Shop):
