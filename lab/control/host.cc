@@ -63,8 +63,7 @@ base::Status LabHost::StartServices() {
 }
 
 std::filesystem::path LabHost::StateDirectory(std::string_view service) {
-  const std::filesystem::path path =
-      std::filesystem::path(config_.state) / "regions" / region_ / service;
+  std::filesystem::path path = std::filesystem::path(config_.state) / "regions" / region_ / service;
   std::error_code error;
   std::filesystem::create_directories(path, error);
   using std::filesystem::perms;

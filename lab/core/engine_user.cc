@@ -37,9 +37,10 @@ os::ProcessSpec ToProcess(const ChildSpec& spec) {
   process.environment = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
                          {"LANG", "C.UTF-8"},
                          {"TZ", "UTC"}};
-  for (const auto& [name, value] : spec.environment) {
-    std::erase_if(process.environment, [&](const auto& entry) { return entry.first == name; });
-    process.environment.emplace_back(name, value);
+  for (const auto& variable : spec.environment) {
+    std::erase_if(process.environment,
+                  [&](const auto& entry) { return entry.first == variable.first; });
+    process.environment.emplace_back(variable);
   }
   if (!spec.directory.empty()) process.directory = spec.directory.string();
   process.output = spec.log.string();

@@ -72,7 +72,7 @@ struct PublicEndpoint {
   std::filesystem::path backend;    // Unix socket that is connected for every arrival
   // Only for the global plane: the lab Region whose faults (kill, dark, isolate, slow) the endpoint shares,
   // as an ARC cluster endpoint does. Empty: the publisher's own Region; for the global plane, none.
-  std::string region = "";
+  std::string region;
 };
 class Network {
  public:

@@ -178,7 +178,7 @@ bool FakeHost::PumpUntil(const std::function<bool()>& done, base::Duration limit
 }
 
 std::filesystem::path FakeHost::StateDirectory(std::string_view service) {
-  const std::filesystem::path path = directory_ / service;
+  std::filesystem::path path = directory_ / service;
   std::filesystem::create_directories(path);
   std::filesystem::permissions(path, std::filesystem::perms::owner_all |
                                          std::filesystem::perms::group_exec |

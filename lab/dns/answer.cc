@@ -145,7 +145,7 @@ class Walk {
     std::string_view rest = name;
     while (rest.size() > zone_.name.size()) {
       rest.remove_prefix(rest.find('.') + 1);
-      const std::string wildcard = "*." + std::string(rest);
+      std::string wildcard = "*." + std::string(rest);
       if (zone_.HasName(wildcard)) return wildcard;
       // A name that exists closer than the wildcard hides it.
       if (zone_.HasName(rest) || zone_.HasBelow(rest)) return {};

@@ -205,7 +205,7 @@ class ProbeRun : public std::enable_shared_from_this<ProbeRun> {
                    fmt::format("HTTP status code {}", status_)});
   }
 
-  bool Finish(ProbeResult result) {
+  bool Finish(const ProbeResult& result) {
     if (!done_) return true;
     reactor_.Cancel(timer_);
     if (fd_.valid()) reactor_.Unwatch(fd_.get());

@@ -37,7 +37,7 @@ struct Sockets {
 };
 
 // With port 0 the kernel picks one for UDP, and TCP must be free there too; else another try.
-base::Result<Sockets> OpenSockets(Endpoint endpoint) {
+base::Result<Sockets> OpenSockets(const Endpoint& endpoint) {
   const bool any_port = endpoint.port == 0;
   for (int attempt = 1;; ++attempt) {
     ASSIGN_OR_RETURN(Fd udp, BindUdp(endpoint));

@@ -72,8 +72,11 @@ inline Status Ok() { return {}; }
     if (!leeward_status_.ok()) return std::move(leeward_status_).error(); \
   } while (false)
 
+// The declaration cannot be in parentheses.
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define ASSIGN_OR_RETURN(declaration, expression)               \
   auto LEEWARD_CONCAT(leeward_result_, __LINE__) = (expression);         \
   if (!LEEWARD_CONCAT(leeward_result_, __LINE__).ok())                   \
     return std::move(LEEWARD_CONCAT(leeward_result_, __LINE__)).error(); \
   declaration = std::move(LEEWARD_CONCAT(leeward_result_, __LINE__)).value()
+// NOLINTEND(bugprone-macro-parentheses)

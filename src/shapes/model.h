@@ -36,8 +36,8 @@ struct Member {
   bool xml_attribute = false;
   bool host_label = false;
   bool json_value = false;  // a header that holds base64 of JSON
-  std::string_view xml_namespace_uri = "";
-  std::string_view xml_namespace_prefix = "";
+  std::string_view xml_namespace_uri;
+  std::string_view xml_namespace_prefix;
 };
 
 // How a structure that is an error travels.
@@ -56,7 +56,7 @@ struct Shape {
   const Member* value = nullptr;          // kMap
   std::span<const std::string_view> enum_values;  // kString; an open set on the client's side
   const ErrorInfo* error = nullptr;       // set when the structure is an error
-  std::string_view payload_member = "";   // rest: the member that is the whole body
+  std::string_view payload_member;        // rest: the member that is the whole body
   bool flattened = false;
   bool union_type = false;
   bool streaming = false;
@@ -65,10 +65,10 @@ struct Shape {
   bool has_max = false;
   double min = 0;
   double max = 0;
-  std::string_view pattern = "";
-  std::string_view location_name = "";    // rest-xml: root element
-  std::string_view xml_namespace = "";
-  std::string_view xml_namespace_prefix = "";
+  std::string_view pattern;
+  std::string_view location_name;         // rest-xml: root element
+  std::string_view xml_namespace;
+  std::string_view xml_namespace_prefix;
   bool document = false;                  // free-form JSON
   bool event_stream = false;              // not served by either side's codecs
   bool sensitive = false;                 // never logged
@@ -88,13 +88,13 @@ struct Operation {
   std::uint16_t success_status = 200;
   const Shape* input = nullptr;   // null: takes nothing
   const Shape* output = nullptr;  // null: answers nothing
-  std::string_view result_wrapper = "";        // query: "DescribeDBInstancesResult"
-  std::string_view input_location_name = "";   // rest-xml: root element of the body
-  std::string_view input_xml_namespace = "";
+  std::string_view result_wrapper;             // query: "DescribeDBInstancesResult"
+  std::string_view input_location_name;        // rest-xml: root element of the body
+  std::string_view input_xml_namespace;
   std::span<const Shape* const> errors;
-  std::string_view endpoint_prefix = "";       // host prefix, when the operation has one
-  std::string_view endpoint_host = "";         // a host of its own, when it has one
-  std::string_view signing_region = "";        // and the Region it is signed for
+  std::string_view endpoint_prefix;            // host prefix, when the operation has one
+  std::string_view endpoint_host;              // a host of its own, when it has one
+  std::string_view signing_region;             // and the Region it is signed for
   bool unsigned_request = false;               // carries no signature: AssumeRoleWithWebIdentity
   bool checksum_required = false;              // the body needs Content-MD5
 };
@@ -118,8 +118,8 @@ struct Pagination {
   std::span<const std::string_view> input_tokens;
   std::span<const std::string_view> output_tokens;   // may be paths: "NextMarker || Contents[-1].Key"
   std::span<const std::string_view> result_keys;
-  std::string_view limit_key = "";
-  std::string_view more_results = "";
+  std::string_view limit_key;
+  std::string_view more_results;
 };
 
 struct WaiterAcceptor {
@@ -145,7 +145,7 @@ struct Model {
   std::string_view api_version;
   std::string_view target_prefix;    // JSON: before the dot in X-Amz-Target
   std::string_view xml_namespace;
-  std::string_view global_endpoint = "";   // "route53.amazonaws.com" where there is one
+  std::string_view global_endpoint;        // "route53.amazonaws.com" where there is one
   std::span<const Protocol> protocols;     // the first is the client's choice; the lab takes all
   std::span<const Operation> operations;   // sorted by name
   std::span<const Pagination> paginations;
@@ -153,7 +153,7 @@ struct Model {
   bool query_compatible = false;           // awsQueryCompatible: x-amzn-query-error
   std::span<const OtherOperation> other_operations;         // sorted by name
   std::span<const PartitionEndpoint> partition_endpoints;   // global services only
-  std::string_view host_template = "";     // empty: {endpoint_prefix}.{region}.{dns_suffix}
+  std::string_view host_template;          // empty: {endpoint_prefix}.{region}.{dns_suffix}
 
   const Operation* FindOperation(std::string_view operation_name) const {
     for (const Operation& operation : operations) {
