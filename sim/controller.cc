@@ -187,6 +187,7 @@ void Controller::Finish() {
       return;
     case execute::Outcome::kFailed:
     case execute::Outcome::kAborted:
+    case execute::Outcome::kAbandoned:
       GoOnLater();
       return;
   }

@@ -124,6 +124,12 @@ void Parser::AddReading() {
       Add(journal, Command::kJournalVerify, "verify", "check the chain of a journal");
   AddSpec(verify, "a spec, or a journal's file");
   AddState(verify);
+  CLI::App* abandon = Add(&app_, Command::kAbandon, "abandon",
+                          "give up what was begun and has not ended; changes nothing else");
+  AddSpec(abandon);
+  AddState(abandon);
+  abandon->add_option("--by", arguments_.by, "\"NAME: REASON\": who gives it up, and why")
+      ->required();
   CLI::App* report = Add(&app_, Command::kReport, "report", "what the last execution did and cost");
   AddSpec(report);
   AddState(report);

@@ -24,6 +24,7 @@ enum class Command {
   kDrill,
   kJournalVerify,
   kReport,
+  kAbandon,
   kLateWrites,
   kGuard,
   kObserve,
@@ -59,6 +60,7 @@ struct Arguments {
   std::vector<std::string> specs;  // serve
   std::string token_file;          // serve
   std::string export_file;         // late-writes: JSON lines; empty: none
+  std::string by;                  // abandon: "NAME: REASON"
 };
 
 // The arguments, or what to print and the exit code: help is 0, a mistake 2.

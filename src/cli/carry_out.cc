@@ -68,6 +68,7 @@ int Carried::ExitCode() const {
     case execute::Outcome::kRefused:
       return kGateRefused;
     case execute::Outcome::kAborted:
+    case execute::Outcome::kAbandoned:
       return kFailed;
     case execute::Outcome::kFailed:
       return failure ? ExitCodeFor(*failure) : kFailed;
@@ -88,7 +89,7 @@ base::Result<std::optional<Interrupted>> FindInterrupted(const std::vector<Event
   const std::string other(model::Name(plan->action));
   return base::WrongState("a " + other + " from " + plan->from.str() + " to " + plan->to.str() +
                           " was begun and has not ended; run `leeward " + other +
-                          "` again to end it first");
+                          "` again to end it first, or `leeward abandon` to give it up");
 }
 
 base::Result<Carried> CarryOut(const Carrier& carrier, const model::Plan& plan) {

@@ -15,6 +15,8 @@ int RunStatus(const Arguments& arguments);
 int RunStageCommand(const Arguments& arguments);
 int RunDrill(const Arguments& arguments);
 int RunJournalVerify(const Arguments& arguments);
+// abandon: gives up an execution that was begun and has not ended.
+int RunAbandon(const Arguments& arguments);
 int RunReport(const Arguments& arguments);
 int RunLateWrites(const Arguments& arguments);
 // guard: runs until it is stopped.

@@ -77,6 +77,7 @@ base::Status Drill::Carry(const model::Plan& plan) {
     case execute::Outcome::kRefused:
       return base::Refused(carried.finish.reason);
     case execute::Outcome::kAborted:
+    case execute::Outcome::kAbandoned:
       return base::Cancelled(carried.finish.reason);
     case execute::Outcome::kFailed:
       return base::ServiceBroken(carried.finish.reason);

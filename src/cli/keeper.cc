@@ -47,6 +47,7 @@ serve::MoveState StateOf(execute::Outcome outcome) {
     case execute::Outcome::kFailed:
       return serve::MoveState::kFailed;
     case execute::Outcome::kAborted:
+    case execute::Outcome::kAbandoned:
       return serve::MoveState::kAborted;
   }
   return serve::MoveState::kFailed;

@@ -30,6 +30,8 @@ int Run(const Arguments& arguments) {
       return RunDrill(arguments);
     case Command::kJournalVerify:
       return RunJournalVerify(arguments);
+    case Command::kAbandon:
+      return RunAbandon(arguments);
     case Command::kReport:
       return RunReport(arguments);
     case Command::kLateWrites:

@@ -91,7 +91,8 @@ void ApplyResumed(State* state) {
 }
 
 Outcome OutcomeOf(std::string_view name) {
-  for (Outcome outcome : {Outcome::kDone, Outcome::kFailed, Outcome::kRefused, Outcome::kAborted}) {
+  for (Outcome outcome : {Outcome::kDone, Outcome::kFailed, Outcome::kRefused, Outcome::kAborted,
+                          Outcome::kAbandoned}) {
     if (Name(outcome) == name) return outcome;
   }
   return Outcome::kFailed;  // a word of a later version: not done is the safe reading
@@ -245,6 +246,8 @@ std::string_view Name(Outcome outcome) {
       return "refused";
     case Outcome::kAborted:
       return "aborted";
+    case Outcome::kAbandoned:
+      return "abandoned";
   }
   CHECK_MSG(false, "Outcome outside its enum");
 }

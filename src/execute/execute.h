@@ -41,7 +41,13 @@ struct StepProgress {
   std::string detail;         // of the last outcome
 };
 
-enum class Outcome { kDone, kFailed, kRefused, kAborted };
+enum class Outcome {
+  kDone,
+  kFailed,     // may be gone on with
+  kRefused,    // by a gate
+  kAborted,    // stopped on request; may be gone on with
+  kAbandoned,  // given up by a person; is not gone on with
+};
 std::string_view Name(Outcome outcome);
 
 struct State {
@@ -88,6 +94,14 @@ model::Event Started(const model::Plan& plan, const Start& start, base::WallTime
 model::Event Resumed(const model::Plan& plan, const model::ExecutionId& execution,
                      const std::string& actor, base::WallTime now);
 
+// Given up by a person, so that it is not in the way of another action. `actor` and `reason` are
+// for the record.
+model::Event Abandoned(const model::ExecutionId& execution, const std::string& actor,
+                       const std::string& reason, base::WallTime now);
+// The first step that speaks against it: from promotion on, only going on makes whole what was
+// begun. Absent: it may be abandoned, with what its begun steps did left as it is.
+std::optional<model::StepId> KeepsFromAbandoning(const model::Plan& plan, const State& state);
+
 // The state after these events; those of other executions are passed over.
 State Replay(const model::Plan& plan, const model::ExecutionId& execution,
              const std::vector<model::Event>& events);
@@ -109,8 +123,8 @@ std::vector<model::Event> Failed(const model::Plan& plan, const State& state,
                                  const model::StepId& step, base::WallTime now,
                                  const base::Error& error);
 
-// The newest execution in the events that started and did not end as done or refused, with its
-// plan's JSON.
+// The newest execution in the events that started and did not end as done, refused or abandoned,
+// with its plan's JSON.
 struct Unfinished {
   model::ExecutionId execution;
   std::string plan_json;

@@ -39,6 +39,7 @@ Plan Diamond() {
                 MakeStep("scale", {}),        MakeStep("shift", {"promote", "scale"}),
                 MakeStep("verify", {"shift"})};
   plan.steps[2].on_failure = model::OnFailure::kContinue;
+  plan.steps[3].phase = model::Phase::kPromote;
   return plan;
 }
 
@@ -241,6 +242,24 @@ TEST(ExecuteTest, AFailedRunCanBeGoneOnWith) {
   EXPECT_EQ(std::count(second.order().begin(), second.order().end(), "measure"), 0)
       << "done steps stay done";
   EXPECT_FALSE(FindUnfinished(second.history()).has_value());
+}
+
+TEST(ExecuteTest, WhatWasAbandonedIsNotGoneOnWith) {
+  Paper paper(Diamond());
+  EXPECT_EQ(paper.Fail("measure", 9).Run().outcome, Outcome::kFailed);
+  std::vector<Event> history = paper.history();
+  EXPECT_FALSE(KeepsFromAbandoning(Diamond(), paper.Now()).has_value());
+  history.push_back(Abandoned(model::ExecutionId("e1"), "cli:ana", "ana: it is back", kNow));
+  EXPECT_FALSE(FindUnfinished(history).has_value());
+  EXPECT_EQ(Replay(Diamond(), model::ExecutionId("e1"), history).outcome, Outcome::kAbandoned);
+}
+
+TEST(ExecuteTest, ABegunPromotionIsNotAbandoned) {
+  Paper paper(Diamond());
+  EXPECT_EQ(paper.Fail("promote", 9).Run().outcome, Outcome::kFailed);
+  const auto kept = KeepsFromAbandoning(Diamond(), paper.Now());
+  ASSERT_TRUE(kept.has_value());
+  EXPECT_EQ(*kept, StepId("promote"));
 }
 
 TEST(ExecuteTest, ParallelStepsAreBounded) {

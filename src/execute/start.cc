@@ -3,6 +3,19 @@
 #include "model/names.h"
 
 namespace leeward::execute {
+namespace {
+
+bool IsOver(std::string_view outcome) {
+  return outcome == Name(Outcome::kDone) || outcome == Name(Outcome::kRefused) ||
+         outcome == Name(Outcome::kAbandoned);
+}
+
+bool MovesWritersOrTraffic(model::Phase phase) {
+  return phase == model::Phase::kPromote || phase == model::Phase::kTraffic ||
+         phase == model::Phase::kVerify || phase == model::Phase::kReprotect;
+}
+
+}  // namespace
 
 using model::Event;
 using model::EventKind;
@@ -32,6 +45,26 @@ Event Resumed(const model::Plan& plan, const model::ExecutionId& execution,
   return event;
 }
 
+Event Abandoned(const model::ExecutionId& execution, const std::string& actor,
+                const std::string& reason, base::WallTime now) {
+  Event event;
+  event.at = now;
+  event.kind = EventKind::kExecutionFinished;
+  event.execution = execution;
+  event.fields = {
+      {"outcome", std::string(Name(Outcome::kAbandoned))}, {"actor", actor}, {"reason", reason}};
+  return event;
+}
+
+std::optional<model::StepId> KeepsFromAbandoning(const model::Plan& plan, const State& state) {
+  for (const model::Step& step : plan.steps) {
+    const auto found = state.steps.find(step.id);
+    const bool begun = found != state.steps.end() && found->second.attempts > 0;
+    if (begun && MovesWritersOrTraffic(step.phase)) return step.id;
+  }
+  return std::nullopt;
+}
+
 std::optional<Unfinished> FindUnfinished(const std::vector<Event>& events) {
   std::optional<Unfinished> open;
   for (const Event& event : events) {
@@ -40,8 +73,7 @@ std::optional<Unfinished> FindUnfinished(const std::vector<Event>& events) {
     } else if (open && event.execution == open->execution) {
       if (event.kind == EventKind::kExecutionResumed) open->finished_as_failed = false;
       if (event.kind != EventKind::kExecutionFinished) continue;
-      const std::string_view outcome = event.Field("outcome");
-      if (outcome == Name(Outcome::kDone) || outcome == Name(Outcome::kRefused)) {
+      if (IsOver(event.Field("outcome"))) {
         open.reset();
       } else {
         open->finished_as_failed = true;

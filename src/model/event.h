@@ -14,7 +14,7 @@ namespace leeward::model {
 enum class EventKind {
   kExecutionStarted,   // fields: action, from, to, actor, reason, plan (its JSON)
   kExecutionResumed,   // fields: actor
-  kExecutionFinished,  // fields: outcome (done | failed | refused | aborted), reason
+  kExecutionFinished,  // fields: outcome (done | failed | refused | aborted | abandoned), reason
   kStepIntended,       // fields: attempt. Durable before the step acts
   kStepDone,           // fields: detail, and what it learned under "out.<name>"
   kStepFailed,         // fields: attempt, code, message, final (yes | no)

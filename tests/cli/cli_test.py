@@ -8,7 +8,7 @@ import sys
 import threading
 import unittest
 
-from one_line import CANNOT_REACH, DONE, KEYS, LEEWARD, SPEC, USAGE, OneLine
+from one_line import CANNOT_REACH, DONE, FAILED, KEYS, LEEWARD, SPEC, USAGE, OneLine
 
 MIB = 1024 * 1024
 
@@ -176,6 +176,11 @@ class OutsideTest(OneLine):
 
 
 class JournalTest(OneLine):
+    def test_nothing_to_abandon(self):
+        self.refuses(USAGE, ["NAME: REASON"], "abandon", SPEC, "--state", self.state, "--by", "somebody")
+        self.refuses(FAILED, ["nothing to give up"], "abandon", SPEC, "--state", self.state, "--by", "ana: a mistake")
+        self.assertFalse(os.path.exists(self.state))
+
     def test_a_journal_that_is_missing_or_no_journal(self):
         self.refuses(CANNOT_REACH, ["none.lwj"], "journal", "verify", os.path.join(self.folder, "none.lwj"))
         path = self.write("x.lwj", b"\x00\x01junk" * 20)

@@ -1,0 +1,72 @@
+// abandon: gives up an execution that was begun and has not ended, so that it is not in the way of
+// another. A record in the journal; nothing else is changed.
+#include <fmt/format.h>
+
+#include "cli/carry_out.h"
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/project.h"
+#include "cli/world.h"
+#include "execute/execute.h"
+#include "model/names.h"
+#include "plan/plan.h"
+
+namespace leeward::cli {
+namespace {
+
+// "NAME: REASON", both of them there.
+base::Status CheckBy(const std::string& by) {
+  const std::size_t colon = by.find(": ");
+  if (colon != std::string::npos && colon > 0 && colon + 2 < by.size()) return base::Ok();
+  return base::Invalid("--by needs \"NAME: REASON\": who gives it up, and why");
+}
+
+// What its steps did stays so; each is named with what would take it back.
+std::string Left(const model::Plan& plan, const execute::State& state) {
+  std::string text;
+  for (const model::Step& step : plan.steps) {
+    const execute::StepProgress& progress = state.steps.at(step.id);
+    if (progress.attempts == 0) continue;
+    const char* how = progress.state == execute::StepState::kDone ? "done" : "begun";
+    text += fmt::format("  {}: {}; to take it back: {}\n", how, step.title,
+                        step.undo.empty() ? "it cannot be" : step.undo);
+  }
+  return text.empty() ? "" : "What it did stays as it is:\n" + text;
+}
+
+base::Result<int> Abandon(const Arguments& arguments, World& world) {
+  RETURN_IF_ERROR(CheckBy(arguments.by));
+  ASSIGN_OR_RETURN(const Project project, OpenProject(world.files, arguments));
+  ASSIGN_OR_RETURN(const bool exists, world.files.Exists(project.JournalPath()));
+  if (!exists) return base::WrongState("nothing was carried out yet; there is nothing to give up");
+  ASSIGN_OR_RETURN(const journal::Journal::Opened opened, OpenJournal(world.files, project));
+  const auto unfinished = execute::FindUnfinished(opened.events);
+  if (!unfinished)
+    return base::WrongState("everything that was begun has ended; there is nothing to give up");
+  ASSIGN_OR_RETURN(const model::Plan plan, plan::FromJson(unfinished->plan_json));
+  const execute::State state = execute::Replay(plan, unfinished->execution, opened.events);
+  const std::string what =
+      fmt::format("{} from {} to {}", model::Name(plan.action), plan.from.str(), plan.to.str());
+  if (const auto step = execute::KeepsFromAbandoning(plan, state)) {
+    return base::Refused(
+        fmt::format("the {} has begun {}; run `leeward {}` again, which goes on from there", what,
+                    step->str(), model::Name(plan.action)));
+  }
+  ASSIGN_OR_RETURN(const auto recorded,
+                   opened.journal->Append({execute::Abandoned(unfinished->execution, Actor(world),
+                                                              arguments.by, world.clock.Now())}));
+  fmt::print("{} is abandoned and will not be gone on with.\n{}", what, Left(plan, state));
+  return kDone;
+}
+
+}  // namespace
+
+int RunAbandon(const Arguments& arguments) {
+  base::Result<std::unique_ptr<World>> world = World::Make(WorldOptions{});
+  if (!world.ok()) return Complain(world.error());
+  const base::Result<int> code = Abandon(arguments, **world);
+  if (code.ok()) return *code;
+  return AlreadyTold(code.error()) ? kBadUsage : Complain(code.error());
+}
+
+}  // namespace leeward::cli
