@@ -89,7 +89,7 @@ class Keeper::Told : public driver::EventSink {
       keeper_.step_ = line;
     }
     for (const char* detail : {"reason", "message"}) {
-      if (event.Field(detail).empty() || event.Field("plan") != "") continue;
+      if (event.Field(detail).empty() || !event.Field("plan").empty()) continue;
       return keeper_.say_(line + ": " + std::string(event.Field(detail)));
     }
     keeper_.say_(line);
@@ -311,15 +311,14 @@ base::Status Keeper::Begin(const Ruling& ruling, const serve::Next& next) {
   tries_ += 1;
   calm_ = false;
   if (mover_.joinable()) mover_.join();
-  mover_ = std::thread([this, ask = std::move(ask), world = std::move(world)]() mutable {
-    Carry(std::move(ask), std::move(world));
-  });
+  mover_ =
+      std::thread([this, ask = std::move(ask), world = std::move(world)] { Carry(ask, *world); });
   return base::Ok();
 }
 
-void Keeper::Carry(FailoverAsk ask, std::shared_ptr<World> world) {
+void Keeper::Carry(const FailoverAsk& ask, World& world) {
   Told told(*this);
-  base::Result<Carried> carried = RunFailover(*world, project_, ask, told);
+  base::Result<Carried> carried = RunFailover(world, project_, ask, told);
   const std::lock_guard lock(mutex_);
   ended_ = std::move(carried);
 }

@@ -62,10 +62,10 @@ class Keeper {
   void Warn();
   // Waits for the time of the next look, or until one is wanted at once. False: stopped.
   bool AwaitLocate();
-  void Watch();                                               // a thread
-  void Locate();                                              // a thread
-  void Carry(FailoverAsk ask, std::shared_ptr<World> world);  // a thread
-  std::string Turn();  // what to tell people; empty: nothing new
+  void Watch();                                      // a thread
+  void Locate();                                     // a thread
+  void Carry(const FailoverAsk& ask, World& world);  // a thread
+  std::string Turn();                                // what to tell people; empty: nothing new
   Ruling Rule();
   enum class Depth { kStore, kJournalToo };
   base::Status Refresh(Depth depth);

@@ -167,7 +167,7 @@ HttpResponse Api::Start(const std::string& application, std::string_view body) c
   if (!order.ok()) return OfError(order.error());
   for (const char* other : {"protect", "switchover", "failback", "drill"}) {
     if (action != other) continue;
-    return Error(501, action + " cannot be started here; run `leeward " + action + "`");
+    return Error(501, "this cannot be started here; run `leeward " + action + "`");
   }
   if (action != "failover") return Error(400, "there is no action '" + action.substr(0, 40) + "'");
   const base::Status started = backend_.Start(application, *order);
