@@ -111,6 +111,13 @@ class CarrierTest : public testing::TestWithParam<Silencing> {
     if (!Wait(socket, POLLOUT, limit)) return -1;
     return os::ConnectOutcome(socket, to).ok() ? socket : 0;
   }
+  // The same, and lets go of it: for asking often, where few files may be open.
+  int Ask(base::Duration limit = 2s) {
+    const int outcome = Connect("", limit);
+    close(sockets_.back());
+    sockets_.pop_back();
+    return outcome;
+  }
   int AcceptBackend() {
     if (!Wait(listening_, POLLIN, 5s)) return -1;
     const int socket = accept(listening_, nullptr, nullptr);
@@ -168,7 +175,7 @@ TEST_P(CarrierTest, NothingBehindItIsARefusal) {
   close(listening_);
   listening_ = -1;
   const auto start = clock_.Monotonic();
-  while (Connect("") != 0) ASSERT_LT(base::Seconds(clock_.Monotonic() - start), 5);
+  while (Ask() != 0) ASSERT_LT(base::Seconds(clock_.Monotonic() - start), 5);
 }
 
 TEST_P(CarrierTest, DarkIsSilenceAndHealingGoesOn) {
@@ -236,9 +243,9 @@ TEST_P(CarrierTest, AnAddressComesAndGoesWithItsBackend) {
     const auto start = clock_.Monotonic();
     while (Connect("") != 0) ASSERT_LT(base::Seconds(clock_.Monotonic() - start), 5);
     listening_ = *os::Listen({"", 0, directory_ + "/backend"});
-    while (Connect("") <= 0) ASSERT_LT(base::Seconds(clock_.Monotonic() - start), 5);
+    while (Ask() <= 0) ASSERT_LT(base::Seconds(clock_.Monotonic() - start), 5);
     InLoop([&] { carrier_.SetSilence("us-east-1", Silence::kDark); });
-    for (int i = 0; i < 5; ++i) EXPECT_EQ(Connect("", 50ms), -1);
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(Ask(50ms), -1);
     InLoop([&] { carrier_.Heal("us-east-1"); });
   }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Starts moto on a free port with whichever Python has it, runs the given test program against it, ends it.
 
-LEEWARD_MOTO_PYTHON names a Python to try first. Without moto this says so in one line and passes.
+LEEWARD_MOTO_PYTHON names a Python to try first. Without moto this says so in one line and ends with 77: skipped.
 """
 
 import os
@@ -68,7 +68,7 @@ def main():
     python = next((python for python in candidates() if has_moto(python)), None)
     if python is None:
         print("moto is on no Python here (set LEEWARD_MOTO_PYTHON): the client was not run against it")
-        return 0
+        return 77
     return run(python, sys.argv[1])
 
 
