@@ -241,7 +241,7 @@ TEST_P(CarrierTest, AnAddressComesAndGoesWithItsBackend) {
   for (int life = 0; life < 3; ++life) {
     close(listening_);
     const auto start = clock_.Monotonic();
-    while (Connect("") != 0) ASSERT_LT(base::Seconds(clock_.Monotonic() - start), 5);
+    while (Ask() != 0) ASSERT_LT(base::Seconds(clock_.Monotonic() - start), 5);
     listening_ = *os::Listen({"", 0, directory_ + "/backend"});
     while (Ask() <= 0) ASSERT_LT(base::Seconds(clock_.Monotonic() - start), 5);
     InLoop([&] { carrier_.SetSilence("us-east-1", Silence::kDark); });
