@@ -77,6 +77,7 @@ class ServedShop(WatchedShop):
         try:
             self.environment["LEEWARD_API_TOKEN"] = TOKEN
             self.guards = {region: self.guard(region) for region in (HOME, RECOVERY)}
+            until(lambda: "open, epoch" in self.said("guard-" + HOME), PATIENCE, "home's guard holds the lease")
             until(lambda: self.order(HOME, "first") in (200, 201), PATIENCE, "the guard lets home write")
             self.protected = self.count(self.state)
             other = os.path.join(self.folder, "other")
@@ -168,7 +169,8 @@ class ServeTest(cleaned.TestCase):
             leader = shop.await_calm()
             self.refusals(leader)
             until(lambda: "stores that get a canary: 1" in shop.said("observer-" + HOME), PATIENCE, "home's canary")
-            self.assertIn("no canary: the writer lease is %s's" % HOME, shop.said("observer-" + RECOVERY))
+            until(lambda: "no canary: the writer lease is %s's" % HOME in shop.said("observer-" + RECOVERY), PATIENCE,
+                  "no canary elsewhere")
             shop.lab("isolate", HOME, WITNESS)  # one observer's link
             end = time.monotonic() + CUT
             while time.monotonic() < end:
