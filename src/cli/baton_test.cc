@@ -7,40 +7,13 @@
 #include <filesystem>
 
 #include "model/testing/shop.h"
+#include "ports/testing/cut_store.h"
 #include "store/sqlite.h"
 
 namespace leeward::cli {
 namespace {
 
 using namespace std::chrono_literals;
-
-// A connection to the store that can be cut.
-class CutStore : public ports::SharedStore {
- public:
-  explicit CutStore(std::unique_ptr<ports::SharedStore> inner) : inner_(std::move(inner)) {}
-  std::atomic<bool> cut{false};
-
-  base::Result<std::optional<ports::SharedEntry>> Get(std::string_view key,
-                                                      base::MonotonicTime deadline) override {
-    if (cut) return base::Unreachable("cut off");
-    return inner_->Get(key, deadline);
-  }
-  base::Result<std::uint64_t> Put(std::string_view key, std::string_view value,
-                                  std::uint64_t expected, base::MonotonicTime deadline) override {
-    if (cut) return base::Unreachable("cut off");
-    return inner_->Put(key, value, expected, deadline);
-  }
-  base::Result<std::vector<ports::SharedEntry>> List(std::string_view, std::size_t,
-                                                     base::MonotonicTime) override {
-    return base::Unreachable("not asked here");
-  }
-  base::Status Remove(std::string_view, std::uint64_t, base::MonotonicTime) override {
-    return base::Unreachable("not asked here");
-  }
-
- private:
-  std::unique_ptr<ports::SharedStore> inner_;
-};
 
 // One controller: its connection, its baton, and whether something runs.
 struct Controller {
@@ -55,7 +28,7 @@ struct Controller {
     return *std::move(opened);
   }
   std::atomic<bool> running{false};
-  CutStore store;
+  ports::testing::CutStore store;
   std::unique_ptr<Baton> baton;
 };
 

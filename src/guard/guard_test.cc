@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "os/clock.h"
+#include "ports/testing/cut_store.h"
 #include "store/sqlite.h"
 
 namespace leeward::guard {
@@ -48,34 +49,6 @@ class RememberedDoor : public Door {
   base::MonotonicTime until_;
 };
 
-// A store that can be cut off.
-class CutStore : public ports::SharedStore {
- public:
-  explicit CutStore(std::unique_ptr<ports::SharedStore> inner) : inner_(std::move(inner)) {}
-  std::atomic<bool> cut{false};
-
-  base::Result<std::optional<ports::SharedEntry>> Get(std::string_view key,
-                                                      base::MonotonicTime deadline) override {
-    if (cut) return base::Unreachable("cut off");
-    return inner_->Get(key, deadline);
-  }
-  base::Result<std::uint64_t> Put(std::string_view key, std::string_view value,
-                                  std::uint64_t expected, base::MonotonicTime deadline) override {
-    if (cut) return base::Unreachable("cut off");
-    return inner_->Put(key, value, expected, deadline);
-  }
-  base::Result<std::vector<ports::SharedEntry>> List(std::string_view, std::size_t,
-                                                     base::MonotonicTime) override {
-    return base::Unreachable("not asked here");
-  }
-  base::Status Remove(std::string_view, std::uint64_t, base::MonotonicTime) override {
-    return base::Unreachable("not asked here");
-  }
-
- private:
-  std::unique_ptr<ports::SharedStore> inner_;
-};
-
 class GuardTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -83,7 +56,7 @@ class GuardTest : public testing::Test {
         (std::filesystem::temp_directory_path() / "leeward-guard-XXXXXX").string();
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     folder_ = pattern;
-    store_ = std::make_unique<CutStore>(Connect());
+    store_ = std::make_unique<ports::testing::CutStore>(Connect());
   }
   void TearDown() override {
     store_.reset();
@@ -115,7 +88,7 @@ class GuardTest : public testing::Test {
 
   os::SystemClock clock_;
   std::string folder_;
-  std::unique_ptr<CutStore> store_;
+  std::unique_ptr<ports::testing::CutStore> store_;
 };
 
 TEST_F(GuardTest, HoldsTheDoorOpenClosesWhenCutOffAndOpensAgain) {
