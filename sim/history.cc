@@ -14,7 +14,7 @@ const char* Name(Place place) {
     case Place::kWitness:
       return "witness";
   }
-  CHECK_MSG(false, "Place outside its enum");
+  CHECK_NEVER("Place outside its enum");
 }
 
 const char* Name(FactKind kind) {
@@ -40,7 +40,7 @@ const char* Name(FactKind kind) {
     case FactKind::kEnded:
       return "ended";
   }
-  CHECK_MSG(false, "FactKind outside its enum");
+  CHECK_NEVER("FactKind outside its enum");
 }
 
 std::string ToText(const Fact& fact) {

@@ -51,7 +51,7 @@ AlarmState Judge(const AlarmRule& rule, const Counts& counts, AlarmState before)
                  ? AlarmState::kAlarm
                  : AlarmState::kOk;
   }
-  CHECK_MSG(false, "Missing outside its enum");
+  CHECK_NEVER("Missing outside its enum");
 }
 
 }  // namespace
@@ -65,7 +65,7 @@ std::string_view Name(AlarmState state) {
     case AlarmState::kInsufficientData:
       return "INSUFFICIENT_DATA";
   }
-  CHECK_MSG(false, "AlarmState outside its enum");
+  CHECK_NEVER("AlarmState outside its enum");
 }
 
 AlarmState AlarmStateOf(std::string_view name) {

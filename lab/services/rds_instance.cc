@@ -70,7 +70,7 @@ std::string_view LinkName(LinkState link) {
     case LinkState::kTerminated:
       return "terminated";
   }
-  CHECK_MSG(false, "LinkState outside its enum");
+  CHECK_NEVER("LinkState outside its enum");
 }
 
 LinkState LinkOf(std::string_view name) {
@@ -134,7 +134,7 @@ std::string_view Name(InstanceStatus status) {
   for (const auto& [known, name] : kNames) {
     if (known == status) return name;
   }
-  CHECK_MSG(false, "InstanceStatus outside its enum");
+  CHECK_NEVER("InstanceStatus outside its enum");
 }
 
 InstanceStatus StatusOf(std::string_view name) {

@@ -21,3 +21,8 @@ namespace leeward::base {
     if (!(condition)) [[unlikely]]                                          \
       ::leeward::base::CheckFailed(__FILE__, __LINE__, #condition, detail); \
   } while (false)
+
+// A place that is never reached. Unconditional, so a compiler that follows no condition (a
+// sanitizer build) knows it too.
+#define CHECK_NEVER(detail) \
+  ::leeward::base::CheckFailed(__FILE__, __LINE__, "never reached", detail)

@@ -19,7 +19,7 @@ std::string_view Name(ErrorCode code) {
     case ErrorCode::kExhausted: return "exhausted";
     case ErrorCode::kCancelled: return "cancelled";
   }
-  CHECK_MSG(false, "ErrorCode outside its enum");
+  CHECK_NEVER("ErrorCode outside its enum");
 }
 
 Error Error::Context(std::string_view what) && {

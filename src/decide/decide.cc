@@ -44,7 +44,7 @@ std::string_view Name(Goal goal) {
     case Goal::kAlarm:
       return "alarm";
   }
-  CHECK_MSG(false, "Goal outside its enum");
+  CHECK_NEVER("Goal outside its enum");
 }
 
 std::string_view Name(Active active) {
@@ -58,7 +58,7 @@ std::string_view Name(Active active) {
     case Active::kUnknown:
       return "unknown";
   }
-  CHECK_MSG(false, "Active outside its enum");
+  CHECK_NEVER("Active outside its enum");
 }
 
 std::string_view Name(Row row) {
@@ -100,7 +100,7 @@ std::string_view Name(Row row) {
     case Row::kAwayDownHomeDown:
       return "away-down-home-down";
   }
-  CHECK_MSG(false, "Row outside its enum");
+  CHECK_NEVER("Row outside its enum");
 }
 
 Situation SituationOf(const model::Application& application, const model::Snapshot& snapshot,
@@ -125,7 +125,7 @@ Decision Decide(const model::Application& application, const Situation& situatio
     }
     return decision;
   }
-  CHECK_MSG(false, "a situation has no row in the failover table");
+  CHECK_NEVER("a situation has no row in the failover table");
 }
 
 Decision Decide(const model::Application& application, const model::Snapshot& snapshot,
@@ -151,7 +151,7 @@ std::optional<model::Action> ActionFor(Goal goal) {
     case Goal::kAlarm:
       return std::nullopt;
   }
-  CHECK_MSG(false, "Goal outside its enum");
+  CHECK_NEVER("Goal outside its enum");
 }
 
 }  // namespace leeward::decide

@@ -42,7 +42,7 @@ GateAnswer OverBudget(const LossBound& worst, const LossTerms& terms) {
                   base::FormatDuration(std::chrono::ceil<std::chrono::seconds>(*worst.bound)) +
                   " to accept that"};
   }
-  CHECK_MSG(false, "OverRpo outside its enum");
+  CHECK_NEVER("OverRpo outside its enum");
   return {};  // not reached; sanitizer builds do not see that
 }
 
@@ -72,7 +72,7 @@ const char* Why(OldWriter writer) {
     case OldWriter::kNotTried:
       return "was not reached";
   }
-  CHECK_MSG(false, "OldWriter outside its enum");
+  CHECK_NEVER("OldWriter outside its enum");
 }
 
 }  // namespace
@@ -86,7 +86,7 @@ std::string_view Name(Answer answer) {
     case Answer::kRefuse:
       return "refuse";
   }
-  CHECK_MSG(false, "Answer outside its enum");
+  CHECK_NEVER("Answer outside its enum");
 }
 
 LossBound BoundOf(const model::StoreLag& lag, base::WallTime now, base::Duration clock_margin) {

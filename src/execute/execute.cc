@@ -213,7 +213,7 @@ bool TryingAgainCannotHelp(base::ErrorCode code) {
     case base::ErrorCode::kCancelled:
       return false;
   }
-  CHECK_MSG(false, "ErrorCode outside its enum");
+  CHECK_NEVER("ErrorCode outside its enum");
 }
 
 }  // namespace
@@ -233,7 +233,7 @@ std::string_view Name(StepState state) {
     case StepState::kSkipped:
       return "skipped";
   }
-  CHECK_MSG(false, "StepState outside its enum");
+  CHECK_NEVER("StepState outside its enum");
 }
 
 std::string_view Name(Outcome outcome) {
@@ -249,7 +249,7 @@ std::string_view Name(Outcome outcome) {
     case Outcome::kAbandoned:
       return "abandoned";
   }
-  CHECK_MSG(false, "Outcome outside its enum");
+  CHECK_NEVER("Outcome outside its enum");
 }
 
 State Replay(const Plan& plan, const model::ExecutionId& execution,

@@ -24,7 +24,7 @@ std::string_view Name(HolderPhase phase) {
     case HolderPhase::kOpen:
       return "open";
   }
-  CHECK_MSG(false, "HolderPhase outside its enum");
+  CHECK_NEVER("HolderPhase outside its enum");
   return "";  // not reached; sanitizer builds do not see that
 }
 

@@ -89,7 +89,7 @@ std::string_view Name(How how) {
     case How::kUnguarded:
       return "unguarded";
   }
-  CHECK_MSG(false, "How outside its enum");
+  CHECK_NEVER("How outside its enum");
   return "";  // not reached; sanitizer builds do not see that
 }
 

@@ -33,7 +33,7 @@ std::string_view Name(EventKind kind) {
   for (const auto& [value, name] : kNames) {
     if (value == kind) return name;
   }
-  CHECK_MSG(false, "EventKind outside its enum");
+  CHECK_NEVER("EventKind outside its enum");
 }
 
 bool FromName(std::string_view name, EventKind* kind) {

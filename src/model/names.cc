@@ -33,7 +33,7 @@ std::string_view Name(Pattern pattern) {
     case Pattern::kMultiActive:
       return "multi-active";
   }
-  CHECK_MSG(false, "Pattern outside its enum");
+  CHECK_NEVER("Pattern outside its enum");
 }
 
 std::string_view Name(Engine engine) {
@@ -45,7 +45,7 @@ std::string_view Name(Engine engine) {
     case Engine::kMariadb:
       return "mariadb";
   }
-  CHECK_MSG(false, "Engine outside its enum");
+  CHECK_NEVER("Engine outside its enum");
 }
 
 std::string_view Name(FailoverMode mode) {
@@ -55,7 +55,7 @@ std::string_view Name(FailoverMode mode) {
     case FailoverMode::kManual:
       return "manual";
   }
-  CHECK_MSG(false, "FailoverMode outside its enum");
+  CHECK_NEVER("FailoverMode outside its enum");
 }
 
 std::string_view Name(OverRpo policy) {
@@ -67,7 +67,7 @@ std::string_view Name(OverRpo policy) {
     case OverRpo::kProceed:
       return "proceed";
   }
-  CHECK_MSG(false, "OverRpo outside its enum");
+  CHECK_NEVER("OverRpo outside its enum");
 }
 
 std::string_view Name(Action action) {
@@ -81,7 +81,7 @@ std::string_view Name(Action action) {
     case Action::kFailback:
       return "failback";
   }
-  CHECK_MSG(false, "Action outside its enum");
+  CHECK_NEVER("Action outside its enum");
 }
 
 std::string_view Name(Phase phase) {
@@ -105,7 +105,7 @@ std::string_view Name(Phase phase) {
     case Phase::kReprotect:
       return "reprotect";
   }
-  CHECK_MSG(false, "Phase outside its enum");
+  CHECK_NEVER("Phase outside its enum");
 }
 
 std::string_view Name(OnFailure policy) {
@@ -115,7 +115,7 @@ std::string_view Name(OnFailure policy) {
     case OnFailure::kContinue:
       return "continue";
   }
-  CHECK_MSG(false, "OnFailure outside its enum");
+  CHECK_NEVER("OnFailure outside its enum");
 }
 
 std::string_view Name(Signal signal) {
@@ -127,7 +127,7 @@ std::string_view Name(Signal signal) {
     case Signal::kControlPlane:
       return "control-plane";
   }
-  CHECK_MSG(false, "Signal outside its enum");
+  CHECK_NEVER("Signal outside its enum");
 }
 
 std::string_view Name(Seen seen) {
@@ -139,7 +139,7 @@ std::string_view Name(Seen seen) {
     case Seen::kNothing:
       return "nothing";
   }
-  CHECK_MSG(false, "Seen outside its enum");
+  CHECK_NEVER("Seen outside its enum");
 }
 
 std::string_view Name(Health health) {
@@ -153,7 +153,7 @@ std::string_view Name(Health health) {
     case Health::kDown:
       return "down";
   }
-  CHECK_MSG(false, "Health outside its enum");
+  CHECK_NEVER("Health outside its enum");
 }
 
 std::string_view Name(TrafficSwitch switched_by) {
@@ -161,7 +161,7 @@ std::string_view Name(TrafficSwitch switched_by) {
     case TrafficSwitch::kRoutingControl:
       return "routing-control";
   }
-  CHECK_MSG(false, "TrafficSwitch outside its enum");
+  CHECK_NEVER("TrafficSwitch outside its enum");
 }
 
 LEEWARD_ENUM(Pattern, kBackupAndRestore, kPilotLight, kWarmStandby, kMultiActive)

@@ -67,7 +67,7 @@ std::string_view Name(Standing standing) {
     case Standing::kUnreadable:
       return "unreadable";
   }
-  CHECK_MSG(false, "Standing outside its enum");
+  CHECK_NEVER("Standing outside its enum");
   return "";  // not reached; sanitizer builds do not see that
 }
 

@@ -38,14 +38,14 @@ const Recipe& RecipeOf(const model::Component& component) {
   for (const Recipe* recipe : Recipes()) {
     if (recipe->kind == model::KindName(component.kind)) return *recipe;
   }
-  CHECK_MSG(false, "a component kind has no recipe");
+  CHECK_NEVER("a component kind has no recipe");
 }
 
 const StepTemplate& TemplateOf(std::string_view kind) {
   for (const StepTemplate* one : AllTemplates()) {
     if (one->kind == kind) return *one;
   }
-  CHECK_MSG(false, std::string(kind).c_str());
+  CHECK_NEVER(std::string(kind).c_str());
 }
 
 model::Step& Draft::Emit(std::string_view kind, const model::ComponentName& component,

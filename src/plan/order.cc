@@ -57,7 +57,7 @@ const Recipe::Ends& EndsOf(const Draft& draft, const Component& component) {
     case Action::kFailback:
       return recipe.in_move;
   }
-  CHECK_MSG(false, "Action outside its enum");
+  CHECK_NEVER("Action outside its enum");
 }
 
 // What a component needs is ready before the component relies on it.

@@ -150,7 +150,7 @@ std::string_view Name(Verdict verdict) {
     case Verdict::kIncomplete:
       return "incomplete";
   }
-  CHECK_MSG(false, "Verdict outside its enum");
+  CHECK_NEVER("Verdict outside its enum");
 }
 
 const ExecutionSummary* FailoverOf(const Report& report) {

@@ -64,7 +64,7 @@ std::string_view Name(MoveState state) {
     case MoveState::kAborted:
       return "aborted";
   }
-  CHECK_MSG(false, "MoveState outside its enum");
+  CHECK_NEVER("MoveState outside its enum");
   return "";  // not reached; sanitizer builds do not see that
 }
 

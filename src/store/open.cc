@@ -18,7 +18,7 @@ base::Result<std::unique_ptr<ports::SharedStore>> Open(const model::SharedStoreP
     case model::SharedStoreKind::kEtcd:
       return OpenEtcd({place.endpoints}, transport, clock);
   }
-  CHECK_MSG(false, "SharedStoreKind outside its enum");
+  CHECK_NEVER("SharedStoreKind outside its enum");
   return base::Invalid("");  // not reached; sanitizer builds do not see that
 }
 
