@@ -166,7 +166,8 @@ Answer Rds::RestoreDBInstanceFromDBSnapshot(const Value& input) {
   }
   if (auto problem = CheckPlacement(input)) return *problem;
   Value settings = FreshSettings(snapshot->second.settings);
-  for (const auto& [name, value] : FreshSettings(input).members()) {
+  const Value asked = FreshSettings(input);
+  for (const auto& [name, value] : asked.members()) {
     if (input.Has(name)) settings.Set(name, value);
   }
   settings.Set("DbInstancePort",
