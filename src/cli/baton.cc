@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <utility>
-#include <variant>
 
-#include "lease/taker.h"
+#include "lease/in_store.h"
 
 namespace leeward::cli {
 namespace {
@@ -15,15 +14,6 @@ constexpr base::Duration kShortest = std::chrono::seconds(2);
 constexpr base::Duration kLook = std::chrono::milliseconds(50);
 constexpr base::Duration kReleaseWait = std::chrono::seconds(2);
 constexpr int kNameDigits = 12;
-
-base::Result<std::optional<lease::Seen>> ReadRecord(ports::SharedStore& store,
-                                                    const std::string& key,
-                                                    base::MonotonicTime deadline) {
-  ASSIGN_OR_RETURN(const std::optional<ports::SharedEntry> entry, store.Get(key, deadline));
-  if (!entry) return std::optional<lease::Seen>();
-  ASSIGN_OR_RETURN(lease::Record record, lease::RecordFromJson(entry->value));
-  return std::optional(lease::Seen{std::move(record), entry->revision});
-}
 
 }  // namespace
 
@@ -97,15 +87,8 @@ void Baton::Yield(base::Duration time) {
 // Takes the lease for this controller whenever it has it not; the guard adopts what was taken.
 void Baton::Want() {
   std::optional<lease::Taker> taker;
-  const auto give = [&](const auto& self, const lease::TakerEvent& event) -> void {
-    for (const lease::TakerAction& action : taker->On(event, world_.clock.Monotonic())) {
-      if (const auto* read = std::get_if<lease::Read>(&action)) {
-        self(self, lease::ReadDone{read->request, ReadRecord(store_, key_, read->deadline)});
-      } else if (const auto* put = std::get_if<lease::Put>(&action)) {
-        self(self, lease::PutDone{put->request, store_.Put(key_, lease::ToJson(put->record),
-                                                           put->expected, put->deadline)});
-      }
-    }
+  const auto give = [&](const lease::TakerEvent& event) {
+    lease::Give(*taker, event, store_, key_, world_.clock);
   };
   std::unique_lock lock(mutex_);
   while (!stopping_) {
@@ -116,9 +99,9 @@ void Baton::Want() {
     } else {
       if (!taker || taker->done()) {
         taker.emplace(lease::TakerOptions{terms_, model::Region(who_), who_});
-        give(give, lease::AskTake{});
+        give(lease::AskTake{});
       }
-      give(give, lease::Tick{});
+      give(lease::Tick{});
     }
     lock.lock();
     why_ = taker ? taker->why() : "left to another controller for a while";

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "cli/store_address.h"
-#include "lease/record.h"
+#include "lease/in_store.h"
 
 namespace leeward::cli {
 namespace {
@@ -23,14 +23,13 @@ Canaries::Canaries(World& world, const Project& project, const model::Inventory&
       store_(store) {}
 
 std::string Canaries::Why() {
-  const auto entry =
-      store_.Get(lease::Key(project_.application.name), world_.clock.Monotonic() + kCall);
-  if (!entry.ok()) return "the lease cannot be read: " + entry.error().message();
-  if (!*entry) return "there is no writer lease, so nobody says that " + region_.str() + " writes";
-  const base::Result<lease::Record> record = lease::RecordFromJson((*entry)->value);
-  if (!record.ok()) return record.error().message();
-  if (record->holder != region_) return "the writer lease is " + record->holder.str() + "'s";
-  return record->released ? "the writer lease was given up" : "";
+  const auto seen = lease::ReadFrom(store_, lease::Key(project_.application.name),
+                                    world_.clock.Monotonic() + kCall);
+  if (!seen.ok()) return "the lease cannot be read: " + seen.error().message();
+  if (!*seen) return "there is no writer lease, so nobody says that " + region_.str() + " writes";
+  const lease::Record& record = (*seen)->record;
+  if (record.holder != region_) return "the writer lease is " + record.holder.str() + "'s";
+  return record.released ? "the writer lease was given up" : "";
 }
 
 void Canaries::Start() {

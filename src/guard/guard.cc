@@ -5,6 +5,8 @@
 #include <utility>
 #include <variant>
 
+#include "lease/in_store.h"
+
 namespace leeward::guard {
 namespace {
 
@@ -87,16 +89,9 @@ void Guard::Give(const lease::HolderEvent& event) {
   }
 }
 
-base::Result<std::optional<lease::Seen>> Guard::ReadRecord(base::MonotonicTime deadline) {
-  ASSIGN_OR_RETURN(const std::optional<ports::SharedEntry> entry, store_.Get(key_, deadline));
-  if (!entry) return std::optional<lease::Seen>();
-  ASSIGN_OR_RETURN(lease::Record record, lease::RecordFromJson(entry->value));
-  return std::optional(lease::Seen{std::move(record), entry->revision});
-}
-
 void Guard::Do(const lease::Read& read) {
   store_lane_.Add([this, read] {
-    Bring(lease::ReadDone{read.request, ReadRecord(read.deadline)});
+    Bring(lease::ReadDone{read.request, lease::ReadFrom(store_, key_, read.deadline)});
   });
 }
 

@@ -53,7 +53,6 @@ class Guard {
   void Do(const lease::Extend& extend);
   // An answer, from a lane's thread.
   void Bring(const lease::HolderEvent& event);
-  base::Result<std::optional<lease::Seen>> ReadRecord(base::MonotonicTime deadline);
 
   const lease::HolderOptions options_;
   const std::string key_;

@@ -3,8 +3,7 @@
 
 #include <algorithm>
 
-#include "lease/taker.h"
-#include "ports/shared_store.h"
+#include "lease/in_store.h"
 
 namespace leeward::steps {
 namespace {
@@ -26,8 +25,8 @@ class Taking {
   Result<lease::Seen> Run() {
     const ports::Clock& clock = work_.tools().clock;
     const base::MonotonicTime start = clock.Monotonic();
-    Give(lease::AskTake{});
-    while (!taken_) {
+    std::optional<lease::Seen> taken = Give(lease::AskTake{});
+    while (!taken) {
       if (work_.Cancelled()) return base::Cancelled("taking the lease was stopped");
       if (clock.Monotonic() >= End(start)) return GiveUp();
       const base::Duration wait = taker_.NextWake() - clock.Monotonic();
@@ -35,9 +34,9 @@ class Taking {
         work_.Say(taker_.why());
         RETURN_IF_ERROR(work_.Pause(std::min(wait, terms_.renew_every)));
       }
-      Give(lease::Tick{});
+      taken = Give(lease::Tick{});
     }
-    return *taken_;
+    return *std::move(taken);
   }
 
  private:
@@ -57,25 +56,8 @@ class Taking {
                          "write and run again with --override-fence \"NAME: REASON\"");
   }
 
-  // Carries an action out and brings its answer back, until there is nothing more to do now.
-  void Give(const lease::TakerEvent& event) {
-    for (const lease::TakerAction& action : taker_.On(event, work_.tools().clock.Monotonic())) {
-      if (const auto* read = std::get_if<lease::Read>(&action)) {
-        Give(lease::ReadDone{read->request, ReadRecord(read->deadline)});
-      } else if (const auto* put = std::get_if<lease::Put>(&action)) {
-        Give(lease::PutDone{put->request, store_.Put(key_, lease::ToJson(put->record),
-                                                     put->expected, put->deadline)});
-      } else {
-        taken_ = std::get<lease::Taken>(action).seen;
-      }
-    }
-  }
-
-  Result<std::optional<lease::Seen>> ReadRecord(base::MonotonicTime deadline) {
-    ASSIGN_OR_RETURN(const std::optional<ports::SharedEntry> entry, store_.Get(key_, deadline));
-    if (!entry) return std::optional<lease::Seen>();
-    ASSIGN_OR_RETURN(lease::Record record, lease::RecordFromJson(entry->value));
-    return std::optional(lease::Seen{std::move(record), entry->revision});
+  std::optional<lease::Seen> Give(const lease::TakerEvent& event) {
+    return lease::Give(taker_, event, store_, key_, work_.tools().clock);
   }
 
   const Work& work_;
@@ -83,7 +65,6 @@ class Taking {
   const lease::Terms terms_;
   const std::string key_;
   lease::Taker taker_;
-  std::optional<lease::Seen> taken_;
 };
 
 Result<lease::Seen> Take(const Work& work) {
