@@ -65,6 +65,7 @@ int RunMany(const Arguments& arguments) {
   const auto begin = std::chrono::steady_clock::now();
   {
     std::vector<std::jthread> threads;
+    threads.reserve(static_cast<std::size_t>(arguments.jobs));
     for (int i = 0; i < arguments.jobs; ++i) {
       threads.emplace_back([&] { RunSome(arguments, &next, &tally); });
     }

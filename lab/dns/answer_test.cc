@@ -38,7 +38,7 @@ RecordSet Routed(RecordSet record, Routing routing, std::string check = "") {
   return record;
 }
 
-RecordSet Weighted(std::string value, std::uint32_t weight, std::string check = "") {
+RecordSet Weighted(const std::string& value, std::uint32_t weight, const std::string& check = "") {
   RecordSet record = Routed(Plain("w.z.test.", RrType::kA, {value}), Routing::kWeighted, check);
   record.weight = weight;
   return record;
@@ -66,7 +66,7 @@ class AnswerTest : public ::testing::Test {
     for (const Rr& record : Ask(name, type).answer) values.push_back(record.value);
     return values;
   }
-  void Failover(std::string primary_check, std::string secondary_check) {
+  void Failover(const std::string& primary_check, const std::string& secondary_check) {
     Add(Routed(Plain("f.z.test.", RrType::kA, {"1.1.1.1"}), Routing::kPrimary, primary_check));
     Add(Routed(Plain("f.z.test.", RrType::kA, {"2.2.2.2"}), Routing::kSecondary, secondary_check));
   }

@@ -88,6 +88,12 @@ class ServerTest : public ::testing::Test {
   std::unique_ptr<DnsServer> server_;
 };
 
+std::vector<std::string> Addresses(std::size_t count) {
+  std::vector<std::string> values(count);
+  for (std::size_t i = 0; i < count; ++i) values[i] = "10.0.0." + std::to_string(i);
+  return values;
+}
+
 int RcodeOf(const std::string& packet) { return packet.at(3) & 0xf; }
 int AnswersIn(const std::string& packet) { return packet.at(7); }
 bool IsTruncated(const std::string& packet) { return (packet.at(2) & 2) != 0; }
@@ -112,9 +118,7 @@ TEST_F(ServerTest, PublishedWorldIsInTheVeryNextAnswer) {
 }
 
 TEST_F(ServerTest, LargeAnswerIsCutOverUdpAndWholeOverTcp) {
-  std::vector<std::string> values;
-  for (int i = 0; i < 100; ++i) values.push_back("10.0.0." + std::to_string(i));
-  Publish(values);
+  Publish(Addresses(100));
   const std::string plain = AskUdp(Packet(kShop, RrType::kA));
   EXPECT_TRUE(IsTruncated(plain));
   EXPECT_LE(plain.size(), 512U);
@@ -127,7 +131,7 @@ TEST_F(ServerTest, LargeAnswerIsCutOverUdpAndWholeOverTcp) {
   const std::string both = framed + framed;
   ASSERT_EQ(send(fd.get(), both.data(), both.size(), 0), static_cast<ssize_t>(both.size()));
   std::string got;
-  while (got.size() < 2 * (1600 + 2)) {
+  while (got.size() < std::size_t{2} * (1600 + 2)) {
     const std::string more = ReadSome(fd.get());
     ASSERT_FALSE(more.empty()) << got.size();
     got += more;
@@ -136,9 +140,7 @@ TEST_F(ServerTest, LargeAnswerIsCutOverUdpAndWholeOverTcp) {
 }
 
 TEST_F(ServerTest, EdnsRaisesTheLimit) {
-  std::vector<std::string> values;
-  for (int i = 0; i < 50; ++i) values.push_back("10.0.0." + std::to_string(i));
-  Publish(values);
+  Publish(Addresses(50));
   EXPECT_TRUE(IsTruncated(AskUdp(Packet(kShop, RrType::kA))));
   const std::string response = AskUdp(Packet(kShop, RrType::kA, 1, kEdns));
   EXPECT_FALSE(IsTruncated(response));

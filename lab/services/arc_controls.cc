@@ -15,7 +15,7 @@ namespace {
 using shapes::Value;
 
 constexpr std::size_t kMaxControlsPerPanel = 100;
-constexpr std::int64_t kMaxWaitMs = 24 * 60 * 60 * 1000;
+constexpr std::int64_t kMaxWaitMs = std::int64_t{24} * 60 * 60 * 1000;
 
 Value ControlShape(const ArcControl& control, const std::string& owner) {
   return Value::Struct({{"ControlPanelArn", control.panel},
@@ -305,9 +305,9 @@ Answer ArcConfig::ListTagsForResource(const Value& input) {
 Answer ArcConfig::TagResource(const Value& input) {
   const std::string arn(input.String("ResourceArn"));
   if (!IsKnown(arn)) return ArcNotFound("resource", arn);
-  for (const auto& [key, value] : input.Sub("Tags").members()) {
-    std::erase_if(state_.tags, [&](const ArcTag& t) { return t.arn == arn && t.key == key; });
-    state_.tags.push_back({arn, key, value.str()});
+  for (const auto& tag : input.Sub("Tags").members()) {
+    std::erase_if(state_.tags, [&](const ArcTag& t) { return t.arn == arn && t.key == tag.first; });
+    state_.tags.push_back({arn, tag.first, tag.second.str()});
   }
   Save();
   return Value::Struct();

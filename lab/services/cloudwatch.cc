@@ -19,7 +19,8 @@ constexpr std::size_t kMaxQueries = 500;
 
 ApiError NotFound() { return {"ResourceNotFound", "Unknown alarm", 404, {}}; }
 
-Answer Paged(const Value& input, std::string_view key, Value::List items, std::int64_t limit) {
+Answer Paged(const Value& input, std::string_view key, const Value::List& items,
+             std::int64_t limit) {
   Page page;
   if (!TakePage(items, input.String("NextToken"), static_cast<std::size_t>(limit), page)) {
     return ApiError{"InvalidNextToken", "The next token specified is invalid.", 400, {}};
@@ -319,7 +320,7 @@ Verdict CloudWatch::Look(Alarm& alarm) {
        store_.Windows(KeyOf(alarm.record), window, alarm.record.String("Unit"))) {
     points.push_back(Statistic(samples, statistic));
   }
-  const Verdict verdict = Evaluate(rule, points, alarm.stream);
+  Verdict verdict = Evaluate(rule, points, alarm.stream);
   alarm.stream = verdict.state;
   return verdict;
 }

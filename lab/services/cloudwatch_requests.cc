@@ -183,7 +183,7 @@ Problem CheckAlarm(const Value& input) {
   if (!GoodPeriod(input.Int("Period"))) {
     return Invalid("Metric period must be 1, 5, 10, 20, 30 or a multiple of 60.");
   }
-  constexpr std::int64_t kWeek = 7 * 24 * 3600;
+  constexpr std::int64_t kWeek = std::int64_t{7} * 24 * 3600;
   if (input.Int("Period") * input.Int("EvaluationPeriods") > kWeek) {
     return Invalid(
         "Metrics cannot be checked across more than 7 days (EvaluationPeriods * Period).");

@@ -1,6 +1,7 @@
 // A service's operations as a table: name and the member function that answers it at once.
 #pragma once
 
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,7 @@ struct OperationRow {
 template <typename Table>
 std::vector<std::string_view> OperationNames(const Table& table) {
   std::vector<std::string_view> names;
+  names.reserve(std::size(table));
   for (const auto& row : table) names.push_back(row.name);
   return names;
 }
@@ -29,7 +31,7 @@ Answer RunOperation(T& service, const Table& table, const Call& call) {
   for (const auto& row : table) {
     if (row.name == call.operation->name) return (service.*row.method)(call.input);
   }
-  CHECK_MSG(false, std::string(call.operation->name).c_str());
+  CHECK_NEVER(std::string(call.operation->name).c_str());
   return {};
 }
 

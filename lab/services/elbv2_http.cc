@@ -139,9 +139,9 @@ std::string RewriteHead(const HttpHead& head, const std::vector<std::string>& ad
   text += "\r\n";
   for (const auto& [name, value] : head.headers) {
     if (std::ranges::find(kHopByHop, Lower(name)) != kHopByHop.end()) continue;
-    text += name + ": " + value + "\r\n";
+    text.append(name).append(": ").append(value).append("\r\n");
   }
-  for (const std::string& line : added) text += line + "\r\n";
+  for (const std::string& line : added) text.append(line).append("\r\n");
   return text + "\r\n";
 }
 

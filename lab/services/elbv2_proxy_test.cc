@@ -230,7 +230,7 @@ TEST_F(ProxyTest, ManyRequestsUseOneTargetConnection) {
 
 TEST(HttpHeadTest, FramingThatCannotBeTrustedIsRefused) {
   HttpHead head;
-  const auto parse = [&](std::string headers) {
+  const auto parse = [&](const std::string& headers) {
     return ParseRequestHead("POST / HTTP/1.1\r\n" + headers + "\r\n", head);
   };
   EXPECT_EQ(parse("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"), HeadState::kBad);

@@ -9,7 +9,6 @@ namespace leeward::lab {
 namespace {
 
 using shapes::Value;
-using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
 // The global plane's side of the story.

@@ -39,7 +39,7 @@ bool Matches(const Host& host, const Instance& instance, std::string_view filter
 }  // namespace
 
 // `MaxRecords` and `Marker`, as in every list of the API.
-Answer Rds::ListPage(const Value& input, std::string_view key, Value::List items) const {
+Answer Rds::ListPage(const Value& input, std::string_view key, const Value::List& items) const {
   const std::int64_t size = input.Int("MaxRecords", kDefaultPage);
   if (size < kSmallestPage || size > kDefaultPage) {
     return BadValue(fmt::format("Invalid value {} for MaxRecords. Must be between {} and {}", size,
@@ -68,12 +68,13 @@ Answer Rds::DescribeDBInstances(const Value& input) {
       return BadValue(fmt::format("Unrecognized filter name: {}", filter.String("Name")));
     }
   }
-  for (const auto& [name, instance] : instances_) {
+  for (const auto& entry : instances_) {
+    const Instance& instance = *entry.second;
     const Value::List& filters = input.Items("Filters");
     const bool wanted = std::all_of(filters.begin(), filters.end(), [&](const Value& filter) {
-      return Matches(host_, *instance, filter.String("Name"), filter.Items("Values"));
+      return Matches(host_, instance, filter.String("Name"), filter.Items("Values"));
     });
-    if (wanted) found.push_back(Describe(host_, *instance));
+    if (wanted) found.push_back(Describe(host_, instance));
   }
   return ListPage(input, "DBInstances", std::move(found));
 }

@@ -90,18 +90,19 @@ using SharedConnection = std::shared_ptr<std::unique_ptr<SqlConnection>>;
 
 // Never a waiting pg_promote(): its own snapshot can hold up the replay that it waits for.
 Await<base::Status> AskToPromote(Host& host, SqlTarget target, SharedConnection connection) {
-  return Offload<base::Status>(host, [target, connection]() -> base::Status {
-    ASSIGN_OR_RETURN(*connection, SqlConnection::Open(target));
-    const base::Result<Rows> answer =
-        (*connection)
-            ->Query("SELECT CASE WHEN pg_is_in_recovery() THEN pg_promote(wait => false) END");
-    if (!answer.ok()) return answer.error();
-    return base::Ok();
-  });
+  return Offload<base::Status>(
+      host, [target = std::move(target), connection = std::move(connection)]() -> base::Status {
+        ASSIGN_OR_RETURN(*connection, SqlConnection::Open(target));
+        const base::Result<Rows> answer =
+            (*connection)
+                ->Query("SELECT CASE WHEN pg_is_in_recovery() THEN pg_promote(wait => false) END");
+        if (!answer.ok()) return answer.error();
+        return base::Ok();
+      });
 }
 
 Await<bool> LeftRecovery(Host& host, SqlTarget target, SharedConnection connection) {
-  return Offload<bool>(host, [target, connection] {
+  return Offload<bool>(host, [target = std::move(target), connection = std::move(connection)] {
     if (*connection == nullptr) {
       auto opened = SqlConnection::Open(target);
       if (!opened.ok()) return false;
@@ -114,7 +115,7 @@ Await<bool> LeftRecovery(Host& host, SqlTarget target, SharedConnection connecti
 }
 
 Await<base::Status> RemoveTree(Host& host, fs::path directory) {
-  return Offload<base::Status>(host, [directory]() -> base::Status {
+  return Offload<base::Status>(host, [directory = std::move(directory)]() -> base::Status {
     std::error_code error;
     fs::remove_all(directory, error);
     if (!error) return base::Ok();

@@ -6,8 +6,6 @@
 namespace leeward::lab::rds {
 namespace {
 
-using shapes::Value;
-
 constexpr base::Duration kRebootAws = std::chrono::seconds(45);
 constexpr base::Duration kStopAws = std::chrono::minutes(4);
 constexpr base::Duration kStartAws = std::chrono::minutes(5);

@@ -95,6 +95,7 @@ base::Result<Rows> SqlConnection::Query(const std::string& sql) {
   Rows rows;
   for (int row = 0; row < PQntuples(result.get()); ++row) {
     std::vector<std::string> columns;
+    columns.reserve(static_cast<std::size_t>(PQnfields(result.get())));
     for (int column = 0; column < PQnfields(result.get()); ++column) {
       columns.emplace_back(PQgetvalue(result.get(), row, column));
     }

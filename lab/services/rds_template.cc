@@ -25,8 +25,9 @@ std::vector<std::string> RoleStatements(const Secrets& secrets) {
       "CREATE ROLE rds_replication",
       "CREATE ROLE rds_password",
       "CREATE ROLE rds_superuser",
-      "GRANT pg_monitor, pg_signal_backend, pg_checkpoint, pg_read_all_data, pg_write_all_data, "
-      "rds_replication, rds_password TO rds_superuser WITH ADMIN OPTION",
+      "GRANT pg_monitor, pg_signal_backend, pg_checkpoint TO rds_superuser WITH ADMIN OPTION",
+      "GRANT pg_read_all_data, pg_write_all_data TO rds_superuser WITH ADMIN OPTION",
+      "GRANT rds_replication, rds_password TO rds_superuser WITH ADMIN OPTION",
   };
 }
 

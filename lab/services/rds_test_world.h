@@ -243,7 +243,7 @@ class TestRegion : public Host, public Network {
   ports::Random& random() override { return random_; }
   Network& network() override { return *this; }
   std::filesystem::path StateDirectory(std::string_view service) override {
-    const auto path = world_.root() / region_ / service;
+    auto path = world_.root() / region_ / service;
     std::filesystem::create_directories(path);
     return path;
   }

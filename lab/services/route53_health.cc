@@ -193,7 +193,7 @@ void Route53::PollAlarm(const std::string& id, std::int64_t generation) {
   const Value& alarm = found->second.config.Sub("AlarmIdentifier");
   host_.CallRegion(alarm.String("Region"), "cloudwatch", "EvaluateAlarm",
                    Value::Struct({{"AlarmName", alarm.String("Name")}}), kAlarmDeadline,
-                   [this, id, generation](Answer answer) {
+                   [this, id, generation](const Answer& answer) {
                      const auto still = checks_.find(id);
                      if (still == checks_.end() || generations_[id] != generation) return;
                      OnAlarm(still->second, answer);

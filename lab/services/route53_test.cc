@@ -34,7 +34,7 @@ Value ElbAlias(std::string name, std::string zone_id, std::string target, bool e
                                                        {"EvaluateTargetHealth", evaluate}})}});
 }
 
-Value Failover(Value record, std::string side, std::string check = "") {
+Value Failover(Value record, const std::string& side, const std::string& check = "") {
   record.Set("Failover", side).Set("SetIdentifier", side);
   if (!check.empty()) record.Set("HealthCheckId", check);
   return record;
@@ -60,7 +60,7 @@ class Route53Test : public ::testing::Test {
     TellBalancers({{"127.1.0.9", kAlbEast}, {"127.2.0.9", kAlbWest}});
   }
 
-  void TellBalancers(std::vector<std::pair<std::string, std::string>> balancers,
+  void TellBalancers(const std::vector<std::pair<std::string, std::string>>& balancers,
                      bool healthy = true) {
     Value::List list;
     for (const auto& [address, zone] : balancers) {
@@ -101,7 +101,7 @@ class Route53Test : public ::testing::Test {
     const ApiError error = Error("ChangeResourceRecordSets", BatchOf(std::move(changes)));
     return error.code + ": " + error.message;
   }
-  std::vector<std::string> Dns(std::string name) {
+  std::vector<std::string> Dns(const std::string& name) {
     std::vector<std::string> values;
     const DnsAnswer answer = Resolve(route53_.world(), {CanonicalName(name), RrType::kA},
                                      [](std::uint64_t) { return std::uint64_t{0}; });
@@ -292,7 +292,7 @@ TEST_F(Route53Test, SecondChangeOnABusyZone) {
 }
 
 TEST_F(Route53Test, HealthCheckConfigurationsAreRefusedAsAwsDoes) {
-  const auto http = [](std::string member, Value value) {
+  const auto http = [](const std::string& member, Value value) {
     Value config = Value::Struct({{"Type", "HTTP"}, {"IPAddress", "127.1.0.9"}});
     return config.Set(member, std::move(value));
   };
@@ -447,7 +447,7 @@ TEST(CheckTest, HealthyNeedsMoreThanEighteenPercent) {
 
 class EffectiveTest : public ::testing::Test {
  protected:
-  HealthCheck& Add(std::string id, Value config) {
+  HealthCheck& Add(const std::string& id, Value config) {
     HealthCheck check;
     check.id = id;
     check.config = std::move(config);

@@ -37,7 +37,7 @@ void SetSource(int socket) {
   if (address == nullptr || inet_pton(AF_INET, address, &source.sin_addr) != 1) return;
   const int on = 1;
   setsockopt(socket, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-  bind(socket, reinterpret_cast<const sockaddr*>(&source), sizeof source);
+  static_cast<void>(bind(socket, reinterpret_cast<const sockaddr*>(&source), sizeof source));
 }
 
 }  // namespace

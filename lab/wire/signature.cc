@@ -248,7 +248,7 @@ std::string Signature(const Claim& claim, std::string_view secret,
 
 AuthOutcome CheckSignature(const Request& request, const Claim& claim, std::string_view secret,
                            base::WallTime now) {
-  const AuthOutcome time = CheckTime(claim, now);
+  AuthOutcome time = CheckTime(claim, now);
   if (!time.ok()) return time;
   const bool host = std::find(claim.signed_headers.begin(), claim.signed_headers.end(), "host") !=
                     claim.signed_headers.end();

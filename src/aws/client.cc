@@ -20,7 +20,7 @@ constexpr int kMostAttempts = 10;
 std::string RegionOf(const Settings& settings, const Section& profile) {
   if (!settings.region.empty()) return settings.region;
   for (const char* name : {"AWS_REGION", "AWS_DEFAULT_REGION"}) {
-    const std::string value = Variable(settings.environment, name);
+    std::string value = Variable(settings.environment, name);
     if (!value.empty()) return value;
   }
   return SettingOf(profile, "region");

@@ -50,7 +50,7 @@ base::Result<std::string> ReadOptional(ports::Files& files, const std::string& p
 }
 
 std::string DefaultPath(const Environment& environment, const char* variable, const char* name) {
-  const std::string explicit_path = Variable(environment, variable);
+  std::string explicit_path = Variable(environment, variable);
   if (!explicit_path.empty()) return explicit_path;
   const std::string home = Variable(environment, "HOME");
   return home.empty() ? "" : home + "/.aws/" + name;
@@ -95,7 +95,8 @@ base::Status ParseIni(std::string_view text, std::string_view file_name, IniKind
     const bool nested =
         std::isspace(static_cast<unsigned char>(line.front())) != 0 && !parent.empty();
     if (!nested) parent = value.empty() ? key : "";
-    if (section != nullptr) (*section)[nested ? parent + "." + key : key] = value;
+    if (section == nullptr) continue;
+    (*section)[nested ? fmt::format("{}.{}", parent, key) : key] = value;
   }
   return base::Ok();
 }
@@ -119,7 +120,7 @@ base::Result<SharedConfig> LoadSharedConfig(ports::Files& files, const Environme
 std::string ProfileName(const Settings& settings) {
   if (!settings.profile.empty()) return settings.profile;
   for (const char* name : {"AWS_PROFILE", "AWS_DEFAULT_PROFILE"}) {
-    const std::string value = Variable(settings.environment, name);
+    std::string value = Variable(settings.environment, name);
     if (!value.empty()) return value;
   }
   return "default";
@@ -137,14 +138,13 @@ base::Result<Section> ProfileSection(const SharedConfig& config, const Settings&
 std::string ConfiguredEndpoint(const Environment& environment, const SharedConfig& config,
                                const Section& profile, std::string_view variable_suffix) {
   if (Lower(Variable(environment, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")) == "true") return "";
-  const std::string special =
-      Variable(environment, fmt::format("AWS_ENDPOINT_URL_{}", variable_suffix));
+  std::string special = Variable(environment, fmt::format("AWS_ENDPOINT_URL_{}", variable_suffix));
   if (!special.empty()) return special;
-  const std::string common = Variable(environment, "AWS_ENDPOINT_URL");
+  std::string common = Variable(environment, "AWS_ENDPOINT_URL");
   if (!common.empty()) return common;
   const auto services = config.services.find(SettingOf(profile, "services"));
   if (services != config.services.end()) {
-    const std::string url = SettingOf(services->second, Lower(variable_suffix) + ".endpoint_url");
+    std::string url = SettingOf(services->second, Lower(variable_suffix) + ".endpoint_url");
     if (!url.empty()) return url;
   }
   return SettingOf(profile, "endpoint_url");

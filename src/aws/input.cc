@@ -58,7 +58,7 @@ base::Status CheckStructure(const Shape& shape, const Value& value, const std::s
     if (item.is_null()) continue;
     const Member* member = shape.FindMember(name);
     if (member == nullptr) return base::Invalid(fmt::format("{} has no member '{}'", path, name));
-    RETURN_IF_ERROR(Check(*member->shape, item, path + "." + name, depth + 1));
+    RETURN_IF_ERROR(Check(*member->shape, item, fmt::format("{}.{}", path, name), depth + 1));
   }
   return base::Ok();
 }
@@ -73,7 +73,7 @@ base::Status CheckItems(const Shape& shape, const Value& value, const std::strin
   }
   if (!value.is_members()) return base::Invalid(fmt::format("{} takes a map", path));
   for (const auto& [name, item] : value.members()) {
-    RETURN_IF_ERROR(Check(*shape.value->shape, item, path + "[" + name + "]", depth + 1));
+    RETURN_IF_ERROR(Check(*shape.value->shape, item, fmt::format("{}[{}]", path, name), depth + 1));
   }
   return base::Ok();
 }

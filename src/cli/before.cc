@@ -125,7 +125,9 @@ base::Status CheckProtected(const Project& project, const model::Inventory& inve
 
 base::Status CheckReach(const World& world, const Seen& seen, const model::Snapshot& snapshot,
                         model::Action action) {
-  for (const auto& [region, answer] : seen.control_planes) {
+  for (const auto& plane : seen.control_planes) {
+    const model::Region& region = plane.first;
+    const auto& answer = plane.second;
     const bool left = std::any_of(snapshot.active.begin(), snapshot.active.end(),
                                   [&](const auto& active) { return active.second == region; });
     if (answer.ok() || (action == model::Action::kFailover && left)) continue;

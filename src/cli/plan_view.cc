@@ -8,7 +8,7 @@
 namespace leeward::cli {
 
 std::string PlanText(const model::Plan& plan, const Terminal& terminal) {
-  const std::string table = plan::ToText(plan);
+  std::string table = plan::ToText(plan);
   if (!terminal.live) return table;
   std::istringstream lines(table);
   int widest = 0;

@@ -216,7 +216,7 @@ TEST(BoundTest, IsTheAgeOfTheNewestVisiblePlusTheMargin) {
 // --- Fence
 // -------------------------------------------------------------------------------------------------
 
-FenceEvidence Evidence(std::vector<OldWriter> writers) {
+FenceEvidence Evidence(const std::vector<OldWriter>& writers) {
   FenceEvidence evidence;
   evidence.old_region = model::Region("us-east-1");
   for (OldWriter writer : writers) {

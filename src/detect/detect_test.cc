@@ -117,7 +117,7 @@ TargetHealth Is(Signal signal, Health health) {
   return target;
 }
 
-Health Sum(std::vector<TargetHealth> targets) { return Summarise(targets).health; }
+Health Sum(const std::vector<TargetHealth>& targets) { return Summarise(targets).health; }
 
 TEST(SummaryTest, DownNeedsTheApplicationAndEveryStore) {
   const TargetHealth app = Is(Signal::kApplication, Health::kDown);
@@ -164,7 +164,9 @@ View Vote(const std::string& observer, Health health, int at = 0) {
   return view;
 }
 
-Health Verdict2(std::vector<View> views) { return Judge(views, kHome, At(0), kOptions).health; }
+Health Verdict2(const std::vector<View>& views) {
+  return Judge(views, kHome, At(0), kOptions).health;
+}
 
 TEST(JudgeTest, LostQuorumIsUnknownNotDown) {
   EXPECT_EQ(Verdict2({}), Health::kUnknown);
@@ -218,6 +220,7 @@ TEST(JudgeTest, AgreesWithTheObviousVersionOnEveryVoteOfUpToSix) {
   for (int observers = 0; observers <= 6; ++observers) {
     for (int code = 0; code < 1 << (2 * observers); ++code) {
       std::vector<View> votes;
+      votes.reserve(static_cast<std::size_t>(observers));
       for (int i = 0; i < observers; ++i)
         votes.push_back(Vote("o" + std::to_string(i), kVotes[code >> (2 * i) & 3]));
       for (int quorum = 1; quorum <= 4; ++quorum) {

@@ -82,7 +82,7 @@ class Paper {
       }
       auto chosen =
           std::next(running.begin(), static_cast<std::ptrdiff_t>(random_() % running.size()));
-      const StepId step = *chosen;
+      StepId step = *chosen;
       running.erase(chosen);
       End(step);
     }

@@ -1,5 +1,6 @@
 #include "journal/journal.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -46,6 +47,7 @@ std::string FiveRecords(std::vector<std::uint64_t>* ends) {
 
 std::vector<std::string> Texts(const std::vector<Event>& events) {
   std::vector<std::string> texts;
+  texts.reserve(events.size());
   for (const Event& event : events) texts.emplace_back(event.Field("text"));
   return texts;
 }
@@ -274,7 +276,7 @@ std::string Dump(const std::string& bytes) {
       text += line[i] >= ' ' && line[i] <= '~' ? line[i] : '.';
     }
     hex.resize(49, ' ');
-    out += std::string(4 - offset.size(), ' ') + offset + " " + hex + "  |" + text + "|\n";
+    out += fmt::format("{:>4} {}  |{}|\n", offset, hex, text);
   }
   return out;
 }

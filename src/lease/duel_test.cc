@@ -212,11 +212,13 @@ class World {
   }
   void Do(Guard* guard, const model::Region& region, const Read& read) {
     Call(
-        guard, [this, guard, region](HolderEvent event) { Give(guard, region, event); }, read);
+        guard, [this, guard, region](const HolderEvent& event) { Give(guard, region, event); },
+        read);
   }
   void Do(Guard* guard, const model::Region& region, const Put& put) {
     Call(
-        guard, [this, guard, region](HolderEvent event) { Give(guard, region, event); }, put);
+        guard, [this, guard, region](const HolderEvent& event) { Give(guard, region, event); },
+        put);
   }
 
   // --- processes ---
@@ -251,13 +253,13 @@ class World {
     for (const TakerAction& action : controller->taker->On(event, Local(*controller))) {
       if (const Read* read = std::get_if<Read>(&action)) {
         Call(
-            controller, [this](TakerEvent each) { Give(each); }, *read);
+            controller, [this](const TakerEvent& each) { Give(each); }, *read);
       } else if (const Put* put = std::get_if<Put>(&action)) {
         // The ground that is no proof of fence is for a human to judge: here nobody goes on with
         // it.
         if (put->record.how == How::kUnguarded) return;
         Call(
-            controller, [this](TakerEvent each) { Give(each); }, *put);
+            controller, [this](const TakerEvent& each) { Give(each); }, *put);
       } else {
         ++outcome_.takes;
       }
@@ -308,8 +310,8 @@ class World {
 Outcome RunSeeds(int seeds, const Terms& terms, const Faults& faults) {
   Outcome all;
   for (int seed = 1; seed <= seeds; ++seed) {
-    const Outcome one =
-        World(static_cast<std::uint64_t>(seed), terms, faults).Run(/*span=*/150s, /*quiet=*/120s);
+    const Outcome one = World(static_cast<std::uint64_t>(seed), terms, faults)
+                            .Run(/*span=*/150s, /*quiet_from=*/120s);
     all.overlaps += one.overlaps;
     all.opens += one.opens;
     all.takes += one.takes;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 namespace leeward::lease {
 namespace {
 
@@ -41,7 +43,9 @@ class HolderTest : public testing::Test {
     }
     return false;
   }
-  void AnswerRead(std::optional<Seen> seen) { Give(ReadDone{Next<Read>().request, seen}); }
+  void AnswerRead(std::optional<Seen> seen) {
+    Give(ReadDone{Next<Read>().request, std::move(seen)});
+  }
   void Fenced() { Give(FenceDone{Next<Fence>().request, base::Ok()}); }
 
   // From a fresh start to an open door at epoch 1, revision 1.

@@ -114,7 +114,9 @@ bool HasHeader(const ports::HttpRequest& request, std::string_view name) {
 HeaderList MakeHeaders(const ports::HttpRequest& request) {
   curl_slist* list = nullptr;
   for (const auto& [name, value] : request.headers) {
-    list = curl_slist_append(list, (value.empty() ? name + ";" : name + ": " + value).c_str());
+    const std::string line =
+        value.empty() ? fmt::format("{};", name) : fmt::format("{}: {}", name, value);
+    list = curl_slist_append(list, line.c_str());
   }
   // What curl would add by itself and the caller did not ask for.
   list = curl_slist_append(list, "Expect:");

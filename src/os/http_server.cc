@@ -60,7 +60,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     WaitReadable();
   }
   void Close();
-  void Write(std::string bytes);
+  void Write(std::string_view bytes);
   void EndOfAnswer();
   std::size_t unsent() const { return output_.size(); }
   bool open() const { return descriptor_ != nullptr; }
@@ -245,7 +245,7 @@ void Connection::Deliver() {
   shared_->handler(exchange);
 }
 
-void Connection::Write(std::string bytes) {
+void Connection::Write(std::string_view bytes) {
   if (!open()) return;
   output_ += bytes;
   Flush();

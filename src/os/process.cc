@@ -47,7 +47,7 @@ Prepared Prepare(const ProcessSpec& spec) {
     prepared.argv.push_back(const_cast<char*>(argument.c_str()));
   prepared.argv.push_back(nullptr);
   for (const auto& [name, value] : spec.environment)
-    prepared.environment_text.push_back(name + "=" + value);
+    prepared.environment_text.push_back(fmt::format("{}={}", name, value));
   for (std::string& text : prepared.environment_text) prepared.environment.push_back(text.data());
   prepared.environment.push_back(nullptr);
   return prepared;

@@ -39,7 +39,7 @@ bool CanaryWriter::stopping() const {
 void CanaryWriter::Run() {
   bool go_on = true;
   while (go_on) {
-    const base::Status written = Write();
+    base::Status written = Write();
     std::unique_lock lock(mutex_);
     ++(written.ok() ? counts_.written : counts_.failed);
     counts_.last_error = written.ok() ? "" : written.error().message();
@@ -57,7 +57,7 @@ base::Status CanaryWriter::Write() {
                                                      [this] { return stopping(); }));
   }
   // The stamp is read before the write is sent: it must not be younger than what it vouches for.
-  const base::Status written =
+  base::Status written =
       probe::WriteCanary(*session_, {observer_, ++sequence_, clock_.Now()}, deadline);
   if (!written.ok()) session_.reset();
   return written;

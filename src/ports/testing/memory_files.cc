@@ -140,7 +140,7 @@ std::string& MemoryFiles::Bytes(const std::string& path) {
 }
 
 void MemoryFiles::Put(const std::string& path, std::string bytes) {
-  files_[path] = {bytes, bytes, false};
+  files_[path] = {bytes, std::move(bytes), false};
 }
 
 }  // namespace leeward::ports::testing
