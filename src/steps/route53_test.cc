@@ -69,11 +69,12 @@ TEST_F(ShiftTest, TurnsOneOnAndTheOtherOffInOneChange) {
 
 TEST_F(ShiftTest, SilentEndpointsAreHedgedAndTheLostRegionIsAskedLast) {
   const std::set<std::string> dark = {"us-east-1", "eu-west-1", "ap-northeast-1"};
-  shop_.aws.On("route53-recovery-cluster:UpdateRoutingControlStates",
-               [&](const SeenCall& call) -> Result<Value> {
-                 if (dark.contains(call.options.region)) return Silence(call);
-                 return Value::Struct();
-               });
+  shop_.aws.On(
+      "route53-recovery-cluster:UpdateRoutingControlStates",
+      [this, dark](const SeenCall& call) -> Result<Value> {  // calls left behind may outlive it
+        if (dark.contains(call.options.region)) return Silence(call);
+        return Value::Struct();
+      });
   for (int i = 0; i < 5; ++i) {
     const base::MonotonicTime begin = shop_.clock.Monotonic();
     const auto shifted = shop_.Run("route53.shift/traffic");
