@@ -1,5 +1,7 @@
 #include "probe/late_writes.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <optional>
 #include <utility>
@@ -35,8 +37,8 @@ std::string KeyJson(const Table& table, const std::string& row) {
   for (const std::string& column : table.key) {
     std::string literal;  // a quoted identifier as a text literal
     for (const char c : column) literal += c == '\'' ? "''" : std::string(1, c);
-    fields += (fields.empty() ? "" : ", ") + ("(parse_ident('" + literal + "'))[1], ") + row + "." +
-              column;
+    if (!fields.empty()) fields += ", ";
+    fields += fmt::format("(parse_ident('{}'))[1], {}.{}", literal, row, column);
   }
   return "jsonb_build_object(" + fields + ")";
 }
@@ -44,7 +46,7 @@ std::string KeyJson(const Table& table, const std::string& row) {
 std::string KeyMatch(const Table& table, const std::string& a, const std::string& b) {
   std::string match;
   for (const std::string& column : table.key)
-    match += (match.empty() ? "" : " and ") + a + "." + column + " = " + b + "." + column;
+    match += fmt::format("{}{}.{} = {}.{}", match.empty() ? "" : " and ", a, column, b, column);
   return match;
 }
 

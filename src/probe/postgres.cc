@@ -204,6 +204,7 @@ base::Result<std::vector<Row>> PostgresSession::Query(const std::string& sql,
   const std::string where = "PostgreSQL at " + address_.Text();
   if (broken_) return base::Unreachable(where + ": the connection was lost");
   std::vector<const char*> values;
+  values.reserve(parameters.size());
   for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
   if (PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(values.size()), nullptr,
                         values.data(), nullptr, nullptr, 0) == 0) {

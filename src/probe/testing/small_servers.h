@@ -193,7 +193,7 @@ class DnsServerOfOne {
   }
 
   std::string Answer(std::string question) {
-    std::string answer = question;
+    std::string answer = std::move(question);
     answer[2] = static_cast<char>(0x84);
     answer[3] = static_cast<char>(reply_.rcode);
     if (reply_.rcode != 0 || reply_.address.empty()) return answer;

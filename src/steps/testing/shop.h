@@ -2,6 +2,8 @@
 // tests.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <functional>
 #include <map>
 #include <memory>
@@ -78,7 +80,8 @@ class Shop {
                                      [](std::string_view) {}};
     auto outcome = runner.Run(context);
     if (outcome.ok()) {
-      for (const auto& [name, value] : outcome->outputs) outputs[id + "." + name] = value;
+      for (const auto& [name, value] : outcome->outputs)
+        outputs[fmt::format("{}.{}", id, name)] = value;
     }
     return outcome;
   }
