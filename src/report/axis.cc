@@ -7,7 +7,7 @@
 namespace leeward::report {
 
 std::vector<double> Ticks(double low, double high, int wanted) {
-  constexpr int kMost = 100;
+  constexpr std::size_t kMost = 100;
   if (!(high > low) || wanted < 1) return {low};
   const double raw = (high - low) / wanted;
   const double power = std::pow(10.0, std::floor(std::log10(raw)));
@@ -19,10 +19,11 @@ std::vector<double> Ticks(double low, double high, int wanted) {
     }
   }
   std::vector<double> ticks;
-  for (double value = std::ceil(low / step) * step; value <= high + step * 1e-9; value += step) {
-    // A sum of steps drifts; -0 reads badly.
-    ticks.push_back(std::abs(value) < step * 1e-6 ? 0 : value);
-    if (ticks.size() > kMost) break;
+  const double first = std::ceil(low / step);
+  while (ticks.size() <= kMost) {
+    const double value = (first + static_cast<double>(ticks.size())) * step;
+    if (value > high + step * 1e-9) break;
+    ticks.push_back(std::abs(value) < step * 1e-6 ? 0 : value);  // -0 reads badly
   }
   return ticks;
 }

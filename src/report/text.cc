@@ -28,7 +28,7 @@ class Printer {
     Line(line);
   }
   std::string Verdict(report::Verdict verdict) const {
-    const std::string name(Name(verdict));
+    std::string name(Name(verdict));
     if (colour_ == Colour::kNo) return name;
     const char* code = verdict == report::Verdict::kPass   ? "32"
                        : verdict == report::Verdict::kFail ? "31"

@@ -201,6 +201,7 @@ std::string NameOf(const std::string& key, const std::string& where) {
 void CheckKeys(Context& context, const YAML::Node& node, const std::string& where,
                const std::vector<FieldInfo>& fields) {
   std::vector<std::string> keys;
+  keys.reserve(fields.size());
   for (const FieldInfo& field : fields) keys.push_back(field.key);
   for (const auto& entry : node) {
     if (!entry.first.IsScalar()) continue;

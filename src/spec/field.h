@@ -60,6 +60,7 @@ struct Field {
 template <typename T>
 std::vector<FieldInfo> InfoOf(const std::vector<Field<T>>& fields) {
   std::vector<FieldInfo> info;
+  info.reserve(fields.size());
   for (const Field<T>& field : fields) info.push_back(field.info);
   return info;
 }
@@ -114,6 +115,7 @@ template <typename T, typename Enum>
 Field<T> WordField(const char* key, Enum T::*member, const std::vector<Enum>& served, Need need,
                    const char* help) {
   std::vector<std::string> words;
+  words.reserve(served.size());
   for (Enum one : served) words.emplace_back(model::Name(one));
   return {
       {key, need, WordShape(words), help},

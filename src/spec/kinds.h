@@ -24,6 +24,7 @@ const Kind& Route53Kind();
 template <typename K>
 std::vector<Field<model::Component>> FieldsOf(std::vector<Field<K>> fields) {
   std::vector<Field<model::Component>> wrapped;
+  wrapped.reserve(fields.size());
   for (Field<K>& field : fields) {
     wrapped.push_back(
         {field.info, [read = field.read](Context& context, const YAML::Node& node,

@@ -1,5 +1,6 @@
 #include "spec/spec.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -266,8 +267,7 @@ TEST(SpecTest, BombsOfAliasesAndNestingAreBounded) {
   std::string bomb = "a0: &a0 [x, x]\n";
   for (int i = 1; i < 60; ++i) {
     const std::string before = "*a" + std::to_string(i - 1);
-    bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + before + ", " + before +
-            "]\n";
+    bomb += fmt::format("a{0}: &a{0} [{1}, {1}]\n", i, before);
   }
   EXPECT_NE(Complaints(bomb).find("unknown key 'a0'"), std::string::npos);
   EXPECT_NE(Complaints("components: &c { web: *c }\n"), "");
