@@ -12,6 +12,7 @@
 #include <cstring>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -24,19 +25,14 @@ namespace leeward::probe::testing {
 // A bound socket; listening when it is a stream.
 class BoundSocket {
  public:
-  BoundSocket(int type, const std::string& address, std::uint16_t port = 0)
-      : fd_(::socket(AF_INET, type | SOCK_CLOEXEC, 0)) {
-    const int on = 1;
-    ::setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_port = htons(port);
-    CHECK(::inet_pton(AF_INET, address.c_str(), &at.sin_addr) == 1);
-    CHECK(::bind(fd_, reinterpret_cast<sockaddr*>(&at), sizeof(at)) == 0);
-    if (type == SOCK_STREAM) CHECK(::listen(fd_, 1024) == 0);
-    socklen_t size = sizeof(at);
-    CHECK(::getsockname(fd_, reinterpret_cast<sockaddr*>(&at), &size) == 0);
-    port_ = ntohs(at.sin_port);
+  BoundSocket(int type, const std::string& address, std::uint16_t port = 0) : BoundSocket(type) {
+    CHECK(Bind(type, address, port));
+  }
+  // Null: the port is taken.
+  static std::unique_ptr<BoundSocket> Try(int type, const std::string& address,
+                                          std::uint16_t port) {
+    std::unique_ptr<BoundSocket> socket(new BoundSocket(type));
+    return socket->Bind(type, address, port) ? std::move(socket) : nullptr;
   }
   ~BoundSocket() { ::close(fd_); }
   BoundSocket(const BoundSocket&) = delete;
@@ -45,8 +41,38 @@ class BoundSocket {
   std::uint16_t port() const { return port_; }
 
  private:
+  explicit BoundSocket(int type) : fd_(::socket(AF_INET, type | SOCK_CLOEXEC, 0)) {
+    const int on = 1;
+    ::setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  }
+  bool Bind(int type, const std::string& address, std::uint16_t port) {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_port = htons(port);
+    CHECK(::inet_pton(AF_INET, address.c_str(), &at.sin_addr) == 1);
+    if (::bind(fd_, reinterpret_cast<sockaddr*>(&at), sizeof(at)) != 0) return false;
+    if (type == SOCK_STREAM && ::listen(fd_, 1024) != 0) return false;
+    socklen_t size = sizeof(at);
+    CHECK(::getsockname(fd_, reinterpret_cast<sockaddr*>(&at), &size) == 0);
+    port_ = ntohs(at.sin_port);
+    return true;
+  }
+
   int fd_;
   std::uint16_t port_ = 0;
+};
+
+// One port of 127.0.0.1 for UDP and for TCP. What is free for one may be taken for the other.
+struct PortOfBoth {
+  PortOfBoth() {
+    constexpr int kTries = 100;
+    for (int i = 0; i < kTries && tcp == nullptr; ++i) {
+      udp = std::make_unique<BoundSocket>(SOCK_DGRAM, "127.0.0.1");
+      tcp = BoundSocket::Try(SOCK_STREAM, "127.0.0.1", udp->port());
+    }
+    CHECK(tcp != nullptr);
+  }
+  std::unique_ptr<BoundSocket> udp, tcp;
 };
 
 // Answers each request with what `answer` says: status, or 0 for silence. Keeps connections open.
@@ -128,16 +154,12 @@ class DnsServerOfOne {
     enum class Id { kRight, kWrongFirst } id = Id::kRight;
     enum class Length { kWhole, kTruncatedOverUdp } length = Length::kWhole;
   };
-  explicit DnsServerOfOne(Reply reply)
-      : udp_(SOCK_DGRAM, "127.0.0.1"),
-        tcp_(SOCK_STREAM, "127.0.0.1", udp_.port()),
-        reply_(std::move(reply)),
-        thread_([this] { Run(); }) {}
+  explicit DnsServerOfOne(Reply reply) : reply_(std::move(reply)), thread_([this] { Run(); }) {}
   ~DnsServerOfOne() {
     stop_ = true;
     thread_.join();
   }
-  std::uint16_t port() const { return udp_.port(); }
+  std::uint16_t port() const { return port_.udp->port(); }
   int asked() const { return asked_; }
   void Set(Reply reply) {
     const std::lock_guard lock(mutex_);
@@ -147,7 +169,7 @@ class DnsServerOfOne {
  private:
   void Run() {
     while (!stop_) {
-      pollfd fds[] = {{udp_.fd(), POLLIN, 0}, {tcp_.fd(), POLLIN, 0}};
+      pollfd fds[] = {{port_.udp->fd(), POLLIN, 0}, {port_.tcp->fd(), POLLIN, 0}};
       if (::poll(fds, 2, 20) <= 0) continue;
       if (fds[0].revents != 0) OverUdp();
       if (fds[1].revents != 0) OverTcp();
@@ -158,15 +180,16 @@ class DnsServerOfOne {
     char buffer[1024];
     sockaddr_storage from{};
     socklen_t size = sizeof(from);
-    const ssize_t got =
-        ::recvfrom(udp_.fd(), buffer, sizeof(buffer), 0, reinterpret_cast<sockaddr*>(&from), &size);
+    const ssize_t got = ::recvfrom(port_.udp->fd(), buffer, sizeof(buffer), 0,
+                                   reinterpret_cast<sockaddr*>(&from), &size);
     if (got < 12) return;
     ++asked_;
     const std::lock_guard lock(mutex_);
     std::string answer = Answer({buffer, static_cast<std::size_t>(got)});
     if (reply_.length == Reply::Length::kTruncatedOverUdp) answer[2] |= 2;
     const auto send = [&](const std::string& bytes) {
-      ::sendto(udp_.fd(), bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&from), size);
+      ::sendto(port_.udp->fd(), bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&from),
+               size);
     };
     if (reply_.id == Reply::Id::kWrongFirst) {
       std::string forged = answer;
@@ -178,7 +201,7 @@ class DnsServerOfOne {
   }
 
   void OverTcp() {
-    const int fd = ::accept4(tcp_.fd(), nullptr, nullptr, SOCK_CLOEXEC);
+    const int fd = ::accept4(port_.tcp->fd(), nullptr, nullptr, SOCK_CLOEXEC);
     char buffer[1024];
     const ssize_t got = ::recv(fd, buffer, sizeof(buffer), 0);
     if (got > 14) {
@@ -208,8 +231,7 @@ class DnsServerOfOne {
     return answer;
   }
 
-  BoundSocket udp_;
-  BoundSocket tcp_;
+  PortOfBoth port_;
   std::mutex mutex_;
   Reply reply_;
   std::atomic<int> asked_{0};
