@@ -99,7 +99,7 @@ Answer CloudWatch::ListMetrics(const Value& input) {
   for (const MetricKey* key : store_.Keys()) {
     if (Selects(input, *key)) found.push_back(DescribeMetric(*key));
   }
-  return Paged(input, "Metrics", std::move(found), kMetricsPage);
+  return Paged(input, "Metrics", found, kMetricsPage);
 }
 
 Answer CloudWatch::GetMetricStatistics(const Value& input) {
@@ -233,7 +233,7 @@ Answer CloudWatch::DescribeAlarms(const Value& input) {
     }
     found.push_back(alarm.record);
   }
-  return Paged(input, "MetricAlarms", std::move(found), input.Int("MaxRecords", kDefaultPage));
+  return Paged(input, "MetricAlarms", found, input.Int("MaxRecords", kDefaultPage));
 }
 
 Answer CloudWatch::DescribeAlarmsForMetric(const Value& input) {
@@ -286,7 +286,7 @@ Answer CloudWatch::DescribeAlarmHistory(const Value& input) {
   if (input.String("ScanBy", "TimestampDescending") == "TimestampDescending") {
     std::reverse(found.begin(), found.end());
   }
-  return Paged(input, "AlarmHistoryItems", std::move(found), input.Int("MaxRecords", kDefaultPage));
+  return Paged(input, "AlarmHistoryItems", found, input.Int("MaxRecords", kDefaultPage));
 }
 
 Answer CloudWatch::EnableAlarmActions(const Value& input) {

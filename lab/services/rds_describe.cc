@@ -76,7 +76,7 @@ Answer Rds::DescribeDBInstances(const Value& input) {
     });
     if (wanted) found.push_back(Describe(host_, instance));
   }
-  return ListPage(input, "DBInstances", std::move(found));
+  return ListPage(input, "DBInstances", found);
 }
 
 Answer Rds::DescribeEvents(const Value& input) {
@@ -104,7 +104,7 @@ Answer Rds::DescribeEvents(const Value& input) {
     }
     found.push_back(event);
   }
-  return ListPage(input, "Events", std::move(found));
+  return ListPage(input, "Events", found);
 }
 
 Answer Rds::DescribeSourceRegions(const Value& input) {
@@ -119,7 +119,7 @@ Answer Rds::DescribeSourceRegions(const Value& input) {
                        {"Status", "available"},
                        {"SupportsDBInstanceAutomatedBackupsReplication", false}}));
   }
-  return ListPage(input, "SourceRegions", std::move(regions));
+  return ListPage(input, "SourceRegions", regions);
 }
 
 Answer Rds::DescribeDBEngineVersions(const Value& input) {
@@ -140,7 +140,7 @@ Answer Rds::DescribeDBEngineVersions(const Value& input) {
          {"SupportsGlobalDatabases", false},
          {"Status", "available"}}));
   }
-  return ListPage(input, "DBEngineVersions", std::move(versions));
+  return ListPage(input, "DBEngineVersions", versions);
 }
 
 Answer Rds::DescribeOrderableDBInstanceOptions(const Value& input) {
@@ -164,7 +164,7 @@ Answer Rds::DescribeOrderableDBInstanceOptions(const Value& input) {
                                      {"StorageType", "gp2"},
                                      {"SupportsIops", false}}));
   }
-  return ListPage(input, "OrderableDBInstanceOptions", std::move(options));
+  return ListPage(input, "OrderableDBInstanceOptions", options);
 }
 
 }  // namespace leeward::lab::rds

@@ -453,8 +453,8 @@ class EffectiveTest : public ::testing::Test {
     check.config = std::move(config);
     return checks_[id] = check;
   }
-  HealthCheck& AddHttp(std::string id, bool healthy) {
-    HealthCheck& check = Add(std::move(id), Value::Struct({{"Type", "HTTP"}}));
+  HealthCheck& AddHttp(const std::string& id, bool healthy) {
+    HealthCheck& check = Add(id, Value::Struct({{"Type", "HTTP"}}));
     check.checkers.resize(1);
     check.checkers[0].healthy = healthy;
     return check;

@@ -92,6 +92,7 @@ void Runner::Warm(const model::Application& application, const model::Inventory&
 
 std::vector<model::StepKind> AllRunners() {
   std::vector<model::StepKind> kinds;
+  kinds.reserve(std::size(kRunners));
   for (const Entry& entry : kRunners) kinds.emplace_back(std::string(entry.kind));
   return kinds;
 }

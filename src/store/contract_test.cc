@@ -207,6 +207,7 @@ TEST_P(ContractTest, NoneOfManyWritersLosesAWrite) {
   };
   const auto second = backend_->Connect();
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&, i] { add(i % 2 == 0 ? *store_ : *second); });
   }
