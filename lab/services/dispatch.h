@@ -32,7 +32,6 @@ Answer RunOperation(T& service, const Table& table, const Call& call) {
     if (row.name == call.operation->name) return (service.*row.method)(call.input);
   }
   CHECK_NEVER(std::string(call.operation->name).c_str());
-  return {};
 }
 
 inline bool IsError(const Answer& answer) { return std::holds_alternative<ApiError>(answer); }

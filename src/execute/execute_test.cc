@@ -82,9 +82,7 @@ class Paper {
       }
       auto chosen =
           std::next(running.begin(), static_cast<std::ptrdiff_t>(random_() % running.size()));
-      StepId step = *chosen;
-      running.erase(chosen);
-      End(step);
+      End(running.extract(chosen).value());
     }
     ADD_FAILURE() << "the execution does not end";
     return Now();
