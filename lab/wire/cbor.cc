@@ -8,15 +8,11 @@
 #include <map>
 
 #include "lab/wire/formats.h"
+#include "lab/wire/inner_path.h"
 #include "lab/wire/scalar.h"
 
 namespace leeward::lab::wire {
 namespace {
-
-// Where a part of `path` is, for a message.
-std::string Inner(const std::string& path, std::string_view name) {
-  return path.empty() ? std::string(name) : fmt::format("{}.{}", path, name);
-}
 
 using shapes::Member;
 using shapes::Shape;
@@ -194,7 +190,7 @@ base::Result<Value> FitStructure(const Shape& shape, Value value, const std::str
   for (auto& [name, part] : value.members()) {
     for (const Member& member : shape.members) {
       if (WireName(member) != name || part.is_null()) continue;
-      ASSIGN_OR_RETURN(Value fitted, Fit(member, std::move(part), Inner(path, name)));
+      ASSIGN_OR_RETURN(Value fitted, Fit(member, std::move(part), InnerPath(path, name)));
       out.Set(member.name, std::move(fitted));
       break;
     }
@@ -230,7 +226,7 @@ base::Result<Value> Fit(const Member& member, Value value, const std::string& pa
     case Type::kMap: {
       if (!value.is_members()) return Unexpected(path, "a map");
       for (auto& [name, entry] : value.members()) {
-        ASSIGN_OR_RETURN(entry, Fit(*shape.value, std::move(entry), Inner(path, name)));
+        ASSIGN_OR_RETURN(entry, Fit(*shape.value, std::move(entry), InnerPath(path, name)));
       }
       return value;
     }

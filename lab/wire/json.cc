@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "lab/wire/formats.h"
+#include "lab/wire/inner_path.h"
 #include "lab/wire/scalar.h"
 
 namespace leeward::lab::wire {
@@ -55,10 +56,7 @@ base::Result<Value> ReadStructure(const Shape& shape, const Json& json, const st
     if (!InBody(member, members)) continue;
     const auto found = json.find(std::string(WireName(member)));
     if (found == json.end() || found->is_null()) continue;
-    ASSIGN_OR_RETURN(
-        Value value,
-        Read(member, *found, fmt::format("{}{}{}", path, path.empty() ? "" : ".", member.name),
-             depth + 1));
+    ASSIGN_OR_RETURN(Value value, Read(member, *found, InnerPath(path, member.name), depth + 1));
     out.Set(member.name, std::move(value));
   }
   return out;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "lab/wire/formats.h"
+#include "lab/wire/inner_path.h"
 #include "lab/wire/scalar.h"
 
 namespace leeward::lab::wire {
@@ -34,7 +35,7 @@ class Validator {
  public:
   void Structure(const Shape& shape, const Value& value, const std::string& path) {
     for (const Member& member : shape.members) {
-      const std::string inner = path + (path.empty() ? "" : ".") + LowerFirst(member.name);
+      const std::string inner = InnerPath(path, LowerFirst(member.name));
       const Value* part = value.Find(member.name);
       if (part == nullptr) {
         // Clients fill tokens in by themselves; a missing one is made by the service.
