@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,18 +24,14 @@ class EtcdCluster {
  public:
   // Started and with a leader when this returns.
   explicit EtcdCluster(int members) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "leeward-etcd-XXXXXX").string();
-    CHECK(::mkdtemp(pattern.data()) != nullptr);
-    root_ = pattern;
-    for (int i = 0; i < members; ++i) members_.push_back({FreePort(), FreePort(), 0});
-    for (int i = 0; i < members; ++i) Start(i);
-    for (int i = 0; i < members; ++i) AwaitHealthy(i);
+    // Between our choice of a port and etcd's use of it, another program may have taken it.
+    for (int attempt = 0; attempt < 5; ++attempt) {
+      if (Form(members)) return;
+      Dissolve();
+    }
+    CHECK_NEVER("etcd ended five times while it started; is it installed, are ports left?");
   }
-  ~EtcdCluster() {
-    for (std::size_t i = 0; i < members_.size(); ++i) Kill(static_cast<int>(i));
-    std::error_code ignored;
-    std::filesystem::remove_all(root_, ignored);
-  }
+  ~EtcdCluster() { Dissolve(); }
   EtcdCluster(const EtcdCluster&) = delete;
   EtcdCluster& operator=(const EtcdCluster&) = delete;
 
@@ -84,22 +82,14 @@ class EtcdCluster {
                  "error"};
     spec.environment = {{"PATH", "/usr/bin:/bin"}, {"HOME", root_}};
     spec.directory = root_;
-    spec.output = root_ + "/" + name + ".log";
+    spec.output = LogPath(index);
     auto started = os::StartProcess(spec);
     CHECK_MSG(started.ok(), started.ok() ? "" : started.error().message().c_str());
     member.pid = *started;
   }
 
   void AwaitHealthy(int index) {
-    const base::MonotonicTime until = clock_.Monotonic() + std::chrono::seconds(60);
-    while (clock_.Monotonic() < until) {
-      ports::HttpRequest request;
-      request.url = Url(At(index).client_port) + "/health";
-      const auto answer = transport_->Send(request, ports::HttpLimits{});
-      if (answer.ok() && answer->body.find("\"true\"") != std::string::npos) return;
-      ::poll(nullptr, 0, 20);
-    }
-    CHECK_MSG(false, "etcd did not come up");
+    CHECK_MSG(BecomesHealthy(index), ("etcd ended while it started: " + Log(index)).c_str());
   }
 
   ports::HttpTransport& transport() { return *transport_; }
@@ -117,13 +107,68 @@ class EtcdCluster {
   static std::string Url(int port) {
     return std::string("http://") + kHost + ":" + std::to_string(port);
   }
-  // etcd cannot be told to choose a port itself.
-  static int FreePort() {
-    const auto listening = os::Listen({.host = kHost});
-    CHECK(listening.ok());
-    const int port = os::LocalAddress(*listening).port;
-    ::close(*listening);
-    return port;
+  // False when a member has ended instead.
+  bool Form(int members) {
+    std::string pattern = (std::filesystem::temp_directory_path() / "leeward-etcd-XXXXXX").string();
+    CHECK(::mkdtemp(pattern.data()) != nullptr);
+    root_ = pattern;
+    const std::vector<int> ports = FreePorts(2 * members);
+    for (std::size_t i = 0; i < ports.size(); i += 2)
+      members_.push_back({ports[i], ports[i + 1], 0});
+    for (int i = 0; i < members; ++i) Start(i);
+    for (int i = 0; i < members; ++i) {
+      if (!BecomesHealthy(i)) return false;
+    }
+    return true;
+  }
+  void Dissolve() {
+    for (std::size_t i = 0; i < members_.size(); ++i) Kill(static_cast<int>(i));
+    members_.clear();
+    std::error_code ignored;
+    std::filesystem::remove_all(root_, ignored);
+  }
+  // Takes members that have ended by themselves off the process table.
+  bool AnyEnded() {
+    bool any = false;
+    for (Member& member : members_) {
+      if (member.pid <= 0 || !os::PollExit(member.pid)) continue;
+      member.pid = 0;
+      any = true;
+    }
+    return any;
+  }
+  // False when a member has ended instead.
+  bool BecomesHealthy(int index) {
+    const base::MonotonicTime until = clock_.Monotonic() + std::chrono::seconds(60);
+    while (clock_.Monotonic() < until) {
+      if (AnyEnded()) return false;
+      ports::HttpRequest request;
+      request.url = Url(At(index).client_port) + "/health";
+      const auto answer = transport_->Send(request, ports::HttpLimits{});
+      if (answer.ok() && answer->body.find("\"true\"") != std::string::npos) return true;
+      ::poll(nullptr, 0, 20);
+    }
+    CHECK_NEVER(("etcd did not come up within 60 s: " + Log(index)).c_str());
+  }
+  std::string LogPath(int index) const { return root_ + "/m" + std::to_string(index) + ".log"; }
+  std::string Log(int index) const {
+    std::ifstream file(LogPath(index));
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  // etcd cannot be told to choose a port itself. All are held until the last is found: the kernel
+  // may offer again what was let go.
+  static std::vector<int> FreePorts(int count) {
+    std::vector<int> listening;
+    std::vector<int> ports;
+    for (int i = 0; i < count; ++i) {
+      const auto one = os::Listen({.host = kHost});
+      CHECK(one.ok());
+      listening.push_back(*one);
+      ports.push_back(os::LocalAddress(*one).port);
+    }
+    for (const int one : listening) ::close(one);
+    return ports;
   }
   std::string Cluster() const {
     std::string cluster;
