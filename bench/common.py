@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -15,6 +14,9 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
+sys.path.append(os.path.join(ROOT, "tests"))
+from ports import free_port  # noqa: E402
+
 BUILD = os.environ.get("LEEWARD_BUILD", os.path.join(ROOT, "build"))
 PG = "/usr/lib/postgresql/15/bin"
 LEDGER = "create table if not exists ledger(id bigint primary key, at timestamptz default clock_timestamp())"
@@ -107,12 +109,6 @@ def kill_trees(roots):
     for pid in doomed:
         kill(pid)
     return at
-
-
-def free_port(address):
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return probe.getsockname()[1]
 
 
 def until(condition, seconds, what):

@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import cleaned  # noqa: E402
+from ports import free_port  # noqa: E402
 
 POSTGRES = "/usr/lib/postgresql/15/bin/"
 HOST = "127.84.0.1"
@@ -34,12 +34,6 @@ components:
   orders: {{ kind: rds, database: shop, user: owner }}
 failover: {{ lease: 1s, store: "sqlite:{store}" }}
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]
 
 
 def await_true(condition, what):
@@ -62,7 +56,7 @@ class Server:
         if os.geteuid() == 0:
             self.user = "postgres"
             os.chown(self.folder, pwd.getpwnam(self.user).pw_uid, -1)
-        self.port = free_port()
+        self.port = free_port(HOST)
         data = os.path.join(self.folder, "data")
         self.run("initdb", "-D", data, "-U", "root_of_test", "-A", "trust", "--no-sync", "--locale=C")
         self.process = subprocess.Popen(
@@ -123,7 +117,7 @@ class GuardTest(cleaned.TestCase):
                 guard.wait(timeout=PATIENCE)
 
     def start(self):
-        port = free_port()
+        port = free_port(HOST)
         log = open(os.path.join(self.folder, f"guard{len(self.guards)}.log"), "w", encoding="utf-8")
         self.addCleanup(log.close)
         guard = subprocess.Popen(

@@ -13,17 +13,11 @@ import unittest
 import urllib.error
 import urllib.request
 
-from watched import HOME, LEEWARD, PATIENCE, RECOVERY, WITNESS, WatchedShop, cleaned, until
+from watched import HOME, LEEWARD, PATIENCE, RECOVERY, WITNESS, WatchedShop, cleaned, free_port, until
 
 TOKEN = "only-for-this-test-0123456789"
 CUT = 6.0  # seconds
 MOVED = 120
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Controller:

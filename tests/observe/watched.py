@@ -11,11 +11,13 @@ sys.path[:0] = [TESTS, os.path.join(TESTS, "drill")]
 
 import cleaned  # noqa: E402
 from labs import HOME, LEEWARD, RECOVERY, SPEC, Shop, until  # noqa: E402
+from ports import free_port  # noqa: E402
 
 WITNESS = "eu-west-1"
 REGIONS = (HOME, RECOVERY, WITNESS)
 PATIENCE = 60
-__all__ = ["cleaned", "HOME", "LEEWARD", "PATIENCE", "RECOVERY", "REGIONS", "WITNESS", "WatchedShop", "until"]
+__all__ = ["cleaned", "free_port", "HOME", "LEEWARD", "PATIENCE", "RECOVERY", "REGIONS", "WITNESS", "WatchedShop",
+           "until"]
 
 
 class WatchedShop(Shop):
