@@ -49,8 +49,8 @@ EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {}
 EventLoop::~EventLoop() = default;
 
 void EventLoop::Run() {
-  impl_->context.restart();
   impl_->context.run();
+  impl_->context.restart();  // afterwards, so that a stop asked for before Run is not forgotten
 }
 
 void EventLoop::Stop() { impl_->context.stop(); }

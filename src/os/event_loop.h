@@ -20,7 +20,7 @@ class EventLoop {
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  // Runs callbacks on the calling thread until Stop.
+  // Runs callbacks on the calling thread until Stop; not at all after a Stop since the last Run.
   void Run();
   // Ends Run after the callback at hand. From any thread.
   void Stop();
