@@ -159,6 +159,9 @@ class JournalInLabTest(LabCase):
         def before():
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
+        if "ThreadSanitizer" in self.leeward("version", before=before).stderr:
+            print("a file that may not grow: not tried, ThreadSanitizer itself needs files to grow")
+            return
         records = self.records(self.journal)
         with open(self.journal, "rb") as file:
             held = file.read()
