@@ -30,6 +30,8 @@ model::Action ActionOf(Command command) {
       return model::Action::kSwitchover;
     case Command::kFailback:
       return model::Action::kFailback;
+    case Command::kCallOff:
+      return model::Action::kCallOff;
     default:
       return model::Action::kProtect;
   }
@@ -43,7 +45,8 @@ struct Acting {
   model::Action action;
 };
 
-base::Result<model::Plan> MakePlan(Acting& acting, const std::vector<model::Event>& history) {
+base::Result<model::Plan> MakePlan(Acting& acting, const std::vector<model::Event>& history,
+                                   const std::optional<Interrupted>& called_off) {
   RETURN_IF_ERROR(CheckProtected(acting.project, acting.inventory.current(), acting.action));
   const Seen seen = Look(acting.world, acting.project, acting.inventory.current());
   const model::Snapshot snapshot = SnapshotOf(seen, acting.project, acting.inventory.current());
@@ -54,6 +57,11 @@ base::Result<model::Plan> MakePlan(Acting& acting, const std::vector<model::Even
   options.override_fence = acting.arguments.override_fence;
   options.reason = fmt::format("asked for by {}", Actor(acting.world));
   options.parted = PartedOf(history);
+  if (called_off) {
+    options.to = called_off->plan.from;
+    options.reason += fmt::format(", to call off the {} {}", model::Name(called_off->plan.action),
+                                  called_off->execution.str());
+  }
   base::Result<model::Plan> plan = plan::Make(acting.action, acting.project.application,
                                               acting.inventory.current(), snapshot, options);
   if (!plan.ok()) return plan;
@@ -105,12 +113,18 @@ base::Result<Intent> Decide(Acting& acting) {
                      journal::Read(acting.world.files, acting.project.JournalPath()));
     intent.records = contents.summary.records;
     history = std::move(contents.events);
+  }
+  std::optional<Interrupted> called_off;
+  if (acting.action == model::Action::kCallOff) {
+    ASSIGN_OR_RETURN(called_off, FindCallableOff(history));
+  }
+  if (!called_off) {
     ASSIGN_OR_RETURN(intent.interrupted, FindInterrupted(history, acting.action));
   }
   if (intent.interrupted) {
     intent.plan = intent.interrupted->plan;
   } else {
-    ASSIGN_OR_RETURN(intent.plan, MakePlan(acting, history));
+    ASSIGN_OR_RETURN(intent.plan, MakePlan(acting, history, called_off));
   }
   return intent;
 }
@@ -123,11 +137,21 @@ base::Result<Carried> Carry(Acting& acting, const Intent& intent,
   }
   StandardOutput output;
   const std::unique_ptr<driver::EventSink> sink = MakeSink(acting, output);
-  const std::unique_ptr<steps::Runner> steps = MakeStepRunners(acting.world, acting.inventory, acting.project.SpecFolder());
+  const std::unique_ptr<steps::Runner> steps =
+      MakeStepRunners(acting.world, acting.inventory, acting.project.SpecFolder());
   const Carrier carrier{acting.world,    acting.project, acting.inventory.current(), *steps,
                         *opened.journal, *sink,          Actor(acting.world)};
   if (intent.interrupted) return GoOnWith(carrier, *intent.interrupted, opened.events);
   return CarryOut(carrier, intent.plan);
+}
+
+std::string WhatNext(const Carried& carried) {
+  const bool planned = carried.plan.action == model::Action::kSwitchover ||
+                       carried.plan.action == model::Action::kFailback;
+  const bool back =
+      planned && !execute::KeepsFromCallingOff(carried.plan, carried.finish.state).has_value();
+  return back ? "; the same command goes on from here, `leeward call-off` puts it back"
+              : "; the same command goes on from here";
 }
 
 int Tell(const Acting& acting, const Carried& carried, const journal::Journal& journal) {
@@ -144,8 +168,7 @@ int Tell(const Acting& acting, const Carried& carried, const journal::Journal& j
     // A refusal says itself what would let it pass.
     const bool refused = carried.finish.outcome == execute::Outcome::kRefused;
     fmt::print(stderr, "leeward: {} {}: {}{}\n", what, execute::Name(carried.finish.outcome),
-               Printable(carried.finish.reason),
-               refused ? "" : "; the same command goes on from here");
+               Printable(carried.finish.reason), refused ? "" : WhatNext(carried));
   }
   return carried.ExitCode();
 }

@@ -90,7 +90,7 @@ void Parser::AddAction(Command command, const char* name, const char* about) {
   AddJson(added);
   added->add_flag("--dry-run", arguments_.dry_run, "show the plan and change nothing");
   added->add_flag("--yes", arguments_.yes, "do not ask before starting");
-  if (command == Command::kProtect) return;
+  if (command == Command::kProtect || command == Command::kCallOff) return;
   added->add_option("--to", arguments_.to, "Region to move to (default: the other one)");
   if (command != Command::kFailover) return;
   AddDuration(added, "--accept-loss", &arguments_.accept_loss,
@@ -212,6 +212,8 @@ Parser::Parser() {
   AddAction(Command::kSwitchover, "switchover",
             "move to the other Region, both alive, nothing lost");
   AddAction(Command::kFailback, "failback", "bring the application home again");
+  AddAction(Command::kCallOff, "call-off",
+            "end a switchover or failback that was begun; back to where it was");
   AddDrill();
   AddGuard();
   AddObserve();

@@ -19,6 +19,7 @@ enum class Command {
   kFailover,
   kSwitchover,
   kFailback,
+  kCallOff,
   kStatus,
   kStage,
   kDrill,

@@ -50,8 +50,8 @@ Baton::Baton(World& world, const model::Application& application, ports::SharedS
       store_(store),
       right_(std::make_unique<Right>(world.clock, std::move(hooks))),
       guard_(std::make_unique<guard::Guard>(
-          lease::HolderOptions{terms_, model::Region(who_), who_, false}, key_, store, *right_,
-          world.clock)),
+          lease::HolderOptions{terms_, model::Region(who_), who_, false},
+          guard::Guard::Keys{key_, ""}, store, *right_, world.clock)),
       taker_([this] { Want(); }) {}
 
 Baton::~Baton() {

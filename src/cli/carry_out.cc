@@ -92,6 +92,29 @@ base::Result<std::optional<Interrupted>> FindInterrupted(const std::vector<Event
                           "` again to end it first, or `leeward abandon` to give it up");
 }
 
+base::Result<std::optional<Interrupted>> FindCallableOff(const std::vector<Event>& events) {
+  const std::optional<execute::Unfinished> unfinished = execute::FindUnfinished(events);
+  if (!unfinished) {
+    return base::WrongState("everything that was begun has ended; there is nothing to call off");
+  }
+  base::Result<model::Plan> plan = plan::FromJson(unfinished->plan_json);
+  if (!plan.ok())
+    return std::move(plan).error().Context("the journal's plan of " + unfinished->execution.str());
+  const std::string name(model::Name(plan->action));
+  if (plan->action == model::Action::kCallOff) return std::optional<Interrupted>();
+  if (plan->action != model::Action::kSwitchover && plan->action != model::Action::kFailback) {
+    return base::WrongState("a " + name + " was begun, which is not called off; run `leeward " +
+                            name + "` again");
+  }
+  const execute::State state = execute::Replay(*plan, unfinished->execution, events);
+  if (const auto step = execute::KeepsFromCallingOff(*plan, state)) {
+    return base::Refused("the " + name + " from " + plan->from.str() + " to " + plan->to.str() +
+                         " has begun " + step->str() + ", which is not taken back; run `leeward " +
+                         name + "` again, which goes on from there");
+  }
+  return std::optional<Interrupted>({unfinished->execution, std::move(*plan)});
+}
+
 base::Result<Carried> CarryOut(const Carrier& carrier, const model::Plan& plan) {
   Carried carried;
   carried.plan = plan;

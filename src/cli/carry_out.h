@@ -40,6 +40,10 @@ struct Interrupted {
 base::Result<std::optional<Interrupted>> FindInterrupted(const std::vector<model::Event>& events,
                                                          model::Action wanted);
 
+// The unfinished planned move that `call-off` is to end. Absent: a call-off was begun already, and
+// is gone on with. kWrongState: there is none, or it has gone too far.
+base::Result<std::optional<Interrupted>> FindCallableOff(const std::vector<model::Event>& events);
+
 struct Carrier {
   World& world;
   const Project& project;

@@ -13,6 +13,7 @@
 #include "guard/doors.h"
 #include "guard/guard.h"
 #include "guard/postgres_door.h"
+#include "lease/hand_over.h"
 #include "os/event_loop.h"
 #include "os/http_server.h"
 
@@ -106,11 +107,12 @@ base::Status Serve(const Arguments& arguments) {
   ASSIGN_OR_RETURN(const auto store, OpenSharedStore(*world, project, "the lease"));
   ASSIGN_OR_RETURN(const auto doors, DoorsOf(*world, project, region, terms));
 
+  const model::ApplicationName& name = project.application.name;
   os::EventLoop loop;
   loop.OnSignals({SIGINT, SIGTERM, SIGHUP}, [&](int) { loop.Stop(); });
   guard::Guard guard({terms, region, "guard-" + world->random.Hex(kNameDigits),
                       region == project.application.regions.home},
-                     lease::Key(project.application.name), *store, *doors, world->clock);
+                     {lease::Key(name), lease::HandOverKey(name)}, *store, *doors, world->clock);
   loop.OnSignals({SIGUSR1}, [&](int) { guard.Release(); });
   ASSIGN_OR_RETURN(const auto server,
                    os::HttpServer::Start(loop, listen, [&](std::shared_ptr<os::HttpExchange> each) {

@@ -21,6 +21,7 @@ int Run(const Arguments& arguments) {
     case Command::kFailover:
     case Command::kSwitchover:
     case Command::kFailback:
+    case Command::kCallOff:
       return RunAction(arguments);
     case Command::kStatus:
       return RunStatus(arguments);

@@ -102,6 +102,10 @@ model::Event Abandoned(const model::ExecutionId& execution, const std::string& a
 // begun. Absent: it may be abandoned, with what its begun steps did left as it is.
 std::optional<model::StepId> KeepsFromAbandoning(const model::Plan& plan, const State& state);
 
+// The first step that keeps a planned move from being called off: it has begun, and cannot be taken
+// back or moves traffic. Absent: the Region that it leaves can be opened again.
+std::optional<model::StepId> KeepsFromCallingOff(const model::Plan& plan, const State& state);
+
 // The state after these events; those of other executions are passed over.
 State Replay(const model::Plan& plan, const model::ExecutionId& execution,
              const std::vector<model::Event>& events);

@@ -260,6 +260,19 @@ TEST(ExecuteTest, ABegunPromotionIsNotAbandoned) {
   EXPECT_EQ(*kept, StepId("promote"));
 }
 
+TEST(ExecuteTest, AMoveIsCalledOffUntilSomethingFinalHasBegun) {
+  Plan plan = Diamond();
+  for (model::Step& step : plan.steps) step.undo = "take it back";
+  Paper paper(plan);
+  EXPECT_EQ(paper.Fail("promote", 9).Run().outcome, Outcome::kFailed);
+  EXPECT_FALSE(KeepsFromCallingOff(plan, paper.Now()).has_value());
+  plan.steps[1].undo.clear();
+  EXPECT_EQ(KeepsFromCallingOff(plan, paper.Now()), plan.steps[1].id);
+  plan.steps[1].undo = "take it back";
+  plan.steps[1].phase = model::Phase::kTraffic;
+  EXPECT_EQ(KeepsFromCallingOff(plan, paper.Now()), plan.steps[1].id);
+}
+
 TEST(ExecuteTest, ParallelStepsAreBounded) {
   Plan wide;
   for (int i = 0; i < 40; ++i) wide.steps.push_back(MakeStep("s" + std::to_string(i), {}));

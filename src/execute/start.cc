@@ -15,6 +15,12 @@ bool MovesWritersOrTraffic(model::Phase phase) {
          phase == model::Phase::kVerify || phase == model::Phase::kReprotect;
 }
 
+// Tried at least once: it may have done what it does.
+bool Begun(const State& state, const model::StepId& step) {
+  const auto found = state.steps.find(step);
+  return found != state.steps.end() && found->second.attempts > 0;
+}
+
 }  // namespace
 
 using model::Event;
@@ -58,9 +64,15 @@ Event Abandoned(const model::ExecutionId& execution, const std::string& actor,
 
 std::optional<model::StepId> KeepsFromAbandoning(const model::Plan& plan, const State& state) {
   for (const model::Step& step : plan.steps) {
-    const auto found = state.steps.find(step.id);
-    const bool begun = found != state.steps.end() && found->second.attempts > 0;
-    if (begun && MovesWritersOrTraffic(step.phase)) return step.id;
+    if (Begun(state, step.id) && MovesWritersOrTraffic(step.phase)) return step.id;
+  }
+  return std::nullopt;
+}
+
+std::optional<model::StepId> KeepsFromCallingOff(const model::Plan& plan, const State& state) {
+  for (const model::Step& step : plan.steps) {
+    const bool final = step.undo.empty() || step.phase == model::Phase::kTraffic;
+    if (final && Begun(state, step.id)) return step.id;
   }
   return std::nullopt;
 }

@@ -32,10 +32,10 @@ std::string WritableJson(const GuardStatus& status, const model::Region& region)
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-Guard::Guard(lease::HolderOptions options, std::string key, ports::SharedStore& store, Door& door,
+Guard::Guard(lease::HolderOptions options, Keys keys, ports::SharedStore& store, Door& door,
              const ports::Clock& clock)
     : options_(options),
-      key_(std::move(key)),
+      keys_(std::move(keys)),
       store_(store),
       door_(door),
       clock_(clock),
@@ -69,9 +69,32 @@ void Guard::Loop() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     Give(lease::Tick{});
+    LookForRequest();
     const base::Duration wait = holder_.NextWake() - clock_.Monotonic();
     if (wait > base::Duration(0)) changed_.wait_for(lock, std::min(wait, kLongestNap));
   }
+}
+
+// Beside the renewals, never before one: a store that is slow must not cost the lease.
+void Guard::LookForRequest() {
+  const base::MonotonicTime now = clock_.Monotonic();
+  if (looking_ || keys_.hand_over.empty() || now < next_request_ || !holder_.Epoch()) return;
+  looking_ = true;
+  request_lane_.Add([this] {
+    TakeIn(store_.Get(keys_.hand_over, clock_.Monotonic() + options_.terms.store_timeout));
+  });
+}
+
+void Guard::TakeIn(const base::Result<std::optional<ports::SharedEntry>>& request) {
+  {
+    const std::lock_guard lock(mutex_);
+    looking_ = false;
+    next_request_ = clock_.Monotonic() + options_.terms.renew_every;
+    const std::optional<std::uint64_t> epoch = holder_.Epoch();
+    if (stopping_ || !request.ok() || !epoch) return;
+    if (requests_.Obeys(*request, options_.region, *epoch)) Give(lease::AskRelease{});
+  }
+  changed_.notify_all();
 }
 
 void Guard::Bring(const lease::HolderEvent& event) {
@@ -91,14 +114,14 @@ void Guard::Give(const lease::HolderEvent& event) {
 
 void Guard::Do(const lease::Read& read) {
   store_lane_.Add([this, read] {
-    Bring(lease::ReadDone{read.request, lease::ReadFrom(store_, key_, read.deadline)});
+    Bring(lease::ReadDone{read.request, lease::ReadFrom(store_, keys_.lease, read.deadline)});
   });
 }
 
 void Guard::Do(const lease::Put& put) {
   store_lane_.Add([this, put] {
-    Bring(lease::PutDone{put.request,
-                         store_.Put(key_, lease::ToJson(put.record), put.expected, put.deadline)});
+    Bring(lease::PutDone{put.request, store_.Put(keys_.lease, lease::ToJson(put.record),
+                                                 put.expected, put.deadline)});
   });
 }
 

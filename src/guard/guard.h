@@ -1,5 +1,5 @@
-// Guard: runs a lease::Holder against the shared store and the door. One loop; the store and the
-// door each have a thread, because either may take its time.
+// Guard: runs a lease::Holder against the shared store and the door. One loop; the store, the
+// requests to hand over and the door each have a thread, because each may take its time.
 #pragma once
 
 #include <atomic>
@@ -11,6 +11,7 @@
 
 #include "guard/door.h"
 #include "guard/lane.h"
+#include "lease/hand_over.h"
 #include "lease/holder.h"
 #include "ports/clock.h"
 #include "ports/shared_store.h"
@@ -31,8 +32,13 @@ std::string WritableJson(const GuardStatus& status, const model::Region& region)
 
 class Guard {
  public:
+  // In the store.
+  struct Keys {
+    std::string lease;
+    std::string hand_over;  // requests for it; empty: nobody asks
+  };
   // Begins at once, by closing the door. Everything outlives it.
-  Guard(lease::HolderOptions options, std::string key, ports::SharedStore& store, Door& door,
+  Guard(lease::HolderOptions options, Keys keys, ports::SharedStore& store, Door& door,
         const ports::Clock& clock);
   // Ends without touching the door: it shuts by itself when the lease is over.
   ~Guard();
@@ -40,12 +46,15 @@ class Guard {
   Guard& operator=(const Guard&) = delete;
 
   GuardStatus Status() const;
-  // Closes the door and gives the lease up.
+  // Closes the door and gives the lease up, as it also does when a controller asks for it in the
+  // store.
   void Release();
 
  private:
   void Loop();
   void Give(const lease::HolderEvent& event);  // with the lock held
+  void LookForRequest();                       // with the lock held
+  void TakeIn(const base::Result<std::optional<ports::SharedEntry>>& request);
   void Do(const lease::Read& read);
   void Do(const lease::Put& put);
   void Do(const lease::Fence& fence);
@@ -55,7 +64,7 @@ class Guard {
   void Bring(const lease::HolderEvent& event);
 
   const lease::HolderOptions options_;
-  const std::string key_;
+  const Keys keys_;
   ports::SharedStore& store_;
   Door& door_;
   const ports::Clock& clock_;
@@ -63,12 +72,15 @@ class Guard {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   lease::Holder holder_;
+  lease::HandOverWatch requests_;
+  bool looking_ = false;              // for a request, right now
+  base::MonotonicTime next_request_;  // when to look again
   bool stopping_ = false;
   // The newest thing asked of the door; an Open or Extend that is older gives itself up.
   std::atomic<std::uint64_t> door_turn_{0};
   std::thread loop_;
   // The last members: their threads use the others.
-  Lane store_lane_, door_lane_;
+  Lane store_lane_, request_lane_, door_lane_;
 };
 
 }  // namespace leeward::guard

@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 
 const model::Region kHome("us-east-1");
 const model::Region kOther("us-west-2");
+constexpr char kRequestKey[] = "leeward/shop/hand-over";
 constexpr char kKey[] = "leeward/shop/lease";
 
 // A door that remembers until when it is open.
@@ -69,8 +70,8 @@ class GuardTest : public testing::Test {
   }
   std::unique_ptr<Guard> Start(const model::Region& region, const std::string& who, Door& door) {
     return std::make_unique<Guard>(
-        lease::HolderOptions{lease::TermsFor(1s), region, who, region == kHome}, kKey, *store_,
-        door, clock_);
+        lease::HolderOptions{lease::TermsFor(1s), region, who, region == kHome},
+        Guard::Keys{kKey, kRequestKey}, *store_, door, clock_);
   }
   bool Await(const std::function<bool()>& condition) {
     const base::MonotonicTime until = clock_.Monotonic() + 20s;
@@ -125,6 +126,29 @@ TEST_F(GuardTest, OnlyTheRegionOfTheRecordOpens) {
   EXPECT_FALSE(home.IsOpen());
   EXPECT_FALSE(first->Status().epoch);
   EXPECT_TRUE(Record().record.guarded) << "adopted";
+}
+
+TEST_F(GuardTest, GivesTheLeaseUpWhenAControllerAsksForItsEpoch) {
+  RememberedDoor door(clock_);
+  const auto guard = Start(kHome, "guard-1", door);
+  ASSERT_TRUE(Await([&] { return guard->Status().epoch == 1u; }));
+  std::uint64_t revision = ports::kAbsent;
+  lease::HandOver request{kHome, 9, "controller-1", 0};
+  const auto ask = [&] {
+    ++request.asked;
+    const auto put =
+        store_->Put(kRequestKey, lease::ToJson(request), revision, clock_.Monotonic() + 5s);
+    CHECK(put.ok());
+    revision = *put;
+    const std::uint64_t renewal = Record().record.renewal;
+    return Await([&] { return Record().record.renewal > renewal + 2 || !guard->Status().epoch; });
+  };
+  ASSERT_TRUE(ask() && ask() && ask());
+  EXPECT_EQ(guard->Status().epoch, 1u) << "another epoch is another lease";
+  request.epoch = 1;
+  ASSERT_TRUE(ask());
+  ASSERT_TRUE(Await([&] { return guard->Status().released && Record().record.released; }));
+  EXPECT_FALSE(door.IsOpen());
 }
 
 TEST(WritableTest, SaysTheEpochOrWhyNot) {

@@ -60,6 +60,11 @@ std::optional<std::uint64_t> Holder::Writable(base::MonotonicTime now) const {
   return held_->seen.record.epoch;
 }
 
+std::optional<std::uint64_t> Holder::Epoch() const {
+  if (!Holding()) return std::nullopt;
+  return held_->seen.record.epoch;
+}
+
 void Holder::Advance() {
   if (Holding() && now_ >= FenceTime()) StartFence("the lease could not be renewed in time");
   AdvanceStore();

@@ -39,6 +39,8 @@ class Holder {
 
   // The epoch, while writes are allowed at `now`.
   std::optional<std::uint64_t> Writable(base::MonotonicTime now) const;
+  // The epoch, while the lease is held, whether the door is open yet or not.
+  std::optional<std::uint64_t> Epoch() const;
   HolderPhase phase() const { return phase_; }
   // True once the lease was given up; stays so until a plan gives it to this Region again.
   bool released() const { return released_; }

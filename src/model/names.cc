@@ -80,6 +80,8 @@ std::string_view Name(Action action) {
       return "switchover";
     case Action::kFailback:
       return "failback";
+    case Action::kCallOff:
+      return "call-off";
   }
   CHECK_NEVER("Action outside its enum");
 }
@@ -168,7 +170,7 @@ LEEWARD_ENUM(Pattern, kBackupAndRestore, kPilotLight, kWarmStandby, kMultiActive
 LEEWARD_ENUM(Engine, kPostgres, kMysql, kMariadb)
 LEEWARD_ENUM(FailoverMode, kAutomatic, kManual)
 LEEWARD_ENUM(OverRpo, kAsk, kRefuse, kProceed)
-LEEWARD_ENUM(Action, kProtect, kFailover, kSwitchover, kFailback)
+LEEWARD_ENUM(Action, kProtect, kFailover, kSwitchover, kFailback, kCallOff)
 LEEWARD_ENUM(Phase, kPrepare, kDetect, kDecide, kFence, kPromote, kScale, kTraffic, kVerify,
              kReprotect)
 LEEWARD_ENUM(OnFailure, kStop, kContinue)

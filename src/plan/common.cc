@@ -29,6 +29,15 @@ const std::vector<StepTemplate>& CommonTemplates() {
        Attempts::kOnce,
        OnFailure::kStop,
        {}},
+      {"lease.hand-over",
+       Phase::kFence,
+       "have the guard of {region} close its stores and give the writer lease up",
+       "a writer that stops by itself leaves nothing half done",
+       "take the lease for {region} again",
+       &Timeouts::lease,
+       Attempts::kSeveral,
+       OnFailure::kStop,
+       {}},
       {"lease.take",
        Phase::kFence,
        "take the writer lease for {region}",
@@ -91,9 +100,14 @@ const std::vector<OrderRule>& CommonOrder() {
       {"gate.fence-proof", "route53.shift", Scope::kAll},
       // A planned move: tasks are there, and every replica, before the first writer is closed.
       {"rds.replicate@to", "rds.quiesce@from", Scope::kAll},
-      // Without the lease nothing of the move begins; what is only prepared stays.
-      {"rds.replicate@to", "lease.take", Scope::kAll},
+      // Service ends with the hand-over, so all that can be prepared is there by then.
+      {"rds.replicate@to", "lease.hand-over", Scope::kAll},
+      {"rds.late-writes@to", "lease.hand-over", Scope::kAll},
+      {"ecs.scale@to", "lease.hand-over", Scope::kAll},
+      // Without the lease nothing of the move begins.
+      {"lease.hand-over", "lease.take", Scope::kAll},
       {"lease.take", "rds.quiesce@from", Scope::kAll},
+      {"lease.take", "rds.open@to", Scope::kAll},
       {"rds.replicate@to", "ecs.replicate@to", Scope::kAll},
       {"ecs.replicate@to", "ecs.scale@to", Scope::kSame},
       {"rds.replicate@to", "ecs.scale@to", Scope::kAll},
@@ -147,6 +161,7 @@ std::string Stores(const Draft& draft) {
 // The step's id for the gate; empty when the application has no lease.
 std::string EmitLease(Draft& draft) {
   if (!draft.application.failover.store) return "";
+  if (draft.plan.action != Action::kFailover) draft.Emit("lease.hand-over", {}, draft.plan.from);
   model::Step& take = draft.Emit("lease.take", {}, draft.plan.to);
   if (!draft.options.override_fence.empty())
     take.parameters["override"] = draft.options.override_fence;
@@ -192,6 +207,10 @@ base::Status EmitCommon(Draft& draft) {
       draft.Emit("app.verify", {}, draft.plan.to);
       draft.Emit("inventory.refresh", {}, draft.plan.to).phase = Phase::kReprotect;
       break;
+    case Action::kCallOff:
+      EmitLease(draft);
+      draft.Emit("app.verify", {}, draft.plan.to);
+      break;
   }
   return base::Ok();
 }
@@ -209,6 +228,9 @@ base::Status EmitComponents(Draft& draft) {
       case Action::kSwitchover:
       case Action::kFailback:
         recipe.move(component, draft);
+        break;
+      case Action::kCallOff:
+        recipe.call_off(component, draft);
         break;
     }
   }

@@ -84,6 +84,9 @@ struct Recipe {
   void (*failover)(const model::Component& component, Draft& draft);
   void (*move)(const model::Component& component,
                Draft& draft);  // planned: switchover and failback
+  // Puts the component back, in the plan's `to`, into what a move had begun to close; and in its
+  // `from`, what it had begun to start.
+  void (*call_off)(const model::Component& component, Draft& draft);
   // Kinds after which others may rely on the component, and which wait for what the component
   // relies on; by action. Empty: the plan has no such step.
   struct Ends {

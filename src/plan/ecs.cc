@@ -152,6 +152,10 @@ void Move(const model::Component& component, Draft& draft) {
   draft.plan.steps.back().phase = Phase::kReprotect;
 }
 
+void CallOff(const model::Component& component, Draft& draft) {
+  Scale(component, draft.plan.from, Of(component).standby, draft).phase = Phase::kReprotect;
+}
+
 }  // namespace
 
 const Recipe& EcsRecipe() {
@@ -161,6 +165,7 @@ const Recipe& EcsRecipe() {
                                  Protect,
                                  Failover,
                                  Move,
+                                 CallOff,
                                  {"ecs.replicate", "ecs.replicate"},
                                  {"ecs.ready", "ecs.ready"},
                                  {"ecs.ready", "ecs.ready"}};

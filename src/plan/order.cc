@@ -46,6 +46,9 @@ void Apply(const OrderRule& rule, Draft& draft) {
   }
 }
 
+// Nothing waits for what a component needs: the Region served before.
+constexpr Recipe::Ends kNothing{"", ""};
+
 const Recipe::Ends& EndsOf(const Draft& draft, const Component& component) {
   const Recipe& recipe = RecipeOf(component);
   switch (draft.plan.action) {
@@ -56,6 +59,8 @@ const Recipe::Ends& EndsOf(const Draft& draft, const Component& component) {
     case Action::kSwitchover:
     case Action::kFailback:
       return recipe.in_move;
+    case Action::kCallOff:
+      return kNothing;
   }
   CHECK_NEVER("Action outside its enum");
 }

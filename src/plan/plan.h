@@ -55,7 +55,8 @@ struct Options {
 //
 // kFailover moves from where the snapshot says the application is active to the other Region;
 // kSwitchover the same, planned, both alive; kFailback is the planned move home, preserving what
-// the old writer still holds.
+// the old writer still holds. kCallOff puts back a planned move that has promoted nothing: `to` in
+// the options is the Region that it left.
 base::Result<model::Plan> Make(model::Action action, const model::Application& application,
                                const model::Inventory& inventory, const model::Snapshot& snapshot,
                                const Options& options);

@@ -272,9 +272,31 @@ TEST(PlanTest, ALeaseIsTakenBeforeAnythingIsPromotedOrClosed) {
   const auto move = Make(Action::kSwitchover, shop, {}, kAllWell, {});
   ASSERT_TRUE(move.ok()) << move.error().message();
   EXPECT_TRUE(WaitsFor(*move, "rds.quiesce/orders", "lease.take"));
+  EXPECT_TRUE(WaitsFor(*move, "lease.take", "lease.hand-over"));
+  EXPECT_TRUE(WaitsFor(*move, "lease.hand-over", "ecs.scale/web@us-west-2"));
+  EXPECT_EQ(move->Find(StepId("lease.hand-over"))->region, kHome);
+  EXPECT_EQ(failover->Find(StepId("lease.hand-over")), nullptr) << "nobody to ask";
   const auto back = Make(Action::kFailback, shop, {}, kAway, {});
   ASSERT_TRUE(back.ok()) << back.error().message();
   EXPECT_TRUE(WaitsFor(*back, "rds.quiesce/orders", "lease.take"));
+  EXPECT_TRUE(WaitsFor(*back, "lease.hand-over", "rds.late-writes/orders"));
+}
+
+TEST(PlanTest, ACallOffOpensWhatTheMoveHadClosed) {
+  model::Application shop = model::testing::Shop();
+  shop.failover.store = model::SharedStorePlace{};
+  Options options;
+  options.to = kHome;
+  const auto off = Make(Action::kCallOff, shop, {}, kAllWell, options);
+  ASSERT_TRUE(off.ok()) << off.error().message();
+  EXPECT_EQ(off->from, kRecovery);
+  EXPECT_EQ(off->Find(StepId("lease.hand-over"))->region, kRecovery);
+  EXPECT_EQ(off->Find(StepId("lease.take"))->region, kHome);
+  EXPECT_TRUE(WaitsFor(*off, "rds.open/orders", "lease.take"));
+  EXPECT_TRUE(WaitsFor(*off, "app.verify", "rds.open/orders"));
+  EXPECT_EQ(off->Find(StepId("ecs.scale/web"))->parameters.at("desired"), "1");
+  EXPECT_EQ(off->Find(StepId("rds.promote/orders")), nullptr);
+  EXPECT_EQ(off->Find(StepId("route53.shift/traffic")), nullptr);
 }
 
 TEST(PlanTest, ControlPlanesAreWhereAwsHasThem) {

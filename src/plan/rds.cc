@@ -199,6 +199,10 @@ void Move(const model::Component& component, Draft& draft) {
   draft.plan.steps.back().parameters["source-region"] = to.str();
 }
 
+void CallOff(const model::Component& component, Draft& draft) {
+  EmitFor("rds.open", component, draft.plan.to, draft);
+}
+
 }  // namespace
 
 const Recipe& RdsRecipe() {
@@ -208,6 +212,7 @@ const Recipe& RdsRecipe() {
                                  Protect,
                                  Failover,
                                  Move,
+                                 CallOff,
                                  {"rds.replicate", "rds.check-source"},
                                  {"rds.promote", "rds.drain"},
                                  {"rds.open", "rds.promote"}};

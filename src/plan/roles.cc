@@ -80,7 +80,8 @@ base::Result<Region> Origin(const Draft& draft) {
 }
 
 base::Status CheckNotThereAlready(const Draft& draft) {
-  if (draft.plan.action == Action::kProtect || draft.snapshot.active.empty()) return base::Ok();
+  const bool moves = draft.plan.action != Action::kProtect && draft.plan.action != Action::kCallOff;
+  if (!moves || draft.snapshot.active.empty()) return base::Ok();
   for (const auto& [component, region] : draft.snapshot.active) {
     if (region != draft.plan.to) return base::Ok();
   }

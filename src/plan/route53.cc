@@ -81,6 +81,9 @@ void Shift(const model::Component& component, Draft& draft) {
       draft.plan.to.str();
 }
 
+// Traffic is the last to move, and a move whose traffic has begun to is not called off.
+void Stay(const model::Component&, Draft&) {}
+
 }  // namespace
 
 const Recipe& Route53Recipe() {
@@ -90,6 +93,7 @@ const Recipe& Route53Recipe() {
                                  Protect,
                                  Shift,
                                  Shift,
+                                 Stay,
                                  {"route53.protect", "route53.protect"},
                                  {"route53.confirm", "route53.shift"},
                                  {"route53.confirm", "route53.shift"}};

@@ -1,15 +1,13 @@
 // Taking the writer lease for the Region that the plan moves to.
-#include "steps/lease_take.h"
-
 #include <algorithm>
 
 #include "lease/in_store.h"
+#include "steps/lease.h"
 
 namespace leeward::steps {
 namespace {
 
 constexpr int kNameDigits = 12;
-constexpr int kWaits = 3;  // a holder that still renews after so many waits is alive
 constexpr base::Duration kFirstLook = std::chrono::seconds(2);
 
 // Runs a lease::Taker on the calling thread.
@@ -43,7 +41,7 @@ class Taking {
   base::MonotonicTime End(base::MonotonicTime start) const {
     const auto& seen = taker_.last_seen();
     const base::Duration wait =
-        seen ? kWaits * lease::TakerWait(terms_, seen->record.ttl) : base::Duration(0);
+        seen ? kLeaseWaits * lease::TakerWait(terms_, seen->record.ttl) : base::Duration(0);
     return std::min(work_.context().deadline, start + kFirstLook + wait);
   }
 
@@ -68,18 +66,23 @@ class Taking {
 };
 
 Result<lease::Seen> Take(const Work& work) {
-  const auto& place = work.application().failover.store;
-  if (!place) return base::Invalid("the plan takes a lease, but the spec names no store for it");
-  if (!work.tools().open_store) return base::Invalid("this runner has no shared store");
-  ASSIGN_OR_RETURN(const auto store, work.tools().open_store(*place));
-  const lease::Terms terms = lease::TermsFor(work.application().failover.lease);
-  RETURN_IF_ERROR(lease::Validate(terms));
-  return Taking(work, *store,
-                {terms, work.region(), "controller-" + work.tools().random.Hex(kNameDigits)})
+  ASSIGN_OR_RETURN(const LeaseStore at, OpenLeaseStore(work));
+  return Taking(work, *at.store,
+                {at.terms, work.region(), "controller-" + work.tools().random.Hex(kNameDigits)})
       .Run();
 }
 
 }  // namespace
+
+Result<LeaseStore> OpenLeaseStore(const Work& work) {
+  const auto& place = work.application().failover.store;
+  if (!place) return base::Invalid("the plan needs a lease, but the spec names no store for it");
+  if (!work.tools().open_store) return base::Invalid("this runner has no shared store");
+  ASSIGN_OR_RETURN(auto store, work.tools().open_store(*place));
+  const lease::Terms terms = lease::TermsFor(work.application().failover.lease);
+  RETURN_IF_ERROR(lease::Validate(terms));
+  return LeaseStore{std::move(store), terms};
+}
 
 Result<StepOutcome> LeaseTake(const Work& work) {
   const Result<lease::Seen> taken = Take(work);

@@ -8,7 +8,7 @@
 #include "steps/app.h"
 #include "steps/ecs.h"
 #include "steps/gates.h"
-#include "steps/lease_take.h"
+#include "steps/lease.h"
 #include "steps/rds.h"
 #include "steps/route53.h"
 #include "steps/work.h"
@@ -32,6 +32,7 @@ constexpr std::array kRunners = {
     Entry{"gate.fence-proof", GateFenceProof},
     Entry{"gate.loss", GateLoss},
     Entry{"inventory.refresh", InventoryRefresh},
+    Entry{"lease.hand-over", LeaseHandOver},
     Entry{"lease.take", LeaseTake},
     Entry{"rds.check-source", RdsCheckSource},
     Entry{"rds.drain", RdsDrain},

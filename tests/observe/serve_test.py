@@ -86,10 +86,6 @@ class ServedShop(WatchedShop):
     def with_store(self, text):
         return super().with_store(text).replace("rpo: 5s", self.objective)
 
-    def guard(self, region):
-        return self.run("guard-" + region, "guard", self.spec, "--state", self.state, "--region", region, "--listen",
-                        "127.0.0.1:%d" % free_port())
-
     def count(self, state):
         return Controller(self, "", state).executions()
 

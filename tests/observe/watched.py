@@ -1,4 +1,4 @@
-"""The shop in a lab, with a shared store and an observer in each Region."""
+"""The shop in a lab with a shared store: guarded, and with an observer in each Region."""
 
 import json
 import os
@@ -16,14 +16,16 @@ from ports import free_port  # noqa: E402
 WITNESS = "eu-west-1"
 REGIONS = (HOME, RECOVERY, WITNESS)
 PATIENCE = 60
-__all__ = ["cleaned", "free_port", "HOME", "LEEWARD", "PATIENCE", "RECOVERY", "REGIONS", "WITNESS", "WatchedShop",
-           "until"]
+__all__ = ["cleaned", "free_port", "GuardedShop", "HOME", "LEEWARD", "PATIENCE", "RECOVERY", "REGIONS", "WITNESS",
+           "WatchedShop", "until"]
 
 
-class WatchedShop(Shop):
+class GuardedShop(Shop):
+    """Its writer lease is in a store; guards are started by name."""
+
     def __enter__(self):
         super().__enter__()
-        self.processes, self.observers = [], {}
+        self.processes = []
         try:
             folder = os.path.join(self.folder, "app")
             shutil.copytree(os.path.dirname(SPEC), folder)
@@ -32,8 +34,6 @@ class WatchedShop(Shop):
             self.spec = os.path.join(folder, "watched.yaml")
             with open(self.spec, "w", encoding="utf-8") as file:
                 file.write(self.with_store(text))
-            for region in REGIONS:
-                self.observe(region)
         except BaseException:
             self.__exit__()
             raise
@@ -54,10 +54,6 @@ class WatchedShop(Shop):
             process.kill()
             process.wait(timeout=20)
 
-    def source(self, region):
-        """An address that stands in the Region."""
-        return ".".join(self.blocks[region].split(".")[:2]) + ".255.10"
-
     def run(self, name, *arguments):
         """Starts `leeward` with these arguments; what it says is kept in a file of that name."""
         with open(os.path.join(self.folder, name), "a", encoding="utf-8") as log:
@@ -69,6 +65,29 @@ class WatchedShop(Shop):
     def said(self, name):
         with open(os.path.join(self.folder, name), encoding="utf-8") as log:
             return log.read()
+
+    def guard(self, region):
+        return self.run("guard-" + region, "guard", self.spec, "--state", self.state, "--region", region, "--listen",
+                        "127.0.0.1:%d" % free_port())
+
+
+class WatchedShop(GuardedShop):
+    """With an observer in each Region."""
+
+    def __enter__(self):
+        super().__enter__()
+        self.observers = {}
+        try:
+            for region in REGIONS:
+                self.observe(region)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def source(self, region):
+        """An address that stands in the Region."""
+        return ".".join(self.blocks[region].split(".")[:2]) + ".255.10"
 
     def observe(self, region):
         self.observers[region] = self.run("observer-" + region, "observe", self.spec, "--state", self.state, "--region",
