@@ -8,11 +8,11 @@
 #include "cli/before.h"
 #include "cli/carry_out.h"
 #include "cli/commands.h"
+#include "cli/dry_run.h"
 #include "cli/exit_code.h"
 #include "cli/history.h"
 #include "cli/live_view.h"
 #include "cli/look.h"
-#include "cli/plan_view.h"
 #include "cli/result_json.h"
 #include "cli/signals.h"
 #include "cli/step_runners.h"
@@ -101,30 +101,30 @@ std::unique_ptr<driver::EventSink> MakeSink(const Acting& acting, StandardOutput
 struct Intent {
   std::optional<Interrupted> interrupted;
   model::Plan plan;
+  std::vector<model::Event> history;
   std::uint64_t records = 0;  // of the journal when this was decided
 };
 
 base::Result<Intent> Decide(Acting& acting) {
   Intent intent;
-  std::vector<model::Event> history;
   ASSIGN_OR_RETURN(const bool exists, acting.world.files.Exists(acting.project.JournalPath()));
   if (exists) {
     ASSIGN_OR_RETURN(journal::Contents contents,
                      journal::Read(acting.world.files, acting.project.JournalPath()));
     intent.records = contents.summary.records;
-    history = std::move(contents.events);
+    intent.history = std::move(contents.events);
   }
   std::optional<Interrupted> called_off;
   if (acting.action == model::Action::kCallOff) {
-    ASSIGN_OR_RETURN(called_off, FindCallableOff(history));
+    ASSIGN_OR_RETURN(called_off, FindCallableOff(intent.history));
   }
   if (!called_off) {
-    ASSIGN_OR_RETURN(intent.interrupted, FindInterrupted(history, acting.action));
+    ASSIGN_OR_RETURN(intent.interrupted, FindInterrupted(intent.history, acting.action));
   }
   if (intent.interrupted) {
     intent.plan = intent.interrupted->plan;
   } else {
-    ASSIGN_OR_RETURN(intent.plan, MakePlan(acting, history, called_off));
+    ASSIGN_OR_RETURN(intent.plan, MakePlan(acting, intent.history, called_off));
   }
   return intent;
 }
@@ -182,9 +182,9 @@ base::Result<int> Act(const Arguments& arguments, World& world) {
   RETURN_IF_ERROR(CheckPasswords(world, acting.project));
   ASSIGN_OR_RETURN(const Intent intent, Decide(acting));
   if (arguments.dry_run) {
-    fmt::print("{}", arguments.json ? plan::ToJson(intent.plan) + "\n"
-                                    : PlanText(intent.plan, LookAtTerminal()));
-    return kDone;
+    return TellDryRun(RunDry(world, acting.project, inventory.current(), intent.plan,
+                             intent.interrupted, intent.history),
+                      arguments);
   }
   if (!intent.interrupted) RETURN_IF_ERROR(Confirm(arguments, intent.plan));
   ASSIGN_OR_RETURN(journal::Journal::Opened opened, OpenJournal(world.files, acting.project));

@@ -88,7 +88,8 @@ void Parser::AddAction(Command command, const char* name, const char* about) {
   AddState(added);
   AddResolver(added);
   AddJson(added);
-  added->add_flag("--dry-run", arguments_.dry_run, "show the plan and change nothing");
+  added->add_flag("--dry-run", arguments_.dry_run,
+                  "look at what each step would do, and change nothing");
   added->add_flag("--yes", arguments_.yes, "do not ask before starting");
   if (command == Command::kProtect || command == Command::kCallOff) return;
   added->add_option("--to", arguments_.to, "Region to move to (default: the other one)");

@@ -20,8 +20,8 @@ StoreSeen LookAtStore(World& world, const model::Inventory& inventory,
                       const model::Component& component, const Region& region) {
   const model::Rds& rds = std::get<model::Rds>(component.kind);
   StoreSeen seen{component.name, region, std::nullopt, std::nullopt, ""};
-  const probe::PostgresAddress address =
-      StoreAddress(world, rds, inventory, component.name, region);
+  probe::PostgresAddress address = StoreAddress(world, rds, inventory, component.name, region);
+  address.access = probe::Access::kReadOnly;
   if (address.host.empty()) {
     seen.failure = "its address is not in the inventory; run `leeward protect` first";
     return seen;

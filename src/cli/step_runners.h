@@ -5,6 +5,7 @@
 
 #include "cli/inventory_file.h"
 #include "cli/world.h"
+#include "steps/dry_run.h"
 #include "steps/runner.h"
 
 namespace leeward::cli {
@@ -12,5 +13,8 @@ namespace leeward::cli {
 // `world` and `inventory` outlive it. The spec names files relative to its folder.
 std::unique_ptr<steps::Runner> MakeStepRunners(World& world, InventoryKeeper& inventory,
                                                const std::string& spec_folder);
+
+// The same for looking alone.
+std::unique_ptr<steps::DryRunner> MakeDryRunner(World& world, const std::string& spec_folder);
 
 }  // namespace leeward::cli

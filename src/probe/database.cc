@@ -184,6 +184,33 @@ base::Result<bool> IsDatabaseOpen(PostgresSession& session, const std::string& d
   return rows[0][0] == "1";
 }
 
+base::Result<DoorSeen> LookAtDoor(PostgresSession& session, const std::string& database,
+                                  base::MonotonicTime deadline) {
+  ASSIGN_OR_RETURN(
+      const std::vector<Row> rows,
+      session.Query(
+          "select d.datallowconn::int, pg_has_role(d.datdba, 'usage')::int, (select count(*)" +
+              std::string(kOthers) + ") from pg_database d where d.datname = $1",
+          {database}, deadline));
+  if (rows.empty()) {
+    return base::NotFound("no database '" + database + "' on " + session.address().host);
+  }
+  const Row& row = rows[0];
+  if (row.size() != 3 || !row[0] || !row[1] || !row[2]) return Malformed(session, "its door");
+  DoorSeen seen{*row[0] == "1", *row[1] == "1", 0};
+  std::from_chars(row[2]->data(), row[2]->data() + row[2]->size(), seen.sessions);
+  return seen;
+}
+
+base::Result<bool> HasTables(PostgresSession& session, base::MonotonicTime deadline) {
+  ASSIGN_OR_RETURN(const std::vector<Row> rows,
+                   session.Query("select (to_regclass('leeward.canary') is not null and "
+                                 "to_regclass('leeward.probe') is not null)::int",
+                                 {}, deadline));
+  if (rows.size() != 1 || rows[0].size() != 1) return Malformed(session, "Leeward's tables");
+  return rows[0][0] == "1";
+}
+
 base::Result<std::uint32_t> WriterTimeline(PostgresSession& session, base::MonotonicTime deadline) {
   ASSIGN_OR_RETURN(const std::vector<Row> rows,
                    session.Query("select case when pg_is_in_recovery() then null else "

@@ -62,6 +62,19 @@ base::Status OpenDatabase(PostgresSession& session, const std::string& database,
 base::Result<bool> IsDatabaseOpen(PostgresSession& session, const std::string& database,
                                   base::MonotonicTime deadline);
 
+// What closing a database would meet, through a session in the server's database `postgres`.
+struct DoorSeen {
+  bool open = false;       // new sessions are let in
+  bool may_close = false;  // this user owns it, or is of the owner's role
+  int sessions = 0;        // of others, that closing would end
+};
+// kNotFound: no such database.
+base::Result<DoorSeen> LookAtDoor(PostgresSession& session, const std::string& database,
+                                  base::MonotonicTime deadline);
+
+// Whether all that EnsureTables makes is there.
+base::Result<bool> HasTables(PostgresSession& session, base::MonotonicTime deadline);
+
 // The timeline a writer writes on; kWrongState on a replica.
 base::Result<std::uint32_t> WriterTimeline(PostgresSession& session, base::MonotonicTime deadline);
 

@@ -123,6 +123,8 @@ pg_conn* Start(const PostgresAddress& address, const std::string& literal) {
   };
   add("hostaddr", literal);
   add("password", address.password);
+  static const std::string kReadOnly = "-c default_transaction_read_only=on";
+  if (address.access == Access::kReadOnly) add("options", kReadOnly);
   names.push_back(nullptr);
   values.push_back(nullptr);
   return PQconnectStartParams(names.data(), values.data(), 0);

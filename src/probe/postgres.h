@@ -19,12 +19,17 @@ struct pg_conn;
 
 namespace leeward::probe {
 
+// What a session may do. Read-only ones refuse every statement that changes something; the server
+// holds to it from the first statement on.
+enum class Access { kReadWrite, kReadOnly };
+
 struct PostgresAddress {
   std::string host;  // name, literal address, or the directory of a Unix socket
   int port = 5432;
   std::string database;
   std::string user;
   std::string password;  // empty: libpq's own ways
+  Access access = Access::kReadWrite;
   friend auto operator<=>(const PostgresAddress&, const PostgresAddress&) = default;
 
   // "orders.example:5432/shop", for messages: never the password.

@@ -9,5 +9,7 @@ namespace leeward::steps {
 Result<StepOutcome> AppVerify(const Work& work);
 // inventory.cc
 Result<StepOutcome> InventoryRefresh(const Work& work);
+// What it saves.
+Result<model::Inventory> LearnInventory(const Work& work);
 
 }  // namespace leeward::steps

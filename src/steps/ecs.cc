@@ -17,17 +17,6 @@ Status SetDesired(const Work& work, base::Duration limit, const model::Ecs& ecs,
   return updated.ok() ? base::Ok() : Status(updated.error());
 }
 
-Result<std::int64_t> HealthyTargets(const Work& work, const std::string& target_group) {
-  ASSIGN_OR_RETURN(const Value answer,
-                   work.Call(work.region(), "elbv2", "DescribeTargetHealth",
-                             Value::Struct({{"TargetGroupArn", target_group}})));
-  std::int64_t healthy = 0;
-  for (const Value& target : answer.Items("TargetHealthDescriptions")) {
-    if (target.Sub("TargetHealth").String("State") == "healthy") ++healthy;
-  }
-  return healthy;
-}
-
 }  // namespace
 
 Result<std::optional<Value>> DescribeService(const Work& work, const Region& region,
@@ -87,6 +76,17 @@ Status AskHealth(const Work& work, const std::string& address, int port, const s
                      work.tools().resolver, work.Within(work.limits().http), work.tools().clock));
   if (reply.status == 200) return base::Ok();
   return base::ServiceBroken(url + " answers " + std::to_string(reply.status));
+}
+
+Result<std::int64_t> HealthyTargets(const Work& work, const std::string& target_group) {
+  ASSIGN_OR_RETURN(const Value answer,
+                   work.Call(work.region(), "elbv2", "DescribeTargetHealth",
+                             Value::Struct({{"TargetGroupArn", target_group}})));
+  std::int64_t healthy = 0;
+  for (const Value& target : answer.Items("TargetHealthDescriptions")) {
+    if (target.Sub("TargetHealth").String("State") == "healthy") ++healthy;
+  }
+  return healthy;
 }
 
 Result<StepOutcome> EcsQuiesce(const Work& work) {

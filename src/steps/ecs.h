@@ -30,6 +30,9 @@ Result<LoadBalancer> FindLoadBalancer(const Work& work, const Region& region,
                                       const std::string& name);
 Result<std::string> TargetGroupArn(const Work& work, const Region& region, const std::string& name);
 
+// Targets of the group that are healthy.
+Result<std::int64_t> HealthyTargets(const Work& work, const std::string& target_group);
+
 // Asks the health path at the address; ok when it answers 200.
 Status AskHealth(const Work& work, const std::string& address, int port, const std::string& path);
 

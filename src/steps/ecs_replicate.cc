@@ -4,6 +4,7 @@
 #include <array>
 
 #include "steps/ecs.h"
+#include "steps/look.h"
 #include "steps/rds.h"
 
 namespace leeward::steps {
@@ -93,13 +94,18 @@ Result<Value> Localized(const Work& work, const model::Ecs& ecs, Value definitio
   return definition;
 }
 
-Status EnsureCluster(const Work& work, const std::string& cluster) {
+Result<bool> HasCluster(const Work& work, const std::string& cluster) {
   ASSIGN_OR_RETURN(const Value answer,
                    work.Call(work.region(), "ecs", "DescribeClusters",
                              Value::Struct({{"clusters", Value::List{cluster}}})));
-  for (const Value& found : answer.Items("clusters")) {
-    if (found.String("status") == "ACTIVE") return base::Ok();
-  }
+  const Value::List& clusters = answer.Items("clusters");
+  return std::any_of(clusters.begin(), clusters.end(),
+                     [](const Value& found) { return found.String("status") == "ACTIVE"; });
+}
+
+Status EnsureCluster(const Work& work, const std::string& cluster) {
+  ASSIGN_OR_RETURN(const bool there, HasCluster(work, cluster));
+  if (there) return base::Ok();
   const auto made =
       work.Call(work.region(), "ecs", "CreateCluster", Value::Struct({{"clusterName", cluster}}));
   return made.ok() ? base::Ok() : Status(made.error());
@@ -146,8 +152,9 @@ Result<Value> Network(const Work& work, const model::Ecs& ecs, const Region& fro
   return network;
 }
 
-Status CreateService(const Work& work, const model::Ecs& ecs, const Region& from,
-                     const Value& source, const std::string& definition, std::int64_t desired) {
+// What the service is created with. Asks for what stands in the Region, and changes nothing.
+Result<Value> NewService(const Work& work, const model::Ecs& ecs, const Region& from,
+                         const Value& source, const std::string& definition, std::int64_t desired) {
   Value input = Value::Struct({{"cluster", ecs.cluster},
                                {"serviceName", ecs.service},
                                {"taskDefinition", definition},
@@ -171,6 +178,12 @@ Status CreateService(const Work& work, const model::Ecs& ecs, const Region& from
        {"launchType", "platformVersion", "schedulingStrategy", "propagateTags"}) {
     if (source.Has(kept)) input.Set(kept, source.Sub(kept));
   }
+  return input;
+}
+
+Status CreateService(const Work& work, const model::Ecs& ecs, const Region& from,
+                     const Value& source, const std::string& definition, std::int64_t desired) {
+  ASSIGN_OR_RETURN(const Value input, NewService(work, ecs, from, source, definition, desired));
   const auto created = work.Call(work.region(), "ecs", "CreateService", input);
   return created.ok() ? base::Ok() : Status(created.error());
 }
@@ -207,26 +220,75 @@ Status AwaitHealthy(const Work& work, const model::Ecs& ecs, std::int64_t desire
   return healthy.ok() ? base::Ok() : Status(healthy.error());
 }
 
+// The service in the Region it is made from.
+Result<Value> SourceService(const Work& work, const model::Ecs& ecs, const Region& from) {
+  ASSIGN_OR_RETURN(std::optional<Value> source, DescribeService(work, from, ecs));
+  if (source) return *std::move(source);
+  return base::NotFound("there is no service " + ecs.cluster + "/" + ecs.service + " in " +
+                        from.str() + "; check `cluster` and `service` in the spec");
+}
+
+// What the step would do where the service is there.
+Result<Finding> LookAtService(const Work& work, const Value& service, const Value& wanted,
+                              std::int64_t desired) {
+  ASSIGN_OR_RETURN(
+      const Value running,
+      TaskDefinition(work, work.region(), std::string(service.String("taskDefinition"))));
+  std::string would;
+  if (running != wanted) would = "would run a new revision of its task definition";
+  if (const std::int64_t before = service.Int("desiredCount"); before != desired) {
+    would += std::string(would.empty() ? "would" : " and") + " go from " + std::to_string(before) +
+             " to " + std::to_string(desired) + " tasks";
+  }
+  if (!would.empty()) return Act(would);
+  return Nothing("runs the same task definition already, " + std::to_string(desired) +
+                 " tasks on standby");
+}
+
 }  // namespace
+
+Result<Finding> LookAtEcsReplicate(const Look& look) {
+  const Work& work = look.work();
+  ASSIGN_OR_RETURN(const model::Ecs* ecs, work.Component<model::Ecs>());
+  ASSIGN_OR_RETURN(const std::string source_region, work.Parameter("source-region"));
+  ASSIGN_OR_RETURN(const std::int64_t desired, work.IntParameter("desired"));
+  const Region from(source_region);
+  for (const auto& [variable, store] : ecs->environment) {
+    // Its address, which the tasks are to carry, is that of an instance that is not there yet.
+    const model::Step* made = look.Pending(
+        {{"rds.replicate", "rds.preserve-old", "rds.retire-old"}, work.region(), store});
+    if (made != nullptr) return Later(*made);
+  }
+  const model::Step* scale = look.Pending({{"ecs.scale"}, work.region(), work.step().component});
+  if (scale != nullptr) return Later(*scale);
+  ASSIGN_OR_RETURN(const Value source, SourceService(work, *ecs, from));
+  ASSIGN_OR_RETURN(Value definition,
+                   TaskDefinition(work, from, std::string(source.String("taskDefinition"))));
+  ASSIGN_OR_RETURN(const Value wanted, Localized(work, *ecs, std::move(definition)));
+  ASSIGN_OR_RETURN(const std::optional<Value> service, DescribeService(work, work.region(), *ecs));
+  if (service) return LookAtService(work, *service, wanted, desired);
+  ASSIGN_OR_RETURN(const bool cluster, HasCluster(work, ecs->cluster));
+  // Made only to be told now of what is missing in the Region.
+  ASSIGN_OR_RETURN(const Value input, NewService(work, *ecs, from, source, "", desired));
+  return Act("would create " + std::string(cluster ? "" : "cluster " + ecs->cluster + " and ") +
+             "service " + ecs->service + " as in " + from.str() + ", with " +
+             std::to_string(input.Int("desiredCount")) + " tasks");
+}
 
 Result<StepOutcome> EcsReplicate(const Work& work) {
   ASSIGN_OR_RETURN(const model::Ecs* ecs, work.Component<model::Ecs>());
   ASSIGN_OR_RETURN(const std::string source_region, work.Parameter("source-region"));
   ASSIGN_OR_RETURN(const std::int64_t desired, work.IntParameter("desired"));
   const Region from(source_region);
-  ASSIGN_OR_RETURN(const std::optional<Value> source, DescribeService(work, from, *ecs));
-  if (!source) {
-    return base::NotFound("there is no service " + ecs->cluster + "/" + ecs->service + " in " +
-                          from.str() + "; check `cluster` and `service` in the spec");
-  }
+  ASSIGN_OR_RETURN(const Value source, SourceService(work, *ecs, from));
   ASSIGN_OR_RETURN(Value definition,
-                   TaskDefinition(work, from, std::string(source->String("taskDefinition"))));
+                   TaskDefinition(work, from, std::string(source.String("taskDefinition"))));
   ASSIGN_OR_RETURN(const Value wanted, Localized(work, *ecs, std::move(definition)));
   RETURN_IF_ERROR(EnsureCluster(work, ecs->cluster));
   ASSIGN_OR_RETURN(const std::optional<Value> service, DescribeService(work, work.region(), *ecs));
   ASSIGN_OR_RETURN(const std::string arn, EnsureDefinition(work, wanted, service));
   if (!service) {
-    RETURN_IF_ERROR(CreateService(work, *ecs, from, *source, arn, desired));
+    RETURN_IF_ERROR(CreateService(work, *ecs, from, source, arn, desired));
   } else if (service->String("taskDefinition") != arn || service->Int("desiredCount") != desired) {
     const auto updated = work.Call(work.region(), "ecs", "UpdateService",
                                    Value::Struct({{"cluster", ecs->cluster},

@@ -11,18 +11,13 @@ class Refresh {
  public:
   explicit Refresh(const Work& work) : work_(work) {}
 
-  Result<StepOutcome> Run() {
+  Result<model::Inventory> Run() {
     inventory_.refreshed = work_.tools().clock.Now();
     for (const model::Component& component : work_.application().components) {
       RETURN_IF_ERROR(std::visit([&](const auto& kind) { return Learn(component.name, kind); },
                                  component.kind));
     }
-    if (!work_.tools().save_inventory) {
-      return base::Invalid("there is nowhere to save the inventory");
-    }
-    RETURN_IF_ERROR(work_.tools().save_inventory(inventory_));
-    return StepOutcome{std::to_string(inventory_.facts.size()) + " facts saved",
-                       {{"facts", std::to_string(inventory_.facts.size())}}};
+    return std::move(inventory_);
   }
 
  private:
@@ -96,6 +91,14 @@ class Refresh {
 
 }  // namespace
 
-Result<StepOutcome> InventoryRefresh(const Work& work) { return Refresh(work).Run(); }
+Result<model::Inventory> LearnInventory(const Work& work) { return Refresh(work).Run(); }
+
+Result<StepOutcome> InventoryRefresh(const Work& work) {
+  ASSIGN_OR_RETURN(const model::Inventory learned, LearnInventory(work));
+  if (!work.tools().save_inventory) return base::Invalid("there is nowhere to save the inventory");
+  RETURN_IF_ERROR(work.tools().save_inventory(learned));
+  const std::string count = std::to_string(learned.facts.size());
+  return StepOutcome{count + " facts saved", {{"facts", count}}};
+}
 
 }  // namespace leeward::steps

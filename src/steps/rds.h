@@ -49,6 +49,21 @@ Result<Instance> NeedInstance(const Work& work, const Region& region,
 Result<Instance> AwaitStatus(const Work& work, const Region& region, const std::string& identifier,
                              const std::string& status);
 
+// The Region's id of the named security group; empty when the spec names none.
+Result<std::string> SecurityGroup(const Work& work, const std::string& name);
+// kWrongState when it is no replica of `source`, or cannot be the source of one.
+Status CheckIsReplicaOf(const Work& work, const model::Rds& rds, const Instance& instance,
+                        const Instance& source);
+Status CheckFitsAsSource(const Work& work, const model::Rds& rds, const Instance& instance);
+
+// The name an old writer is kept under, the same in every run of one plan:
+// "orders-before-20261123t082053z".
+std::string AsideName(const Work& work, const std::string& instance, const std::string& word);
+// What is there under the component's name, or nothing when an earlier run has renamed it already.
+Result<std::optional<Instance>> NotYetAside(const Work& work, const model::Rds& rds,
+                                            const std::string& aside);
+bool IsReplicaFrom(const Instance& instance, const Region& region);
+
 // Where the component's database answers in a Region: from the inventory, or, when it was never
 // learned, from that Region.
 Result<probe::PostgresAddress> DatabaseIn(const Work& work, const model::Rds& rds,

@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::size_t kMaxIdentifier = 63;
 
-// The same name in every run of one plan: "orders-before-20261123t082053z".
+}  // namespace
+
 std::string AsideName(const Work& work, const std::string& instance, const std::string& word) {
   std::string stamp = base::FormatAmzDate(work.context().plan.made);
   for (char& c : stamp) {
@@ -18,6 +19,8 @@ std::string AsideName(const Work& work, const std::string& instance, const std::
   const std::string tail = "-" + word + "-" + stamp;
   return instance.substr(0, kMaxIdentifier - tail.size()) + tail;
 }
+
+namespace {
 
 // Renames and waits. Safe to run again: the old name may be gone, or belong to someone else by now.
 // Kept sessions go too: the address of the old name will belong to another instance.
@@ -54,7 +57,8 @@ Status CloseInstance(const Work& work, const model::Rds& rds, const Instance& in
       });
 }
 
-// What is there under the component's name, or nothing when an earlier run has renamed it already.
+}  // namespace
+
 Result<std::optional<Instance>> NotYetAside(const Work& work, const model::Rds& rds,
                                             const std::string& aside) {
   ASSIGN_OR_RETURN(const std::optional<Instance> renamed,
@@ -66,6 +70,8 @@ Result<std::optional<Instance>> NotYetAside(const Work& work, const model::Rds& 
 bool IsReplicaFrom(const Instance& instance, const Region& region) {
   return instance.source.find(":" + region.str() + ":") != std::string::npos;
 }
+
+namespace {
 
 // Proof that the new writer has everything: the old one is closed, and what it wrote last was
 // replayed.

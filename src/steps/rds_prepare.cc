@@ -25,7 +25,8 @@ Result<Instance> EnsureBackups(const Work& work, const model::Rds& rds, Instance
                               });
 }
 
-// The Region's id of the named security group; empty when the spec names none.
+}  // namespace
+
 Result<std::string> SecurityGroup(const Work& work, const std::string& name) {
   if (name.empty()) return std::string();
   const Value filter = Value::Struct({{"Name", "group-name"}, {"Values", Value::List{name}}});
@@ -44,6 +45,8 @@ Result<std::string> SecurityGroup(const Work& work, const std::string& name) {
   return std::string(groups.front().String("GroupId"));
 }
 
+namespace {
+
 Status CreateReplica(const Work& work, const model::Rds& rds, const Instance& source) {
   ASSIGN_OR_RETURN(const std::string group, SecurityGroup(work, rds.security_group));
   Value input =
@@ -59,6 +62,8 @@ Status CreateReplica(const Work& work, const model::Rds& rds, const Instance& so
   return base::Ok();
 }
 
+}  // namespace
+
 Status CheckIsReplicaOf(const Work& work, const model::Rds& rds, const Instance& instance,
                         const Instance& source) {
   if (instance.source == source.arn) return base::Ok();
@@ -68,6 +73,8 @@ Status CheckIsReplicaOf(const Work& work, const model::Rds& rds, const Instance&
                           "; rename or delete it, so that a replica of " + source.arn +
                           " can be made");
 }
+
+namespace {
 
 // A canary from the moment of protection: until an observer or the application writes, it is what
 // tells how old the standby's data may be.
@@ -116,17 +123,20 @@ StepOutcome Endpoint(std::string detail, const Instance& instance) {
 
 }  // namespace
 
+Status CheckFitsAsSource(const Work& work, const model::Rds& rds, const Instance& instance) {
+  if (instance.engine != model::Name(rds.engine)) {
+    return base::WrongState(Place(rds.instance, work.region()) + " runs " + instance.engine +
+                            ", the spec says " + std::string(model::Name(rds.engine)));
+  }
+  if (instance.source.empty()) return base::Ok();
+  return base::WrongState(Place(rds.instance, work.region()) + " is itself a replica of " +
+                          instance.source + "; a cross-Region replica cannot be made from it");
+}
+
 Result<StepOutcome> RdsCheckSource(const Work& work) {
   ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
   ASSIGN_OR_RETURN(Instance instance, NeedInstance(work, work.region(), rds->instance));
-  if (instance.engine != model::Name(rds->engine)) {
-    return base::WrongState(Place(rds->instance, work.region()) + " runs " + instance.engine +
-                            ", the spec says " + std::string(model::Name(rds->engine)));
-  }
-  if (!instance.source.empty()) {
-    return base::WrongState(Place(rds->instance, work.region()) + " is itself a replica of " +
-                            instance.source + "; a cross-Region replica cannot be made from it");
-  }
+  RETURN_IF_ERROR(CheckFitsAsSource(work, *rds, instance));
   ASSIGN_OR_RETURN(instance, EnsureBackups(work, *rds, std::move(instance)));
   const base::MonotonicTime deadline = work.Within(work.limits().sql);
   RETURN_IF_ERROR(work.shared().sessions.With(

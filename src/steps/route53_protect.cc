@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "probe/dns.h"
 #include "steps/ecs.h"
+#include "steps/look.h"
 #include "steps/route53.h"
 
 namespace leeward::steps {
@@ -80,21 +81,30 @@ bool AssertsOneOf(const Value& rule, const std::array<Side, 2>& sides) {
          });
 }
 
-// A rule that never lets the last control be turned off.
-Status EnsureSafetyRule(const Work& work, const ControlPanel& panel,
-                        const std::array<Side, 2>& sides) {
+// Whether the rule is there. kWrongState: another has its name.
+Result<bool> HasSafetyRule(const Work& work, const ControlPanel& panel,
+                           const std::array<Side, 2>& sides) {
   const std::string name = RuleName(work.application());
   ASSIGN_OR_RETURN(const Value answer,
                    work.Pages(ConfigRegion(), kConfig, "ListSafetyRules",
                               Value::Struct({{"ControlPanelArn", panel.panel_arn}})));
   for (const Value& rule : answer.Items("SafetyRules")) {
     const Value& assertion = rule.Sub("ASSERTION");
-    if (AssertsOneOf(assertion, sides)) return base::Ok();
+    if (AssertsOneOf(assertion, sides)) return true;
     if (assertion.String("Name") == name || rule.Sub("GATING").String("Name") == name) {
       return base::WrongState("safety rule '" + name +
                               "' exists and says something else; rename or delete it in ARC");
     }
   }
+  return false;
+}
+
+// A rule that never lets the last control be turned off.
+Status EnsureSafetyRule(const Work& work, const ControlPanel& panel,
+                        const std::array<Side, 2>& sides) {
+  ASSIGN_OR_RETURN(const bool there, HasSafetyRule(work, panel, sides));
+  if (there) return base::Ok();
+  const std::string name = RuleName(work.application());
   work.Say("creating safety rule " + name);
   // No waiting period: a switch whose answer was lost has to be possible again at once.
   const Value rule = Value::Struct(
@@ -109,18 +119,22 @@ Status EnsureSafetyRule(const Work& work, const ControlPanel& panel,
   return created.ok() ? base::Ok() : Status(created.error());
 }
 
-// Turns the active Region's control on when none is. Never moves traffic that is switched already.
-Status EnsureSwitchedOn(const Work& work, const ControlPanel& panel,
-                        const std::array<Side, 2>& sides) {
-  ASSIGN_OR_RETURN(const std::string active, work.Parameter("active-region"));
-  const AskOptions ask{
-      .operation = "", .last = Region(), .deadline = work.context().deadline, .cancelled = [&] {
+AskOptions Asking(const Work& work) {
+  return {
+      .operation = "", .last = Region(), .deadline = work.context().deadline, .cancelled = [&work] {
         return work.Cancelled();
       }};
+}
+
+// The controls to switch so that traffic goes to the active Region; kWrongState when it is switched
+// elsewhere.
+Result<std::map<std::string, std::string>> ToSwitchOn(const Work& work, const ControlPanel& panel,
+                                                      const std::array<Side, 2>& sides) {
+  ASSIGN_OR_RETURN(const std::string active, work.Parameter("active-region"));
   std::map<std::string, std::string> wanted;
   for (const Side& side : sides) {
     ASSIGN_OR_RETURN(const std::string state,
-                     ControlState(work.shared(), panel.endpoints, side.control, ask));
+                     ControlState(work.shared(), panel.endpoints, side.control, Asking(work)));
     if (state == "On" && side.region.str() != active) {
       return base::WrongState("traffic is switched to " + side.region.str() +
                               ", but the application is active in " + active +
@@ -128,16 +142,23 @@ Status EnsureSwitchedOn(const Work& work, const ControlPanel& panel,
     }
     if (state != "On" && side.region.str() == active) wanted[side.control] = "On";
   }
+  return wanted;
+}
+
+// Turns the active Region's control on when none is. Never moves traffic that is switched already.
+Status EnsureSwitchedOn(const Work& work, const ControlPanel& panel,
+                        const std::array<Side, 2>& sides) {
+  ASSIGN_OR_RETURN(const auto wanted, ToSwitchOn(work, panel, sides));
   if (wanted.empty()) return base::Ok();
-  const auto set = SetControls(work.shared(), panel.endpoints, wanted, ask);
+  const auto set = SetControls(work.shared(), panel.endpoints, wanted, Asking(work));
   return set.ok() ? base::Ok() : Status(set.error());
 }
 
 // --- Health checks
 // -------------------------------------------------------------------------------------
 
-Result<std::string> EnsureHealthCheck(const Work& work, const Value::List& existing,
-                                      const Side& side) {
+// The id of the control's health check; empty when there is none.
+Result<std::string> FindHealthCheck(const Value::List& existing, const Side& side) {
   for (const Value& check : existing) {
     const Value& config = check.Sub("HealthCheckConfig");
     if (config.String("Type") != "RECOVERY_CONTROL" ||
@@ -151,6 +172,13 @@ Result<std::string> EnsureHealthCheck(const Work& work, const Value::List& exist
     }
     return std::string(check.String("Id"));
   }
+  return std::string();
+}
+
+Result<std::string> EnsureHealthCheck(const Work& work, const Value::List& existing,
+                                      const Side& side) {
+  ASSIGN_OR_RETURN(std::string found, FindHealthCheck(existing, side));
+  if (!found.empty()) return found;
   // At most 64 characters, and the same in every run, so that a check is never made twice.
   const std::string reference = "leeward-" + base::Sha256Hex(side.control).substr(0, 40);
   const Value config =
@@ -270,7 +298,61 @@ Status EnsureHealthChecks(const Work& work, std::array<Side, 2>& sides) {
   return base::Ok();
 }
 
+// What the controls' side of the switch lacks, as words for "would".
+Result<std::vector<std::string>> Lacking(const Work& work, const ControlPanel& panel,
+                                         std::array<Side, 2>& sides) {
+  std::vector<std::string> lacking;
+  ASSIGN_OR_RETURN(const auto wanted, ToSwitchOn(work, panel, sides));
+  if (!wanted.empty()) lacking.emplace_back("turn the active Region's routing control on");
+  ASSIGN_OR_RETURN(const bool rule, HasSafetyRule(work, panel, sides));
+  if (!rule) lacking.push_back("create safety rule " + RuleName(work.application()));
+  ASSIGN_OR_RETURN(const Value checks,
+                   work.Pages(DnsRegion(), "route53", "ListHealthChecks", Value::Struct()));
+  for (Side& side : sides) {
+    ASSIGN_OR_RETURN(side.health_check, FindHealthCheck(checks.Items("HealthChecks"), side));
+    if (side.health_check.empty())
+      lacking.push_back("create a health check for " + side.region.str());
+  }
+  return lacking;
+}
+
+std::array<Side, 2> BothSides(const model::Regions& regions) {
+  return {Side{regions.home, "PRIMARY", "", "", {}},
+          Side{regions.recovery, "SECONDARY", "", "", {}}};
+}
+
 }  // namespace
+
+Result<Finding> LookAtRoute53Protect(const Look& look) {
+  const Work& work = look.work();
+  ASSIGN_OR_RETURN(const model::Route53* route53, work.Component<model::Route53>());
+  std::array<Side, 2> sides = BothSides(work.application().regions);
+  ASSIGN_OR_RETURN(const std::string zone, FindZone(work, route53->name));
+  for (Side& side : sides) {
+    ASSIGN_OR_RETURN(side.balancer, FindLoadBalancer(work, side.region, route53->load_balancer));
+  }
+  ASSIGN_OR_RETURN(const ControlPanel panel, FindControlPanel(work, *route53));
+  ASSIGN_OR_RETURN(const auto existing, RoutingControls(work, panel));
+  std::vector<std::string> would;
+  for (Side& side : sides) {
+    const std::string name = ControlName(work.application(), side.region);
+    const auto found = existing.find(name);
+    if (found == existing.end()) would.push_back("create routing control " + name);
+    if (found != existing.end()) side.control = found->second;
+  }
+  // A rule and health checks are of controls that are there.
+  if (would.empty()) {
+    ASSIGN_OR_RETURN(would, Lacking(work, panel, sides));
+  } else {
+    would.emplace_back("create what hangs on it");
+  }
+  ASSIGN_OR_RETURN(const Value::List changes, Changes(work, *route53, zone, sides));
+  if (!changes.empty()) would.push_back("write " + std::to_string(changes.size()) + " records");
+  if (would.empty()) return Nothing(route53->name + " follows its routing controls already");
+  std::string text = "would ";
+  for (const std::string& one : would) text += (text == "would " ? "" : ", ") + one;
+  return Act(text);
+}
 
 std::string ControlName(const model::Application& application, const Region& region) {
   return application.name.str() + "-" + region.str();
@@ -316,9 +398,7 @@ Result<std::map<std::string, std::string>> RoutingControls(const Work& work,
 
 Result<StepOutcome> Route53Protect(const Work& work) {
   ASSIGN_OR_RETURN(const model::Route53* route53, work.Component<model::Route53>());
-  const model::Regions& regions = work.application().regions;
-  std::array<Side, 2> sides = {Side{regions.home, "PRIMARY", "", "", {}},
-                               Side{regions.recovery, "SECONDARY", "", "", {}}};
+  std::array<Side, 2> sides = BothSides(work.application().regions);
   // Everything that can be wrong with what is there comes before anything is made.
   ASSIGN_OR_RETURN(const std::string zone, FindZone(work, route53->name));
   for (Side& side : sides) {

@@ -26,15 +26,17 @@ class Sessions {
   static constexpr base::Duration kFresh = std::chrono::seconds(1);
   static constexpr base::Duration kPing = std::chrono::milliseconds(250);
 
-  Sessions(const probe::Resolver& resolver, const ports::Clock& clock)
-      : resolver_(resolver), clock_(clock) {}
+  // Every session is opened with `access`, whatever its address says.
+  Sessions(const probe::Resolver& resolver, const ports::Clock& clock, probe::Access access)
+      : resolver_(resolver), clock_(clock), access_(access) {}
 
   // Runs `work(session)` on a kept session or on a new one. When a kept one turns out to be lost,
   // the work is run once more on a new one: it has to be safe to repeat.
   template <typename Work>
-  auto With(const probe::PostgresAddress& address, base::MonotonicTime deadline,
+  auto With(probe::PostgresAddress address, base::MonotonicTime deadline,
             const probe::Cancelled& cancelled, Work work)
       -> std::invoke_result_t<Work, probe::PostgresSession&> {
+    address.access = access_;
     if (std::unique_ptr<probe::PostgresSession> kept = Take(address)) {
       auto done = work(*kept);
       if (!kept->broken()) {
@@ -65,6 +67,7 @@ class Sessions {
 
   const probe::Resolver& resolver_;
   const ports::Clock& clock_;
+  const probe::Access access_;
   std::mutex mutex_;
   std::map<probe::PostgresAddress, std::vector<Kept>> idle_;
 };

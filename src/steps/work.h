@@ -38,8 +38,10 @@ class Background {
 };
 
 struct Shared {
-  Shared(Tools the_tools, Limits the_limits)
-      : tools(std::move(the_tools)), limits(the_limits), sessions(tools.resolver, tools.clock) {}
+  Shared(Tools the_tools, Limits the_limits, probe::Access access = probe::Access::kReadWrite)
+      : tools(std::move(the_tools)),
+        limits(the_limits),
+        sessions(tools.resolver, tools.clock, access) {}
   Tools tools;
   Limits limits;
   Sessions sessions;

@@ -23,20 +23,7 @@ using model::Region;
 class Shop {
  public:
   explicit Shop(Limits limits = {}, std::vector<probe::DnsServer> servers = {{"127.0.0.1", 9}})
-      : resolver({.servers = std::move(servers)}, clock, random),
-        runner({.aws = aws,
-                .clock = clock,
-                .random = random,
-                .resolver = resolver,
-                .environment = {},
-                .save_inventory =
-                    [this](const model::Inventory& learned) {
-                      saved = learned;
-                      return base::Ok();
-                    },
-                .source_address = "",
-                .open_store = [this](const model::SharedStorePlace&) { return open_store(); }},
-               limits) {
+      : resolver({.servers = std::move(servers)}, clock, random), runner(TheTools(), limits) {
     application.name = model::ApplicationName("shop");
     application.regions = {home, recovery, Region("eu-west-1")};
     application.objectives.rpo = std::chrono::seconds(5);
@@ -47,6 +34,21 @@ class Shop {
     plan.from = home;
     plan.to = recovery;
     plan.made = base::WallTime{std::chrono::seconds(1'763'888'053)};
+  }
+
+  Tools TheTools() {
+    return {.aws = aws,
+            .clock = clock,
+            .random = random,
+            .resolver = resolver,
+            .environment = {},
+            .save_inventory =
+                [this](const model::Inventory& learned) {
+                  saved = learned;
+                  return base::Ok();
+                },
+            .source_address = "",
+            .open_store = [this](const model::SharedStorePlace&) { return open_store(); }};
   }
 
   // Adds a step to the plan; `id` is "rds.promote/orders", or a kind alone.

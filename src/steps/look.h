@@ -1,0 +1,76 @@
+// Look: one step looked at in a dry run: its work, and what was found of the steps before it. And
+// the looks, one a step kind.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "steps/dry_run.h"
+#include "steps/work.h"
+
+namespace leeward::steps {
+
+class Look {
+ public:
+  Look(const Work& work, const Findings& findings) : work_(work), findings_(findings) {}
+  const Work& work() const { return work_; }
+  const Findings& findings() const { return findings_; }
+
+  struct Which {
+    std::initializer_list<std::string_view> kinds;  // empty: every kind
+    Region region = {};                             // empty: wherever it acts
+    model::ComponentName component = {};            // empty: of any component
+  };
+  // The last of the steps this one waits for that is such a step and is not done; nullptr: none.
+  const model::Step* Pending(const Which& which) const;
+
+ private:
+  const Work& work_;
+  const Findings& findings_;
+};
+
+Finding Nothing(std::string detail);
+Finding Act(std::string detail);
+// Of a step that only looks.
+Finding Pass(ports::StepOutcome outcome);
+// `now`: what can be said of the present, may be empty.
+Finding Later(const model::Step& behind, const std::string& now = "");
+
+// look_rds.cc
+Result<Finding> LookAtCheckSource(const Look& look);
+Result<Finding> LookAtReplicate(const Look& look);
+Result<Finding> LookAtMeasure(const Look& look);
+Result<Finding> LookAtFence(const Look& look);
+Result<Finding> LookAtQuiesce(const Look& look);
+Result<Finding> LookAtDrain(const Look& look);
+Result<Finding> LookAtDrainTo(const Look& look);
+Result<Finding> LookAtPromote(const Look& look);
+Result<Finding> LookAtOpen(const Look& look);
+// look_aside.cc
+Result<Finding> LookAtPreserveOld(const Look& look);
+Result<Finding> LookAtLateWrites(const Look& look);
+Result<Finding> LookAtRetireOld(const Look& look);
+// look_ecs.cc
+Result<Finding> LookAtEcsQuiesce(const Look& look);
+Result<Finding> LookAtEcsScale(const Look& look);
+Result<Finding> LookAtEcsReady(const Look& look);
+Result<Finding> LookAtEcsSettle(const Look& look);
+// ecs_replicate.cc
+Result<Finding> LookAtEcsReplicate(const Look& look);
+// look_route53.cc
+Result<Finding> LookAtShift(const Look& look);
+Result<Finding> LookAtConfirm(const Look& look);
+// route53_protect.cc
+Result<Finding> LookAtRoute53Protect(const Look& look);
+// look_gates.cc
+Result<Finding> LookAtGateLoss(const Look& look);
+Result<Finding> LookAtFenceProof(const Look& look);
+// look_lease.cc
+Result<Finding> LookAtLeaseHandOver(const Look& look);
+Result<Finding> LookAtLeaseTake(const Look& look);
+// look_app.cc
+Result<Finding> LookAtAppVerify(const Look& look);
+Result<Finding> LookAtInventory(const Look& look);
+
+}  // namespace leeward::steps

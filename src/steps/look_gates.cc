@@ -1,0 +1,41 @@
+// Looks at gates: they are asked for real, with what is known by now.
+#include "steps/gates.h"
+#include "steps/look.h"
+
+namespace leeward::steps {
+namespace {
+
+// What the gate would say if every step it rests on came out as well as it can now.
+Result<StepOutcome> AtBest(const Look& look) {
+  const Work& work = look.work();
+  std::map<std::string, std::string> hoped = work.context().outputs;
+  for (const auto& [step, found] : look.findings()) {
+    for (const auto& [name, value] : found.outputs) hoped[step.str() + "." + name] = value;
+  }
+  const ports::StepContext& real = work.context();
+  const ports::StepContext context{real.application, real.inventory, real.plan,
+                                   real.step,        hoped,          real.attempt,
+                                   real.deadline,    real.cancelled, real.progress};
+  return GateFenceProof(Work(context, work.shared()));
+}
+
+}  // namespace
+
+Result<Finding> LookAtGateLoss(const Look& look) {
+  if (const model::Step* measure = look.Pending({{"rds.measure"}, {}, {}})) return Later(*measure);
+  ASSIGN_OR_RETURN(StepOutcome passed, GateLoss(look.work()));
+  return Pass(std::move(passed));
+}
+
+Result<Finding> LookAtFenceProof(const Look& look) {
+  Result<StepOutcome> now = GateFenceProof(look.work());
+  if (now.ok()) return Pass(*std::move(now));
+  const model::Step* behind = look.Pending({{"rds.fence", "lease.take"}, {}, {}});
+  const Result<StepOutcome> best = AtBest(look);
+  if (behind == nullptr || !best.ok()) return now.error();
+  Finding later = Later(*behind);
+  later.detail += "; it passes if that comes out as it stands now";
+  return later;
+}
+
+}  // namespace leeward::steps

@@ -1,0 +1,230 @@
+// Looks at databases that are to be replicated, measured, closed, promoted and opened.
+#include "probe/database.h"
+#include "steps/look.h"
+#include "steps/rds.h"
+
+namespace leeward::steps {
+namespace {
+
+// Runs `read(session, deadline)` on the address, within the bound of one SQL exchange.
+template <typename Read>
+auto Ask(const Work& work, const probe::PostgresAddress& address, base::Duration limit, Read read) {
+  const base::MonotonicTime deadline = work.Within(limit);
+  return work.shared().sessions.With(
+      address, deadline, [&work] { return work.Cancelled(); },
+      [&](probe::PostgresSession& session) { return read(session, deadline); });
+}
+
+// How far `replica` is behind `writer`, in bytes of log.
+Result<std::string> Behind(const std::string& replica, const std::string& writer) {
+  ASSIGN_OR_RETURN(const std::uint64_t has, probe::LogOffset(replica));
+  ASSIGN_OR_RETURN(const std::uint64_t wanted, probe::LogOffset(writer));
+  return std::to_string(wanted > has ? wanted - has : 0) + " B behind";
+}
+
+// "128 B behind us-east-1, replayed 0/5000060": how a replica stands to its source now.
+Result<std::string> Standing(const Work& work, const model::Rds& rds, const Region& source,
+                             const Region& replica) {
+  ASSIGN_OR_RETURN(const probe::PostgresAddress there, DatabaseIn(work, rds, source));
+  ASSIGN_OR_RETURN(const probe::PostgresAddress here, DatabaseIn(work, rds, replica));
+  ASSIGN_OR_RETURN(const probe::LogPosition writer, LogPositionAt(work, ControlDatabase(there)));
+  ASSIGN_OR_RETURN(const probe::LogPosition at, LogPositionAt(work, ControlDatabase(here)));
+  ASSIGN_OR_RETURN(const std::string behind, Behind(at.replayed, writer.replayed));
+  return behind + " " + source.str() + ", replayed " + at.replayed;
+}
+
+// The same where it is only worth a remark.
+std::string StandingNow(const Work& work, const model::Rds& rds, const Region& source,
+                        const Region& replica) {
+  const Result<std::string> standing = Standing(work, rds, source, replica);
+  return standing.ok() ? *standing : "it cannot be told: " + standing.error().message();
+}
+
+// The step before this one that decides what there is of the component in its Region.
+const model::Step* NotYetThere(const Look& look) {
+  const model::Step& step = look.work().step();
+  return look.Pending(
+      {{"rds.replicate", "rds.preserve-old", "rds.retire-old"}, step.region, step.component});
+}
+
+Result<probe::DoorSeen> DoorIn(const Work& work, const probe::PostgresAddress& address,
+                               base::Duration limit) {
+  return Ask(work, ControlDatabase(address), limit,
+             [&](probe::PostgresSession& session, base::MonotonicTime deadline) {
+               return probe::LookAtDoor(session, address.database, deadline);
+             });
+}
+
+base::Error NotTheOwner(const probe::PostgresAddress& address) {
+  return base::Denied("user " + address.user + " does not own " + address.Text() +
+                      " and cannot close or open it; make it the owner");
+}
+
+// What closing a database would do.
+Result<Finding> Closing(const probe::PostgresAddress& address, const probe::DoorSeen& door,
+                        const std::string& at) {
+  if (!door.may_close) return NotTheOwner(address);
+  Finding act =
+      Act("would close " + address.database + " and end " + std::to_string(door.sessions) +
+          (door.sessions == 1 ? " session" : " sessions") + "; its log is at " + at + " now");
+  act.outputs["proof"] = "closed";
+  return act;
+}
+
+Result<Finding> Creating(const Look& look, const model::Rds& rds, const Instance& source) {
+  const Work& work = look.work();
+  if (source.retention_days == 0 && look.Pending({{"rds.check-source"}}) == nullptr) {
+    return base::WrongState("instance " + rds.instance +
+                            " keeps no backups; RDS makes no replica of such a source");
+  }
+  ASSIGN_OR_RETURN(const std::string group, SecurityGroup(work, rds.security_group));
+  return Act("would create a replica of " + source.arn + " in " + work.region().str() + ", class " +
+             (rds.instance_class.empty() ? source.instance_class : rds.instance_class) +
+             (group.empty() ? "" : ", security group " + group));
+}
+
+}  // namespace
+
+Result<Finding> LookAtCheckSource(const Look& look) {
+  const Work& work = look.work();
+  ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
+  const model::Step* promote =
+      look.Pending({{"rds.promote"}, work.region(), work.step().component});
+  if (promote != nullptr) return Later(*promote);
+  ASSIGN_OR_RETURN(const Instance instance, NeedInstance(work, work.region(), rds->instance));
+  RETURN_IF_ERROR(CheckFitsAsSource(work, *rds, instance));
+  ASSIGN_OR_RETURN(const bool tables,
+                   Ask(work, DatabaseAt(work, *rds, instance.address, instance.port),
+                       work.limits().sql, probe::HasTables));
+  std::string would;
+  if (instance.retention_days == 0) {
+    would =
+        "would turn on backups for " + std::to_string(work.limits().backup_retention_days) + " d";
+  }
+  if (!tables) would += std::string(would.empty() ? "would" : " and") + " make the canary table";
+  if (!would.empty()) return Act(would);
+  return Nothing("keeps backups for " + std::to_string(instance.retention_days) +
+                 " d, canary table is there");
+}
+
+Result<Finding> LookAtReplicate(const Look& look) {
+  const Work& work = look.work();
+  ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
+  ASSIGN_OR_RETURN(const std::string from, work.Parameter("source-region"));
+  if (const model::Step* behind = NotYetThere(look)) return Later(*behind);
+  ASSIGN_OR_RETURN(const Instance source, NeedInstance(work, Region(from), rds->instance));
+  ASSIGN_OR_RETURN(const std::optional<Instance> existing,
+                   DescribeInstance(work, work.region(), rds->instance));
+  if (!existing) return Creating(look, *rds, source);
+  RETURN_IF_ERROR(CheckIsReplicaOf(work, *rds, *existing, source));
+  if (existing->status != "available" || existing->replication_status != "replicating") {
+    return Act(
+        "would wait until it replicates: it is " + existing->status + ", replication is " +
+        (existing->replication_status.empty() ? "not told of" : existing->replication_status));
+  }
+  ASSIGN_OR_RETURN(const std::string standing, Standing(work, *rds, Region(from), work.region()));
+  return Nothing("is a replica of " + from + " already, " + standing +
+                 "; only a canary would be written");
+}
+
+Result<Finding> LookAtMeasure(const Look& look) {
+  ASSIGN_OR_RETURN(StepOutcome measured, RdsMeasure(look.work()));
+  return Pass(std::move(measured));
+}
+
+// As the step itself, a fence that does not succeed is no failure: the gate judges it.
+Result<Finding> LookAtFence(const Look& look) {
+  const Work& work = look.work();
+  ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
+  const std::string place = Place(rds->instance, work.region());
+  Finding unreachable{Would::kPass, "", {}, {{"proof", "unreachable"}}};
+  if (work.Fact(work.step().component, work.region(), "endpoint.address").empty()) {
+    unreachable.detail = place + " has no known address; nothing would be closed";
+    return unreachable;
+  }
+  ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
+  const auto door = DoorIn(work, address, work.limits().old_region);
+  const Result<Finding> closing =
+      door.ok() ? Closing(address, *door, "an unknown place") : Result<Finding>(door.error());
+  if (!closing.ok()) {
+    unreachable.detail = place + " could not be closed: " + closing.error().message();
+    return unreachable;
+  }
+  const auto position = LogPositionAt(work, ControlDatabase(address));
+  return position.ok() ? Closing(address, *door, position->replayed) : closing;
+}
+
+Result<Finding> LookAtQuiesce(const Look& look) {
+  const Work& work = look.work();
+  ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
+  ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
+  ASSIGN_OR_RETURN(const probe::DoorSeen door, DoorIn(work, address, work.limits().sql));
+  ASSIGN_OR_RETURN(const probe::LogPosition position,
+                   LogPositionAt(work, ControlDatabase(address)));
+  return Closing(address, door, position.replayed);
+}
+
+Result<Finding> LookAtDrain(const Look& look) {
+  const Work& work = look.work();
+  ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
+  ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
+  ASSIGN_OR_RETURN(const probe::LogPosition at, LogPositionAt(work, ControlDatabase(address)));
+  if (!at.in_recovery) return Nothing("takes writes already");
+  ASSIGN_OR_RETURN(const std::string behind, Behind(at.replayed, at.received));
+  return Act("would wait until all it received is replayed: " + behind + " what it received, " +
+             at.received + ", now");
+}
+
+Result<Finding> LookAtDrainTo(const Look& look) {
+  const Work& work = look.work();
+  ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
+  if (const model::Step* behind = NotYetThere(look)) return Later(*behind);
+  const Region& source = work.Other(work.region());
+  const std::string standing = StandingNow(work, *rds, source, work.region());
+  const std::string goal = work.Output("rds.quiesce", "final_lsn");
+  if (!goal.empty()) return Act("would wait until " + goal + " is replayed; now " + standing);
+  const model::Step* quiesce = look.Pending({{"rds.quiesce"}, {}, work.step().component});
+  if (quiesce != nullptr) return Later(*quiesce, standing);
+  return base::Invalid("the plan closes no writer whose last write could be waited for");
+}
+
+Result<Finding> LookAtPromote(const Look& look) {
+  const Work& work = look.work();
+  ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
+  if (const model::Step* behind = NotYetThere(look)) return Later(*behind);
+  const std::string place = Place(rds->instance, work.region());
+  ASSIGN_OR_RETURN(const Instance instance, NeedInstance(work, work.region(), rds->instance));
+  ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
+  ASSIGN_OR_RETURN(const probe::LogPosition at, LogPositionAt(work, ControlDatabase(address)));
+  if (!at.in_recovery) {
+    if (instance.source.empty()) return Nothing(place + " takes writes already");
+    return Act("would wait: " + place + " takes writes and RDS still calls it a replica");
+  }
+  if (instance.status != "available" && instance.status != "backing-up" &&
+      instance.status != "modifying") {
+    return base::WrongState(place + " is " + instance.status + "; RDS promotes what is available");
+  }
+  ASSIGN_OR_RETURN(const std::string behind, Behind(at.replayed, at.received));
+  return Act("would promote " + place + ": replica, " + behind + ", received " + at.received);
+}
+
+Result<Finding> LookAtOpen(const Look& look) {
+  const Work& work = look.work();
+  ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
+  if (const model::Step* behind = NotYetThere(look)) return Later(*behind);
+  const model::Step* promote =
+      look.Pending({{"rds.promote"}, work.region(), work.step().component});
+  if (promote != nullptr) return Later(*promote);
+  ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
+  ASSIGN_OR_RETURN(const probe::LogPosition at, LogPositionAt(work, ControlDatabase(address)));
+  if (at.in_recovery) {
+    return base::WrongState(Place(rds->instance, work.region()) +
+                            " is a replica: it takes no writes");
+  }
+  ASSIGN_OR_RETURN(const probe::DoorSeen door, DoorIn(work, address, work.limits().sql));
+  if (door.open) return Nothing("is open; only a probe row would be written");
+  if (!door.may_close) return NotTheOwner(address);
+  return Act("would open " + address.database + " for connections");
+}
+
+}  // namespace leeward::steps
