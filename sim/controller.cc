@@ -16,11 +16,12 @@ constexpr Duration kReopenAfter = milliseconds(700);  // a journal that could no
 constexpr Duration kGoOnAfter = milliseconds(1500);   // an execution that failed
 constexpr int kMostTries = 8;                         // of one execution in one life
 
-plan::Options PlanOptions(const driver::Ruling& ruling) {
+plan::Options PlanOptions(const Scenario& scenario, const driver::Ruling& ruling) {
   plan::Options options;
+  options.reason = ruling.decision.reason;
+  if (scenario.measured) return options;
   options.timeouts = {seconds(10), seconds(60), seconds(2),  seconds(30),
                       seconds(30), seconds(30), seconds(15), seconds(20)};
-  options.reason = ruling.decision.reason;
   return options;
 }
 
@@ -40,7 +41,7 @@ void Controller::OnStart() {
   tries_ = 0;
   OpenJournal();
   Tick();
-  StartTaker();
+  if (!world_.scenario().measured) StartTaker();
 }
 
 void Controller::OnCrash() {
@@ -54,6 +55,7 @@ void Controller::Hear(const std::shared_ptr<const Seen>& seen) {
   if (!running()) return;
   Bound([this, seen] {
     for (const model::Observation& one : *seen) lookout_->Take(one);
+    if (world_.scenario().measured) Look();
   })();
 }
 
@@ -98,11 +100,20 @@ std::map<model::ComponentName, model::Region> Controller::ActiveNow() const {
   const bool promoted = world_.site(Place::kRecovery).database.role == Role::kWriter;
   const model::Region store = RegionOf(application, promoted ? Place::kRecovery : Place::kHome);
   const model::Region traffic = RegionOf(application, world_.traffic);
-  return {{model::ComponentName("orders"), store}, {model::ComponentName("traffic"), traffic}};
+  std::map<model::ComponentName, model::Region> active;
+  for (const model::Component& component : application.components) {
+    if (std::holds_alternative<model::Rds>(component.kind)) active[component.name] = store;
+    if (std::holds_alternative<model::Route53>(component.kind)) active[component.name] = traffic;
+  }
+  return active;
 }
 
 void Controller::Tick() {
   After(kTick, [this] { Tick(); });
+  Look();
+}
+
+void Controller::Look() {
   if (!journal_ || conductor_) return;
   const driver::Ruling ruling = lookout_->Look(Now(), ActiveNow(), last_failover_end_);
   if (ruling.decision.goal != goal_) {
@@ -117,13 +128,17 @@ void Controller::Tick() {
 
 void Controller::Consider(const driver::Ruling& ruling) {
   if (gave_up_ || tries_ > 0) return;
-  if (ruling.decision.goal == decide::Goal::kFailover) Begin(ruling);
+  if (ruling.decision.goal != decide::Goal::kFailover) return;
+  const auto& measured = world_.scenario().measured;
+  if (!measured) return Begin(ruling);
+  tries_ = 1;  // nothing else is begun meanwhile
+  After(measured->planning, [this, ruling] { Begin(ruling); });
 }
 
 void Controller::Begin(const driver::Ruling& ruling) {
   base::Result<model::Plan> made =
       plan::Make(model::Action::kFailover, world_.scenario().application, {}, ruling.snapshot,
-                 PlanOptions(ruling));
+                 PlanOptions(world_.scenario(), ruling));
   if (!made.ok()) {
     gave_up_ = true;
     reason_ = made.error().message();

@@ -53,6 +53,8 @@ class Controller : public Process, public driver::EventSink {
 
   void OpenJournal();
   void Tick();
+  // Looks at what is known by now; in between it does so at every tick.
+  void Look();
   void Consider(const driver::Ruling& ruling);
   void Begin(const driver::Ruling& ruling);
   void Resume(const execute::Unfinished& unfinished, const std::vector<model::Event>& history);
@@ -63,6 +65,8 @@ class Controller : public Process, public driver::EventSink {
   void DropExecution();
 
   void Launch(const execute::Command& command);
+  // How long the step takes where that was measured.
+  Duration Takes(const model::Step& step);
   void Poll(const TaskPointer& task);
   void Asked(const TaskPointer& task, base::Result<Looked> looked);
   void PollLater(const TaskPointer& task, Duration delay);

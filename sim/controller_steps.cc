@@ -57,7 +57,17 @@ void Controller::Launch(const execute::Command& command) {
     world_.Note(FactKind::kEffect, place_, name, id, disk_.DurableBytes(kJournalPath));
   };
   // Also a step that needs no waiting ends in an event of its own, never inside Advance.
-  PollLater(task, Duration(0));
+  PollLater(task, Takes(*step));
+}
+
+// The world is changed when that time is over.
+Duration Controller::Takes(const model::Step& step) {
+  const auto& measured = world_.scenario().measured;
+  if (!measured) return Duration(0);
+  const auto found = measured->steps.find(step.id);
+  if (found != measured->steps.end()) return found->second;
+  if (world_.unmeasured.empty()) world_.unmeasured = step.id.str();
+  return Duration(0);
 }
 
 void Controller::PollLater(const TaskPointer& task, Duration delay) {
@@ -70,7 +80,7 @@ void Controller::Poll(const TaskPointer& task) {
     End(task, TooLate(*task));
     return;
   }
-  if (task->step->kind.str() == "gate.fence-proof") {
+  if (task->step->kind.str() == "gate.fence-proof" && !world_.scenario().measured) {
     TakeLease(task);
     return;
   }

@@ -1,6 +1,9 @@
 #include "sim/observer.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "forecast/latencies.h"
 
 namespace leeward::sim {
 namespace {
@@ -17,8 +20,15 @@ Observer::Observer(World& world, Place place, std::function<void(std::shared_ptr
       every_(world.scenario().application.detection.probe_every),
       timeout_(world.scenario().application.detection.probe_timeout) {}
 
-// Observers do not probe in step with each other.
+// The product's observers probe in slots of the wall clock, and leave a part of each free.
+Duration Observer::UntilNextSlot() const { return every_ - Now().since_epoch % every_; }
+
+// Observers do not probe in step with each other, where no rehearsal says how they do.
 void Observer::OnStart() {
+  if (world_.scenario().measured) {
+    After(UntilNextSlot(), [this] { Probe(); });
+    return;
+  }
   const auto within = static_cast<std::uint64_t>(every_.count());
   After(Duration(static_cast<std::int64_t>(world_.random.Below(within))), [this] { Probe(); });
 }
@@ -52,8 +62,13 @@ void Observer::Probe() {
     seen->push_back(See(place, model::Signal::kApplication, reached));
     seen->push_back(See(place, model::Signal::kStore, reached));
   }
+  const auto& measured = world_.scenario().measured;
+  const model::Detection& detection = world_.scenario().application.detection;
+  if (measured && longest >= timeout_) {
+    longest = std::max(Duration(0), forecast::SilentProbe(detection) + measured->detection_late);
+  }
   After(longest, [this, seen = std::shared_ptr<const Seen>(std::move(seen))] { tell_(seen); });
-  After(every_, [this] { Probe(); });
+  After(measured ? UntilNextSlot() : every_, [this] { Probe(); });
 }
 
 }  // namespace leeward::sim

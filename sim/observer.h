@@ -25,6 +25,7 @@ class Observer : public Process {
   void OnStart() override;
   void OnCrash() override {}
   void Probe();
+  Duration UntilNextSlot() const;
   model::Observation See(Place place, model::Signal signal, bool reached) const;
 
   World& world_;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "forecast/latencies.h"
 #include "lease/terms.h"
 #include "model/application.h"
 #include "ports/random.h"
@@ -81,8 +82,10 @@ struct Scenario {
   Duration replication_lag{0}, replay_lag{0};
   Duration promotion_takes{0};
   Duration api_delay{0};  // of one call within a Region
-  std::array<std::array<Duration, kPlaces>, kPlaces> delays;
+  std::array<std::array<Duration, kPlaces>, kPlaces> delays{};
   double api_errors = 0;  // while the fault of that kind lasts
+  // Of a rehearsal (sim/rehearse.h): as drills measured it. Absent: all is drawn.
+  std::optional<forecast::Latencies> measured;
   std::vector<Fault> faults;
   Duration faults_over{0};  // every fault has begun, and ended unless it is for good
 };

@@ -34,7 +34,8 @@ class World {
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
-  // Guards and clients begin; the lease is home's.
+  // Guards and clients begin; the lease is home's. In a rehearsal there is neither: doors are open,
+  // and who writes is its owner's to say.
   void Start();
 
   Site& site(Place place) { return *sites_[static_cast<std::size_t>(Index(place))]; }
@@ -65,6 +66,7 @@ class World {
   SharedStore store;
   Place traffic = Place::kHome;             // where the public name leads
   std::array<bool, kPlaces> api_failing{};  // by a fault
+  std::string unmeasured;                   // a step of a rehearsal that no drill measured
 
  private:
   void ClientWrites(Place place);

@@ -8,7 +8,7 @@ import sys
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-PURE_ROOMS = {"spec", "detect", "decide", "plan", "execute", "report", "lease"}
+PURE_ROOMS = {"spec", "detect", "decide", "plan", "execute", "report", "forecast", "lease"}
 MAX_FILE_LINES = 800
 MAX_FUNCTION_LINES = 70
 
@@ -109,6 +109,8 @@ class MapTest(unittest.TestCase):
                 target = include.split("/")[0]
                 if target == "lab":
                     wrong.append(f"{path}: includes the lab")
+                if target == "sim" and (target not in allowed or include != "sim/rehearse.h"):
+                    wrong.append(f"{path}: may not include {include}; forecasts alone use the simulator")
                 if target in rooms and target != room and "*" not in allowed and target not in allowed:
                     testing = (path.endswith("_test.cc") or "/testing/" in path) and target in ("ports", "os")
                     if not testing:
@@ -125,7 +127,7 @@ class MapTest(unittest.TestCase):
 
     def test_the_simulator_reaches_no_world(self):
         allowed = {"base", "model", "ports", "spec", "detect", "decide", "plan", "execute", "journal", "driver", "report",
-                   "lease", "sim"}
+                   "lease", "forecast", "sim"}
         rooms = set(rooms_of_map())
         paths = tracked("sim/*.cc", "sim/*.h")
         wrong = [f"{path}: includes {include}" for path in paths

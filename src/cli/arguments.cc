@@ -33,6 +33,7 @@ class Parser {
   void AddAction(Command command, const char* name, const char* about);
   void AddReading();
   void AddDrill();
+  void AddForecast();
   void AddGuard();
   void AddObserve();
   void AddServe();
@@ -169,6 +170,23 @@ void Parser::AddDrill() {
       ->check(CLI::Range(1.0, 10000.0));
 }
 
+void Parser::AddForecast() {
+  constexpr int kMostRuns = 1'000'000;
+  CLI::App* forecast = Add(&app_, Command::kForecast, "forecast",
+                           "what a loss of the Region would cost, by what earlier drills measured");
+  AddSpec(forecast);
+  AddState(forecast);
+  AddJson(forecast);
+  forecast->add_option("--fault", arguments_.fault, "region-loss")
+      ->check(CLI::IsMember({"region-loss"}));
+  forecast->add_option("--runs", arguments_.runs, "rehearsals (default: 10000)")
+      ->check(CLI::Range(1, kMostRuns));
+  forecast->add_option("--seed", arguments_.seed, "of chance: the same gives the same forecast");
+  forecast->add_option("--from", arguments_.from,
+                       "documents of `leeward drill --json` (default: the drills' journals in "
+                       "--state)");
+}
+
 void Parser::AddGuard() {
   CLI::App* guard = Add(&app_, Command::kGuard, "guard",
                         "hold a Region's writes open only while it holds the lease");
@@ -216,6 +234,7 @@ Parser::Parser() {
   AddAction(Command::kCallOff, "call-off",
             "end a switchover or failback that was begun; back to where it was");
   AddDrill();
+  AddForecast();
   AddGuard();
   AddObserve();
   AddServe();

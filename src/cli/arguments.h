@@ -2,6 +2,7 @@
 // arguments.cc.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
@@ -25,6 +26,7 @@ enum class Command {
   kDrill,
   kJournalVerify,
   kReport,
+  kForecast,
   kAbandon,
   kLateWrites,
   kGuard,
@@ -61,6 +63,9 @@ struct Arguments {
   std::vector<std::string> specs;  // serve
   std::string token_file;          // serve
   std::string export_file;         // late-writes: JSON lines; empty: none
+  int runs = 10'000;               // forecast
+  std::uint64_t seed = 1;          // forecast
+  std::vector<std::string> from;   // forecast: documents of drills; empty: the state's journals
   std::string by;                  // abandon: "NAME: REASON"
 };
 

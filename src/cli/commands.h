@@ -18,6 +18,8 @@ int RunJournalVerify(const Arguments& arguments);
 // abandon: gives up an execution that was begun and has not ended.
 int RunAbandon(const Arguments& arguments);
 int RunReport(const Arguments& arguments);
+// forecast: what the next loss of the Region will cost, by earlier drills.
+int RunForecast(const Arguments& arguments);
 int RunLateWrites(const Arguments& arguments);
 // guard: runs until it is stopped.
 int RunGuard(const Arguments& arguments);

@@ -35,6 +35,8 @@ int Run(const Arguments& arguments) {
       return RunAbandon(arguments);
     case Command::kReport:
       return RunReport(arguments);
+    case Command::kForecast:
+      return RunForecast(arguments);
     case Command::kLateWrites:
       return RunLateWrites(arguments);
     case Command::kGuard:

@@ -188,6 +188,58 @@ class JournalTest(OneLine):
         self.refuses(CANNOT_REACH, ["no journal"], "report", SPEC, "--state", self.state)
 
 
+class ForecastTest(OneLine):
+    STEPS = {"rds.measure/orders": "decide", "gate.loss": "decide", "gate.fence-proof": "fence",
+             "rds.drain/orders": "promote", "rds.promote/orders": "promote", "ecs.scale/web": "scale",
+             "ecs.ready/web": "scale", "route53.shift/traffic": "traffic", "route53.confirm/traffic": "traffic",
+             "ecs.settle/web": "verify", "app.verify": "verify"}
+
+    def drilled(self, name, lost=0.02, without=()):
+        """A document as `leeward drill --json` prints it, with what a forecast reads of it."""
+        report = {
+            "leeward_report": 1, "application": "shop",
+            "fault": {"name": "region-loss", "region": "us-east-1", "at": "2026-11-23T21:46:26.250Z"},
+            "rto": {"total_s": 2.9, "detect_s": 1.73, "decide_s": 0.03, "client_tail_s": 0.9},
+            "rpo": {"acknowledged": 900, "lost": 4, "lost_s": lost, "bound_s": 1.9},
+            "executions": [{"execution": "b", "action": "failover", "outcome": "done", "began": "2026-11-23T21:46:28.000Z"}],
+            "timeline": [{"execution": "b", "step": step, "phase": phase, "took_s": 0.01, "state": "done"}
+                         for step, phase in self.STEPS.items() if step not in without]}
+        return self.write(name, json.dumps(report))
+
+    def forecast(self, *arguments, code=DONE):
+        done = self.leeward("forecast", SPEC, "--state", self.state, "--runs", "200", "--json", *arguments)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done.stdout
+
+    def test_nothing_measured_is_refused_with_the_drill_to_run(self):
+        self.refuses(USAGE, ["was measured", "leeward drill", "--lab --json"], "forecast", SPEC, "--state", self.state)
+        junk = self.write("junk.json", "{")
+        self.refuses(USAGE, ["was measured", "junk.json: it is not JSON"], "forecast", SPEC, "--from", junk)
+        self.refuses(USAGE, ["--runs"], "forecast", SPEC, "--runs", "0", "--from", junk)
+
+    def test_a_step_that_no_drill_measured_is_not_made_up(self):
+        drill = self.drilled("drill.json", without=["rds.promote/orders"])
+        self.refuses(USAGE, ["no drill measured", "rds.promote/orders"], "forecast", SPEC, "--from", drill)
+
+    def test_the_same_input_gives_the_same_bands_and_few_drills_a_warning(self):
+        drills = [self.drilled(f"drill{i}.json") for i in range(2)] + [self.write("other.json", "{}")]
+        one = self.forecast("--from", *drills)
+        self.assertEqual(one, self.forecast("--from", *drills))
+        self.assertNotEqual(one, self.forecast("--seed", "900", "--from", *drills))
+        told = json.loads(one)
+        self.assertEqual((told["schema"], told["runs"], told["refused"]["share"]), ("leeward/forecast/v1", 200, 0))
+        self.assertEqual((told["measurements"]["count"], told["measurements"]["few"]), (2, True))
+        self.assertIn("other.json", told["measurements"]["skipped"][0])
+        # The client asks 0.9 s after each full second; the traffic has moved 1.5 to 2.1 s after the fault.
+        self.assertEqual({told["rto"]["p5_s"], told["rto"]["max_s"]} - {1.9, 2.9}, set())
+        self.assertIn("warning: fewer than 5", self.leeward("forecast", SPEC, "--runs", "50", "--from", *drills).stdout)
+
+    def test_a_lag_over_the_rpo_is_refused_by_the_gate(self):
+        told = json.loads(self.forecast("--from", self.drilled("drill.json", lost=9)))
+        self.assertEqual((told["refused"]["share"], told["refused"]["gates"], told["rto"]), (1, {"gate.loss": 200}, None))
+        self.assertEqual((told["rto_within"]["share"], told["rpo_within"]["share"]), (0, 0))
+
+
 if __name__ == "__main__":
     if not os.path.exists(LEEWARD):
         sys.exit("cli_test: %s is not built; run cmake --build build --target leeward" % LEEWARD)
