@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -123,6 +124,20 @@ base::Status CheckProtected(const Project& project, const model::Inventory& inve
       name, project.application.name.str(), project.InventoryPath(), project.spec_path));
 }
 
+namespace {
+
+// "failover", or with what a person may have forgotten: that the application has moved already.
+std::string Moving(const model::Snapshot& snapshot, model::Action action) {
+  std::set<model::Region> active;
+  for (const auto& each : snapshot.active) active.insert(each.second);
+  const std::string name(model::Name(action));
+  if (action != model::Action::kFailover || active.size() != 1) return name;
+  return fmt::format("the application is active in {}; a {} from there", active.begin()->str(),
+                     name);
+}
+
+}  // namespace
+
 base::Status CheckReach(const World& world, const Seen& seen, const model::Snapshot& snapshot,
                         model::Action action) {
   for (const auto& plane : seen.control_planes) {
@@ -132,7 +147,7 @@ base::Status CheckReach(const World& world, const Seen& seen, const model::Snaps
                                   [&](const auto& active) { return active.second == region; });
     if (answer.ok() || (action == model::Action::kFailover && left)) continue;
     return WithAdvice(answer.error(), world)
-        .Context(fmt::format("{} needs {}, {}", model::Name(action), region.str(),
+        .Context(fmt::format("{} needs {}, {}", Moving(snapshot, action), region.str(),
                              DidWhat(answer.error().code())));
   }
   return base::Ok();

@@ -22,6 +22,9 @@ class LateWritesTest(unittest.TestCase):
             shop.lab("kill", HOME)
             shop.check("failover", SPEC, "--yes", "--accept-loss", "1h", "--override-fence", "test: the lab killed it",
                        "--state", shop.state)
+            again = shop.leeward("failover", SPEC, "--yes", "--state", shop.state)
+            self.assertEqual(again.returncode, 4, again.stderr)
+            self.assertIn("the application is active in us-west-2; a failover from there needs us-east-1", again.stderr)
             # The recovery goes on with transaction numbers that the lost writer gave out too.
             for number in range(20):
                 self.assertIn(shop.order(RECOVERY, "after-%d" % number), (200, 201))
