@@ -125,7 +125,7 @@ Answer Rds::DescribeDBSubnetGroups(const Value& input) {
                     404,
                     {}};
   }
-  return ListPage(input, "DBSubnetGroups", std::move(found));
+  return ListPage(input, "DBSubnetGroups", found);
 }
 
 Answer Rds::DeleteDBSubnetGroup(const Value& input) {
@@ -185,7 +185,7 @@ Answer Rds::DescribeDBParameterGroups(const Value& input) {
          {"DBParameterGroupArn", Arn(host_, "rds", "pg:" + std::string(kDefaultGroup))}}));
   }
   if (found.empty()) return ParameterGroupNotFound(name);
-  return ListPage(input, "DBParameterGroups", std::move(found));
+  return ListPage(input, "DBParameterGroups", found);
 }
 
 Answer Rds::DescribeDBParameters(const Value& input) {
@@ -210,7 +210,7 @@ Answer Rds::DescribeDBParameters(const Value& input) {
     if (input.Has("Source") && input.String("Source") != parameter.String("Source")) continue;
     found.push_back(std::move(parameter));
   }
-  return ListPage(input, "Parameters", std::move(found));
+  return ListPage(input, "Parameters", found);
 }
 
 Answer Rds::ModifyDBParameterGroup(const Value& input) {

@@ -144,7 +144,7 @@ Answer Rds::DescribeDBSnapshots(const Value& input) {
     found.push_back(snapshot.record);
   }
   if (!id.empty() && found.empty()) return SnapshotNotFound(id);
-  return ListPage(input, "DBSnapshots", std::move(found));
+  return ListPage(input, "DBSnapshots", found);
 }
 
 Answer Rds::DeleteDBSnapshot(const Value& input) {

@@ -102,7 +102,7 @@ class Promotion {
         place() + " to take writes", work_.SqlPace(), [&]() -> Result<std::optional<Writable>> {
           const base::MonotonicTime deadline = work_.Within(work_.limits().sql);
           const auto cancelled = [this] { return work_.Cancelled(); };
-          const Result<std::optional<Writable>> looked = work_.shared().sessions.With(
+          Result<std::optional<Writable>> looked = work_.shared().sessions.With(
               ControlDatabase(address_), deadline, cancelled,
               [&](probe::PostgresSession& session) { return LookAtRecovery(session, deadline); });
           if (!looked.ok() || !looked->has_value()) return looked;
