@@ -221,7 +221,7 @@ void Controller::DropExecution() {
   ++serial_;
   taking_.reset();
   conductor_.reset();
-  plan_.reset();
+  if (plan_) last_plan_ = std::exchange(plan_, nullptr);
 }
 
 }  // namespace leeward::sim

@@ -36,6 +36,8 @@ class Controller : public Process, public driver::EventSink {
   bool idle() const { return running() && journal_ && !conductor_; }
   bool gave_up() const { return idle() && gave_up_; }
   const std::string& reason() const { return reason_; }
+  // Of the newest execution; null before one.
+  std::shared_ptr<const model::Plan> last_plan() const { return plan_ ? plan_ : last_plan_; }
   decide::Goal goal() const { return goal_; }
   std::optional<execute::Outcome> last_outcome() const { return last_outcome_; }
   Place place() const { return place_; }
@@ -88,7 +90,7 @@ class Controller : public Process, public driver::EventSink {
   // Of one life of the process.
   std::unique_ptr<driver::Lookout> lookout_;
   std::unique_ptr<journal::Journal> journal_;
-  std::shared_ptr<const model::Plan> plan_;
+  std::shared_ptr<const model::Plan> plan_, last_plan_;
   std::unique_ptr<driver::Conductor> conductor_;
   std::uint64_t crash_in_ = 0;  // records; 0: not planned
   Duration crash_away_{0};

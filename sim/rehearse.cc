@@ -8,7 +8,6 @@
 
 #include "base/check.h"
 #include "journal/journal.h"
-#include "plan/plan.h"
 #include "sim/client.h"
 #include "sim/controller.h"
 #include "sim/observer.h"
@@ -149,7 +148,7 @@ base::Result<report::Report> Stage::Report() {
   ASSIGN_OR_RETURN(journal::Contents contents, journal::Read(controller_.disk(), kJournalPath));
   for (model::Event& event : contents.events) {
     if (event.kind == model::EventKind::kExecutionStarted) {
-      ASSIGN_OR_RETURN(input.plans[event.execution], plan::FromJson(event.Field("plan")));
+      input.plans[event.execution] = *controller_.last_plan();
     }
     if (event.kind == model::EventKind::kGateRefused) refused_by_ = event.Field("gate");
     input.events.push_back(std::move(event));
