@@ -103,7 +103,7 @@ Result<Finding> LookAtLeaseHandOver(const Look& look) {
 Result<Finding> LookAtLeaseTake(const Look& look) {
   const Work& work = look.work();
   if (const model::Step* asked = look.Pending({{"lease.hand-over"}, {}, {}})) return Later(*asked);
-  const auto watched = [&]() -> Result<Finding> {
+  auto watched = [&]() -> Result<Finding> {
     ASSIGN_OR_RETURN(LeaseStore at, OpenLeaseStore(work));
     return WatchTaker(work, std::move(at));
   }();
