@@ -34,7 +34,7 @@ steps::DoneBefore DoneOf(const Interrupted& interrupted, const std::vector<model
 bool IsBestEffort(const Step& step) { return step.on_failure == model::OnFailure::kContinue; }
 
 std::string Words(const Step& step, const Finding& finding) {
-  const std::string detail = Printable(finding.detail);
+  std::string detail = Printable(finding.detail);
   switch (finding.would) {
     case Would::kNothing:
       return "nothing to do: " + detail;
