@@ -207,7 +207,7 @@ class ForecastTest(OneLine):
         return self.write(name, json.dumps(report))
 
     def forecast(self, *arguments, code=DONE):
-        done = self.leeward("forecast", SPEC, "--state", self.state, "--runs", "200", "--json", *arguments)
+        done = self.leeward("forecast", SPEC, "--state", self.state, "--runs", "60", "--json", *arguments)
         self.assertEqual(done.returncode, code, done.stderr)
         return done.stdout
 
@@ -227,7 +227,7 @@ class ForecastTest(OneLine):
         self.assertEqual(one, self.forecast("--from", *drills))
         self.assertNotEqual(one, self.forecast("--seed", "900", "--from", *drills))
         told = json.loads(one)
-        self.assertEqual((told["schema"], told["runs"], told["refused"]["share"]), ("leeward/forecast/v1", 200, 0))
+        self.assertEqual((told["schema"], told["runs"], told["refused"]["share"]), ("leeward/forecast/v1", 60, 0))
         self.assertEqual((told["measurements"]["count"], told["measurements"]["few"]), (2, True))
         self.assertIn("other.json", told["measurements"]["skipped"][0])
         # The client asks 0.9 s after each full second; the traffic has moved 1.5 to 2.1 s after the fault.
@@ -236,7 +236,7 @@ class ForecastTest(OneLine):
 
     def test_a_lag_over_the_rpo_is_refused_by_the_gate(self):
         told = json.loads(self.forecast("--from", self.drilled("drill.json", lost=9)))
-        self.assertEqual((told["refused"]["share"], told["refused"]["gates"], told["rto"]), (1, {"gate.loss": 200}, None))
+        self.assertEqual((told["refused"]["share"], told["refused"]["gates"], told["rto"]), (1, {"gate.loss": 60}, None))
         self.assertEqual((told["rto_within"]["share"], told["rpo_within"]["share"]), (0, 0))
 
 
