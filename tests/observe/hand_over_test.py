@@ -62,12 +62,24 @@ class HandOverTest(cleaned.TestCase):
         self.assertEqual(document["outcome"], "done")
         return {step["id"]: step["detail"] for step in document["steps"]}
 
+    def dry(self, shop, action):
+        """What a dry run of the action says of each step, when nothing would stop it."""
+        done = shop.leeward(action, shop.spec, "--state", shop.state, "--dry-run", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
+        document = json.loads(done.stdout)
+        self.assertEqual(document["schema"], "leeward/dry-run/v1")
+        return {step["id"]: (step["would"], step["detail"]) for step in document["steps"]}, document.get("execution")
+
     def test_guards_hand_over_there_and_back(self):
         with GuardedShop() as shop:
             guards = {region: shop.guard(region) for region in (HOME, RECOVERY)}
             until(lambda: "open, epoch 1" in shop.said("guard-" + HOME), PATIENCE, "home's guard holds the lease")
             with Orders(shop) as orders:
                 until(lambda: len(orders.by(HOME)) > 20, PATIENCE, "home takes orders")
+                steps, _ = self.dry(shop, "switchover")
+                self.assertEqual(steps["lease.hand-over"][0], "act")
+                self.assertIn("would ask the guard of epoch 1, us-east-1", steps["lease.hand-over"][1])
+                self.assertEqual(steps["lease.take"], ("not-looked-at", "after lease.hand-over: not looked at"))
                 details = self.move(shop, "switchover")
                 self.assertIn("given up: epoch 1, us-east-1", details["lease.hand-over"])
                 self.assertIn("was released", details["lease.take"])
@@ -99,6 +111,11 @@ class HandOverTest(cleaned.TestCase):
             moving.send_signal(signal.SIGINT)
             self.assertEqual(moving.wait(timeout=PATIENCE), 1, shop.said("switchover"))
             self.assertIn("`leeward call-off` puts it back", shop.said("switchover"))
+            steps, execution = self.dry(shop, "switchover")
+            self.assertTrue(execution, "it would go on with what was begun")
+            self.assertTrue(steps["rds.quiesce/orders"][1].startswith("done before: closed"), steps)
+            steps, execution = self.dry(shop, "call-off")
+            self.assertEqual((execution, steps["rds.open/orders"]), (None, ("act", "would open shop for connections")))
             off = shop.leeward("call-off", shop.spec, "--state", shop.state, "--yes")
             self.assertEqual(off.returncode, 0, off.stderr + off.stdout)
             until(lambda: shop.order(HOME, "after") == 201, PATIENCE, "home takes orders again")
