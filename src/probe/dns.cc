@@ -17,17 +17,10 @@ namespace {
 
 constexpr std::size_t kMaxSystemServers = 3;
 constexpr std::size_t kMaxMessage = 65535;
-constexpr int kMaxAliases = 16;  // CNAMEs followed inside one answer
 
-template <auto Free>
-struct Freer {
-  template <typename T>
-  void operator()(T* thing) const {
-    Free(thing);
-  }
+struct FreeResolver {
+  void operator()(ldns_resolver* resolver) const { ldns_resolver_deep_free(resolver); }
 };
-using Packet = std::unique_ptr<ldns_pkt, Freer<ldns_pkt_free>>;
-using Name = std::unique_ptr<ldns_rdf, Freer<ldns_rdf_deep_free>>;
 
 class Socket {
  public:
@@ -70,98 +63,6 @@ std::optional<Address> ToAddress(const std::string& literal, std::uint16_t port)
 
 std::string Where(const DnsServer& server) {
   return "DNS server " + server.address + ":" + std::to_string(server.port);
-}
-
-// The question in wire form.
-base::Result<std::string> Question(const std::string& name, std::uint16_t id) {
-  ldns_rdf* owner = nullptr;
-  if (ldns_str2rdf_dname(&owner, name.c_str()) != LDNS_STATUS_OK) {
-    return base::Invalid("'" + name + "' is not a host name");
-  }
-  Packet packet(ldns_pkt_query_new(owner, LDNS_RR_TYPE_A, LDNS_RR_CLASS_IN, LDNS_RD));
-  ldns_pkt_set_id(packet.get(), id);
-  std::uint8_t* wire = nullptr;
-  std::size_t size = 0;
-  if (ldns_pkt2wire(&wire, packet.get(), &size) != LDNS_STATUS_OK) {
-    return base::Invalid("'" + name + "' does not fit a DNS question");
-  }
-  std::string bytes(reinterpret_cast<char*>(wire), size);
-  LDNS_FREE(wire);
-  return bytes;
-}
-
-// The message, when it is an answer to this very question; a stray or forged one is nullptr.
-Packet Matching(std::string_view bytes, std::uint16_t id, const std::string& name) {
-  ldns_pkt* parsed = nullptr;
-  if (ldns_wire2pkt(&parsed, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()) !=
-      LDNS_STATUS_OK) {
-    return nullptr;
-  }
-  Packet packet(parsed);
-  if (!ldns_pkt_qr(parsed) || ldns_pkt_id(parsed) != id) return nullptr;
-  const ldns_rr_list* questions = ldns_pkt_question(parsed);
-  if (ldns_rr_list_rr_count(questions) != 1) return nullptr;
-  const ldns_rr* question = ldns_rr_list_rr(questions, 0);
-  const Name asked(ldns_dname_new_frm_str(name.c_str()));
-  if (!asked || ldns_rr_get_type(question) != LDNS_RR_TYPE_A ||
-      ldns_dname_compare(ldns_rr_owner(question), asked.get()) != 0) {
-    return nullptr;
-  }
-  return packet;
-}
-
-std::string AddressText(const ldns_rr* rr) {
-  char text[INET_ADDRSTRLEN] = {};
-  const ldns_rdf* data = ldns_rr_rdf(rr, 0);
-  if (data == nullptr || ldns_rdf_size(data) != 4) return {};
-  ::inet_ntop(AF_INET, ldns_rdf_data(data), text, sizeof(text));
-  return text;
-}
-
-const ldns_rr* FindAlias(const ldns_rr_list* answers, const ldns_rdf* owner) {
-  for (std::size_t i = 0; i < ldns_rr_list_rr_count(answers); ++i) {
-    const ldns_rr* rr = ldns_rr_list_rr(answers, i);
-    if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_CNAME &&
-        ldns_dname_compare(ldns_rr_owner(rr), owner) == 0) {
-      return rr;
-    }
-  }
-  return nullptr;
-}
-
-base::Result<DnsAnswer> ReadAnswer(const ldns_pkt* packet, const std::string& name,
-                                   const DnsServer& server) {
-  const ldns_pkt_rcode code = ldns_pkt_get_rcode(packet);
-  if (code == LDNS_RCODE_NXDOMAIN) return base::NotFound("no such name: " + name);
-  if (code != LDNS_RCODE_NOERROR) {
-    return base::ServiceBroken(Where(server) + " answered code " + std::to_string(code) + " for " +
-                               name);
-  }
-  const ldns_rr_list* answers = ldns_pkt_answer(packet);
-  const Name asked(ldns_dname_new_frm_str(name.c_str()));
-  const ldns_rdf* owner = asked.get();
-  std::uint32_t ttl = UINT32_MAX;
-  for (int i = 0; i < kMaxAliases; ++i) {
-    const ldns_rr* alias = FindAlias(answers, owner);
-    if (alias == nullptr) break;
-    ttl = std::min(ttl, ldns_rr_ttl(alias));
-    owner = ldns_rr_rdf(alias, 0);
-  }
-  DnsAnswer answer;
-  for (std::size_t i = 0; i < ldns_rr_list_rr_count(answers); ++i) {
-    const ldns_rr* rr = ldns_rr_list_rr(answers, i);
-    if (ldns_rr_get_type(rr) != LDNS_RR_TYPE_A ||
-        ldns_dname_compare(ldns_rr_owner(rr), owner) != 0) {
-      continue;
-    }
-    std::string address = AddressText(rr);
-    if (address.empty()) continue;
-    ttl = std::min(ttl, ldns_rr_ttl(rr));
-    answer.addresses.push_back(std::move(address));
-  }
-  if (answer.addresses.empty()) return base::NotFound(name + " has no address");
-  answer.ttl = std::chrono::seconds(ttl);
-  return answer;
 }
 
 base::Result<int> Open(const DnsServer& server, int type, const std::string& source) {
@@ -251,7 +152,7 @@ base::Result<std::vector<DnsServer>> SystemDnsServers() {
   if (ldns_resolver_new_frm_file(&read, nullptr) != LDNS_STATUS_OK) {
     return base::NotFound("no DNS server in /etc/resolv.conf; name one with --resolver HOST:PORT");
   }
-  const std::unique_ptr<ldns_resolver, Freer<ldns_resolver_deep_free>> resolver(read);
+  const std::unique_ptr<ldns_resolver, FreeResolver> resolver(read);
   std::vector<DnsServer> servers;
   for (std::size_t i = 0; i < ldns_resolver_nameserver_count(read) && i < kMaxSystemServers; ++i) {
     char* text = ldns_rdf2str(ldns_resolver_nameservers(read)[i]);
@@ -296,7 +197,7 @@ base::Result<DnsAnswer> Resolver::Ask(const DnsServer& server, const std::string
                                       base::MonotonicTime deadline,
                                       const Cancelled& cancelled) const {
   const auto id = static_cast<std::uint16_t>(random_.Next());
-  ASSIGN_OR_RETURN(const std::string question, Question(name, id));
+  ASSIGN_OR_RETURN(const std::string question, DnsQuestion(name, id));
   ASSIGN_OR_RETURN(const int fd, Open(server, SOCK_DGRAM, options_.source_address));
   const Socket socket(fd);
   if (::send(fd, question.data(), question.size(), MSG_NOSIGNAL) < 0) {
@@ -309,14 +210,15 @@ base::Result<DnsAnswer> Resolver::Ask(const DnsServer& server, const std::string
     const ssize_t got = ::recv(fd, buffer.data(), buffer.size(), 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
     if (got < 0) return base::Unreachable(Where(server) + " refuses questions");
-    Packet packet = Matching({buffer.data(), static_cast<std::size_t>(got)}, id, name);
-    if (!packet) continue;
-    if (!ldns_pkt_tc(packet.get())) return ReadAnswer(packet.get(), name, server);
+    std::optional<DnsReply> reply =
+        ReadDnsReply({buffer.data(), static_cast<std::size_t>(got)}, {id, name, Where(server)});
+    if (!reply) continue;
+    if (!reply->truncated) return std::move(reply->answer);
     ASSIGN_OR_RETURN(const std::string whole, AskOverTcp(server, options_.source_address, question,
                                                          deadline, clock_, cancelled));
-    packet = Matching(whole, id, name);
-    if (!packet) return base::ServiceBroken(Where(server) + " answered something else over TCP");
-    return ReadAnswer(packet.get(), name, server);
+    reply = ReadDnsReply(whole, {id, name, Where(server)});
+    if (!reply) return base::ServiceBroken(Where(server) + " answered something else over TCP");
+    return std::move(reply->answer);
   }
 }
 

@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "ports/clock.h"
 #include "ports/random.h"
+#include "probe/dns_message.h"
 #include "probe/wait.h"
 
 namespace leeward::probe {
@@ -20,11 +21,6 @@ namespace leeward::probe {
 struct DnsServer {
   std::string address;  // literal IPv4 or IPv6
   std::uint16_t port = 53;
-};
-
-struct DnsAnswer {
-  std::vector<std::string> addresses;  // literals, in the order of the answer; never empty
-  base::Duration ttl{};                // the smallest along the chain of the answer
 };
 
 // "127.0.0.1:5353", "[::1]:53" or an address alone (port 53). kInvalid otherwise.
