@@ -49,6 +49,13 @@ TEST(TimeTest, DurationsNeedAUnit) {
   EXPECT_EQ(*ParseDuration("500ms"), 500ms);
   EXPECT_EQ(FormatDuration(90s), "90s");
   EXPECT_EQ(FormatDuration(1500ms), "1500ms");
+  EXPECT_EQ(*ParseDuration("8000000000s"), 8'000'000'000s);
+  for (const Duration longest : {Duration::max(), Duration(60'159'901'705ms)}) {
+    EXPECT_EQ(ParseDuration(FormatDuration(longest)).value(), longest);
+  }
+  EXPECT_FALSE(ParseDuration("9223372036854775808ns").ok());
+  EXPECT_FALSE(ParseDuration("99999999999999999999999s").ok());
+  EXPECT_EQ(HumanDuration(Duration::max()), "2562047 h 47 min");
   for (const char* text : {"", "5", "s", "-5s", "5 s", "5parsecs", "99999999999d"}) {
     EXPECT_FALSE(ParseDuration(text).ok()) << text;
   }

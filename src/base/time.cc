@@ -185,8 +185,9 @@ Result<Duration> ParseDuration(std::string_view text) {
     const std::size_t first = pos;
     std::int64_t number = 0;
     for (; pos < text.size() && text[pos] >= '0' && text[pos] <= '9'; ++pos) {
-      number = number * 10 + (text[pos] - '0');
-      if (pos - first > 9) return bad;
+      const int digit = text[pos] - '0';
+      if (number > (std::numeric_limits<std::int64_t>::max() - digit) / 10) return bad;
+      number = number * 10 + digit;
     }
     const std::size_t unit_at = pos;
     while (pos < text.size() && text[pos] >= 'a' && text[pos] <= 'z') ++pos;
@@ -216,9 +217,9 @@ std::string HumanDuration(Duration duration) {
   const double s = Seconds(duration);
   if (s < 0) return "-" + HumanDuration(-duration);
   if (s >= 3600) {
-    return fmt::format("{} h {} min", static_cast<int>(s) / 3600, static_cast<int>(s) % 3600 / 60);
+    return fmt::format("{} h {} min", static_cast<std::int64_t>(s) / 3600, static_cast<std::int64_t>(s) % 3600 / 60);
   }
-  if (s >= 60) return fmt::format("{} min {} s", static_cast<int>(s) / 60, static_cast<int>(s) % 60);
+  if (s >= 60) return fmt::format("{} min {} s", static_cast<std::int64_t>(s) / 60, static_cast<std::int64_t>(s) % 60);
   if (s >= 10) return fmt::format("{:.1f} s", s);
   if (s >= 1) return fmt::format("{:.2f} s", s);
   if (s >= 0.001) return fmt::format("{:.0f} ms", s * 1e3);
