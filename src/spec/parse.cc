@@ -1,4 +1,7 @@
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
+
+#include <sstream>
 
 #include "spec/application.h"
 #include "spec/spec.h"
@@ -56,22 +59,49 @@ Diagnostics CheckBytes(Bytes text, const std::string& path) {
   return {};
 }
 
+// Where documents begin; what is in them is passed over.
+class DocumentStarts : public YAML::EventHandler {
+ public:
+  std::vector<YAML::Mark> marks;
+
+  void OnDocumentStart(const YAML::Mark& mark) override { marks.push_back(mark); }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+// Not YAML::LoadAll: where no document can begin (a lone '}'), it finds empty ones without end.
+bool HasOneDocument(Bytes text, Context& context) {
+  std::istringstream stream{std::string(text)};
+  YAML::Parser parser(stream);
+  DocumentStarts starts;
+  while (starts.marks.size() < 2 && parser.HandleNextDocument(starts)) {
+  }
+  if (starts.marks.size() < 2) return true;
+  context.ComplainAt(starts.marks[1], "the YAML document of the spec ends before this",
+                     "write one application a file, or mend the syntax here or just above");
+  return false;
+}
+
 // The one document of the file; undefined after a complaint.
 YAML::Node LoadOne(Bytes text, Context& context) {
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1) {
-      context.Complain(documents[1],
-                       "the file has " + std::to_string(documents.size()) + " YAML documents",
-                       "write one application a file");
-      return YAML::Node(YAML::NodeType::Undefined);
-    }
-    if (documents.empty() || !documents[0].IsDefined() || documents[0].IsNull()) {
+    if (!HasOneDocument(text, context)) return YAML::Node(YAML::NodeType::Undefined);
+    YAML::Node document = YAML::Load(std::string(text));
+    if (!document.IsDefined() || document.IsNull()) {
       context.ComplainAt(YAML::Mark::null_mark(), "the spec is empty",
                          "write apiVersion, application, regions and so on");
       return YAML::Node(YAML::NodeType::Undefined);
     }
-    return documents[0];
+    return document;
   } catch (const YAML::Exception& error) {
     context.ComplainAt(error.mark, "this is not YAML: " + error.msg,
                        "mend the syntax here or just above");
