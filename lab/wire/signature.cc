@@ -85,7 +85,7 @@ AuthOutcome ReadQueryClaim(const Pairs& pairs, Claim* claim) {
     const auto [stop, error] =
         std::from_chars(expires.data(), expires.data() + expires.size(), seconds);
     if (error != std::errc() || stop != expires.data() + expires.size() || seconds < 0 ||
-        std::chrono::seconds(seconds) > kMaxExpiry) {
+        seconds > std::chrono::duration_cast<std::chrono::seconds>(kMaxExpiry).count()) {
       return Incomplete("X-Amz-Expires must be a number of seconds between 0 and 604800");
     }
   }

@@ -112,5 +112,25 @@ TEST(SignatureTest, ChangedRequestsAndStaleOnesAreRefused) {
   EXPECT_EQ(check(unsigned_one, now), AuthProblem::kIncomplete);
 }
 
+TEST(SignatureTest, APresignedRequestHoldsForAWeekAtMost) {
+  const auto problem = [](std::string_view expires) {
+    Claim claim;
+    return ReadClaim({"GET",
+                      fmt::format("/?X-Amz-Credential=AK/20261123/us-east-1/sts/aws4_request&X-Amz-"
+                                  "Signature=0a&X-Amz-SignedHeaders=host&X-Amz-Date="
+                                  "20261123T080000Z&X-Amz-Algorithm=AWS4-HMAC-SHA256&"
+                                  "X-Amz-Expires={}",
+                                  expires),
+                      {},
+                      ""},
+                     &claim)
+        .problem;
+  };
+  EXPECT_EQ(problem("604800"), AuthProblem::kNone);
+  EXPECT_EQ(problem("604801"), AuthProblem::kIncomplete);
+  // As nanoseconds it does not fit 64 bits, and what is left of it would be short.
+  EXPECT_EQ(problem("18446744074"), AuthProblem::kIncomplete);
+}
+
 }  // namespace
 }  // namespace leeward::lab::wire
