@@ -2,7 +2,12 @@
 BUILD := build
 CTEST := ctest --output-on-failure --no-tests=error
 
-.PHONY: setup build demo test bench format tidy clean asan tsan
+# For each target; what CI runs. The seed is the same each time, so that a failure is about what was changed.
+# An hour once a target, with other inputs each time: `make fuzz FUZZ_SECONDS=3600 FUZZ_SEED=0`.
+FUZZ_SECONDS := 8
+FUZZ_SEED := 1
+
+.PHONY: setup build demo test fuzz bench format tidy clean asan tsan
 .DEFAULT_GOAL := build
 
 setup:
@@ -19,7 +24,14 @@ demo: build
 test:
 	@scripts/setup test
 	@$(MAKE) --no-print-directory build
+	@if fuzz/can; then $(MAKE) --no-print-directory fuzz; else echo "fuzz: not run: there is no clang++-14 with its fuzzing runtime"; fi
 	cd $(BUILD) && $(CTEST) -LE parties && $(CTEST) -L parties -j 3
+
+fuzz:
+	@fuzz/can || { echo "fuzz: clang++-14 or its fuzzing runtime is missing: apt-get install clang-14 libclang-rt-14-dev" >&2; exit 4; }
+	@cmake --preset fuzz >/dev/null
+	@cmake --build build-fuzz --target fuzzers
+	fuzz/run --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
 
 asan tsan:
 	@scripts/setup test
@@ -37,4 +49,4 @@ tidy: build
 	scripts/tidy
 
 clean:
-	rm -rf build build-dev build-asan build-tsan
+	rm -rf build build-dev build-asan build-tsan build-fuzz
