@@ -188,14 +188,15 @@ base::Status DeleteState(const std::string& state) {
   return base::Ok();
 }
 
-// Waits until the lab's lock is free: its last process has ended.
+// Waits until the lab's locks are free: its last process has ended.
 base::Status WaitForEnd(const LabConfig& config) {
   os::SystemFiles files;
   const os::SystemClock clock;
   const auto deadline = clock.Monotonic() + kDownLimit;
   while (clock.Monotonic() < deadline) {
     const auto lock = files.OpenAppend(config.File("lock"));
-    if (lock.ok()) return base::Ok();
+    const auto keeper = files.OpenAppend(config.File(kKeeperLock));
+    if (lock.ok() && keeper.ok()) return base::Ok();
     const timespec pause{0, 5'000'000};
     nanosleep(&pause, nullptr);
   }

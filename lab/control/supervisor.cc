@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "lab/network/topology.h"
+#include "os/files.h"
 #include "os/process.h"
 #include "os/shared_memory.h"
 #include "os/socket.h"
@@ -284,6 +285,10 @@ int RunSupervisor(const std::string& state) { return Supervisor(state, 3).Run();
 
 int RunKeeper(const std::string& state) {
   os::BecomeSubreaper();
+  os::SystemFiles files;
+  // Held for life: the lab has ended when its last process has, and that is this one. Where another
+  // has it, the supervisor finds its own lock taken too, and says so.
+  const auto lock = files.OpenAppend(state + "/" + kKeeperLock);
   signal(SIGPIPE, SIG_IGN);
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) signal(number, SIG_IGN);
   os::ProcessSpec spec;

@@ -94,6 +94,8 @@ class Supervisor {
   int exit_code_ = 0;
 };
 
+inline constexpr char kKeeperLock[] = "keeper.lock";  // in the state directory
+
 // Starts the supervisor and outlives it: whatever it leaves when it ends is killed here. The two
 // watch each other.
 int RunKeeper(const std::string& state);
