@@ -51,19 +51,15 @@ Polled Poll(const Work& work, const std::vector<ClusterEndpoint>& endpoints,
 Result<Finding> LookAtShift(const Look& look) {
   const Work& work = look.work();
   ASSIGN_OR_RETURN(const model::Route53* route53, work.Component<model::Route53>());
-  ASSIGN_OR_RETURN(const std::string on, work.Parameter("on"));
-  ASSIGN_OR_RETURN(const std::string off, work.Parameter("off"));
-  const model::Inventory& inventory = work.context().inventory;
-  const model::ComponentName& name = work.step().component;
-  const std::string control_on = KnownControl(inventory, name, Region(on));
-  const std::string control_off = KnownControl(inventory, name, Region(off));
-  const std::vector<ClusterEndpoint> endpoints = KnownEndpoints(inventory, name);
-  if (control_on.empty() || control_off.empty() || endpoints.empty()) {
-    return base::NotFound("no routing control of " + route53->name +
+  ASSIGN_OR_RETURN(const Turn turn, TurnOf(work, *route53));
+  const std::vector<ClusterEndpoint> endpoints =
+      KnownEndpoints(work.context().inventory, work.step().component);
+  if (endpoints.empty()) {
+    return base::NotFound("no cluster endpoint of " + route53->name +
                           " is known; run `leeward protect` while all is well");
   }
-  const Polled polled_on = Poll(work, endpoints, control_on);
-  const Polled polled_off = Poll(work, endpoints, control_off);
+  const Polled polled_on = Poll(work, endpoints, turn.control_on);
+  const Polled polled_off = Poll(work, endpoints, turn.control_off);
   const std::string answering = std::to_string(polled_on.answered) + " of " +
                                 std::to_string(endpoints.size()) + " cluster endpoints answer";
   if (polled_on.answered == 0) {
@@ -71,9 +67,9 @@ Result<Finding> LookAtShift(const Look& look) {
                              polled_on.failure);
   }
   if (polled_on.state == "On" && polled_off.state == "Off") {
-    return Nothing(on + " is on and " + off + " is off already; " + answering);
+    return Nothing(turn.on + " is on and " + turn.off + " is off already; " + answering);
   }
-  return Act("would turn " + on + " on and " + off + " off; " + answering);
+  return Act("would turn " + turn.on + " on and " + turn.off + " off; " + answering);
 }
 
 Result<Finding> LookAtConfirm(const Look& look) {

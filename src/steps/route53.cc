@@ -26,31 +26,36 @@ Result<std::set<std::string>> FrontAddresses(const Work& work, const model::Rout
 
 }  // namespace
 
-Result<StepOutcome> Route53Shift(const Work& work) {
-  ASSIGN_OR_RETURN(const model::Route53* route53, work.Component<model::Route53>());
-  ASSIGN_OR_RETURN(const std::string on, work.Parameter("on"));
-  ASSIGN_OR_RETURN(const std::string off, work.Parameter("off"));
+Result<Turn> TurnOf(const Work& work, const model::Route53& route53) {
+  Turn turn;
+  ASSIGN_OR_RETURN(turn.on, work.Parameter("on"));
+  ASSIGN_OR_RETURN(turn.off, work.Parameter("off"));
   const model::Inventory& inventory = work.context().inventory;
   const model::ComponentName& name = work.step().component;
-  const std::string control_on = KnownControl(inventory, name, Region(on));
-  const std::string control_off = KnownControl(inventory, name, Region(off));
-  if (control_on.empty() || control_off.empty()) {
-    return base::NotFound("no routing control of " + route53->name +
-                          " is known; run `leeward protect` while all is well");
-  }
+  turn.control_on = KnownControl(inventory, name, Region(turn.on));
+  turn.control_off = KnownControl(inventory, name, Region(turn.off));
+  if (!turn.control_on.empty() && !turn.control_off.empty()) return turn;
+  return base::NotFound("no routing control of " + route53.name +
+                        " is known; run `leeward protect` while all is well");
+}
+
+Result<StepOutcome> Route53Shift(const Work& work) {
+  ASSIGN_OR_RETURN(const model::Route53* route53, work.Component<model::Route53>());
+  ASSIGN_OR_RETURN(const Turn turn, TurnOf(work, *route53));
   // A request of an earlier shift must not arrive behind this one.
   work.shared().background.Join();
   // No look first: the change is atomic, and making it again changes nothing. The endpoint in the
   // Region that is left is asked last: in a failover it is the one that will not answer.
-  ASSIGN_OR_RETURN(const ClusterAnswer answer,
-                   SetControls(work.shared(), KnownEndpoints(inventory, name),
-                               {{control_on, "On"}, {control_off, "Off"}},
-                               {.operation = "",
-                                .last = Region(off),
-                                .deadline = work.context().deadline,
-                                .cancelled = [&] { return work.Cancelled(); }}));
+  ASSIGN_OR_RETURN(
+      const ClusterAnswer answer,
+      SetControls(work.shared(), KnownEndpoints(work.context().inventory, work.step().component),
+                  {{turn.control_on, "On"}, {turn.control_off, "Off"}},
+                  {.operation = "",
+                   .last = Region(turn.off),
+                   .deadline = work.context().deadline,
+                   .cancelled = [&] { return work.Cancelled(); }}));
   return StepOutcome{
-      on + " on, " + off + " off, by the endpoint in " + answer.by.str() +
+      turn.on + " on, " + turn.off + " off, by the endpoint in " + answer.by.str() +
           (answer.asked > 1 ? " (" + std::to_string(answer.asked) + " were asked)" : ""),
       {{"shifted_at", base::FormatIso8601(work.tools().clock.Now())}}};
 }

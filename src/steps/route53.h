@@ -16,6 +16,14 @@ Result<StepOutcome> Route53Protect(const Work& work);
 Result<StepOutcome> Route53Shift(const Work& work);
 Result<StepOutcome> Route53Confirm(const Work& work);
 
+// What a shift turns: Regions and their routing controls, as the inventory knows them. kNotFound:
+// it knows none. route53.cc
+struct Turn {
+  std::string on, off;
+  std::string control_on, control_off;
+};
+Result<Turn> TurnOf(const Work& work, const model::Route53& route53);
+
 // What hangs on the component's control panel, as ARC's configuration tells of it. Only while all
 // is well: this asks control planes.
 struct ControlPanel {

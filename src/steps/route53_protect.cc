@@ -321,17 +321,30 @@ std::array<Side, 2> BothSides(const model::Regions& regions) {
           Side{regions.recovery, "SECONDARY", "", "", {}}};
 }
 
+// What is there before anything is made; the controls of the sides are not filled in.
+struct Ground {
+  std::array<Side, 2> sides;
+  std::string zone;
+  ControlPanel panel;
+};
+
+Result<Ground> FindGround(const Work& work, const model::Route53& route53) {
+  Ground ground{BothSides(work.application().regions), "", {}};
+  ASSIGN_OR_RETURN(ground.zone, FindZone(work, route53.name));
+  for (Side& side : ground.sides) {
+    ASSIGN_OR_RETURN(side.balancer, FindLoadBalancer(work, side.region, route53.load_balancer));
+  }
+  ASSIGN_OR_RETURN(ground.panel, FindControlPanel(work, route53));
+  return ground;
+}
+
 }  // namespace
 
 Result<Finding> LookAtRoute53Protect(const Look& look) {
   const Work& work = look.work();
   ASSIGN_OR_RETURN(const model::Route53* route53, work.Component<model::Route53>());
-  std::array<Side, 2> sides = BothSides(work.application().regions);
-  ASSIGN_OR_RETURN(const std::string zone, FindZone(work, route53->name));
-  for (Side& side : sides) {
-    ASSIGN_OR_RETURN(side.balancer, FindLoadBalancer(work, side.region, route53->load_balancer));
-  }
-  ASSIGN_OR_RETURN(const ControlPanel panel, FindControlPanel(work, *route53));
+  ASSIGN_OR_RETURN(Ground ground, FindGround(work, *route53));
+  auto& [sides, zone, panel] = ground;
   ASSIGN_OR_RETURN(const auto existing, RoutingControls(work, panel));
   std::vector<std::string> would;
   for (Side& side : sides) {
@@ -398,13 +411,9 @@ Result<std::map<std::string, std::string>> RoutingControls(const Work& work,
 
 Result<StepOutcome> Route53Protect(const Work& work) {
   ASSIGN_OR_RETURN(const model::Route53* route53, work.Component<model::Route53>());
-  std::array<Side, 2> sides = BothSides(work.application().regions);
   // Everything that can be wrong with what is there comes before anything is made.
-  ASSIGN_OR_RETURN(const std::string zone, FindZone(work, route53->name));
-  for (Side& side : sides) {
-    ASSIGN_OR_RETURN(side.balancer, FindLoadBalancer(work, side.region, route53->load_balancer));
-  }
-  ASSIGN_OR_RETURN(const ControlPanel panel, FindControlPanel(work, *route53));
+  ASSIGN_OR_RETURN(Ground ground, FindGround(work, *route53));
+  auto& [sides, zone, panel] = ground;
   const auto conflicts = Changes(work, *route53, zone, sides);
   if (!conflicts.ok()) return conflicts.error();
 
