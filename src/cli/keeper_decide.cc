@@ -1,0 +1,156 @@
+// What the keeper knows, and what it chooses by that.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "cli/keeper.h"
+
+namespace leeward::cli {
+namespace {
+
+constexpr base::Duration kPlaceHolds = std::chrono::seconds(60);
+constexpr base::Duration kRefreshEvery = std::chrono::seconds(2);
+// A controller that may not go on with another's move leads for this long, to be asked to end it
+// ...
+constexpr base::Duration kYieldAfter = std::chrono::seconds(10);
+// ... and then leaves the turn to that one.
+constexpr base::Duration kYieldFor = std::chrono::seconds(5);
+constexpr base::Duration kStoreCall = std::chrono::seconds(1);
+
+bool IsCalm(decide::Goal goal) {
+  return goal == decide::Goal::kStay || goal == decide::Goal::kAskFailback;
+}
+
+// Without what only counts on, so that a line is told when it says something new.
+std::string WithoutNumbers(std::string text) {
+  std::erase_if(text, [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
+  return text;
+}
+
+}  // namespace
+
+Keeper::Ruling Keeper::Rule() {
+  Ruling ruling;
+  ruling.regions = reader_->Judge();
+  ruling.observers = reader_->Sights();
+  model::Snapshot& snapshot = ruling.snapshot;
+  snapshot.at = world_->clock.Now();
+  for (const observe::RegionVerdict& region : ruling.regions) {
+    snapshot.verdicts.push_back(region.verdict);
+    snapshot.verdicts.back().at = snapshot.at;
+  }
+  const base::MonotonicTime now = world_->clock.Monotonic();
+  std::optional<base::WallTime> last = journal_.last_failover_end;
+  if (move_ && move_->state == serve::MoveState::kDone) {
+    last = last ? std::max(*last, move_->at) : move_->at;
+  }
+  const std::lock_guard lock(mutex_);
+  if (place_ && place_->asked >= place_after_ && now - place_->answered <= kPlaceHolds) {
+    snapshot.active = place_->active;
+  }
+  ruling.decision = decide::Decide(project_.application, snapshot, last, decide::Options{});
+  return ruling;
+}
+
+base::Status Keeper::Refresh(Depth depth) {
+  refreshed_ = world_->clock.Monotonic();
+  move_known_ = false;
+  JournalFacts journal = journal_;
+  if (depth == Depth::kJournalToo || !journal_known_) {
+    journal_known_ = false;
+    ASSIGN_OR_RETURN(journal, ReadJournalFacts(world_->files, project_, actor_));
+    journal_known_ = true;
+  }
+  ASSIGN_OR_RETURN(const std::optional<ports::SharedEntry> entry,
+                   store_->Get(serve::MoveKey(project_.application.name),
+                               world_->clock.Monotonic() + kStoreCall));
+  std::optional<serve::Move> move;
+  if (entry) {
+    ASSIGN_OR_RETURN(move, serve::MoveFromJson(entry->value));
+  }
+  const std::lock_guard lock(mutex_);
+  journal_ = journal;
+  move_ = std::move(move);
+  move_revision_ = entry ? entry->revision : ports::kAbsent;
+  move_known_ = true;
+  return base::Ok();
+}
+
+serve::Facts Keeper::FactsFor(const Ruling& ruling) const {
+  serve::Facts facts;
+  facts.running = running_;
+  facts.leading = baton_->Held();
+  facts.move_known = move_known_;
+  facts.move = move_;
+  facts.controller = name_;
+  facts.unfinished = journal_.unfinished;
+  facts.foreign_work = journal_.foreign_work;
+  facts.tries = tries_;
+  facts.calm = calm_;
+  facts.well_at_home = ruling.decision.row == decide::Row::kHomeHealthy;
+  facts.goal = ruling.decision.goal;
+  facts.goal_reason = ruling.decision.reason;
+  const std::lock_guard lock(mutex_);
+  facts.ordered = order_.has_value();
+  facts.whole_since_leading = leading_since_ && place_ && place_->asked >= *leading_since_;
+  return facts;
+}
+
+std::string Keeper::Turn() {
+  const base::Status polled = reader_->Poll();
+  Reap();
+  const base::MonotonicTime now = world_->clock.Monotonic();
+  {
+    const std::lock_guard lock(mutex_);
+    turned_ = now;
+    if (polled.ok()) store_answered_ = now;
+    if (!polled.ok()) ++store_errors_;
+  }
+  base::Status fresh = base::Ok();
+  if (!running_ && (!move_known_ || !journal_known_ || now - refreshed_ > kRefreshEvery)) {
+    fresh = Refresh(Depth::kStore);
+  }
+  if (!baton_->Held()) {
+    leading_since_.reset();
+  } else if (!leading_since_) {
+    leading_since_ = now;
+    locate_now_ = true;
+  }
+  Ruling ruling = Rule();
+  if (IsCalm(ruling.decision.goal) && !running_) {
+    calm_ = true;
+    tries_ = 0;
+  }
+  ruling.next = serve::Choose(FactsFor(ruling));
+  if (!fresh.ok()) ruling.next = {serve::Do::kNothing, fresh.error().message()};
+  if (ruling.next.what != serve::Do::kNothing && now >= not_before_) {
+    // What it rests on is read once more: a person may have acted meanwhile.
+    fresh = Refresh(Depth::kJournalToo);
+    ruling = Rule();
+    ruling.next = serve::Choose(FactsFor(ruling));
+    if (fresh.ok() && ruling.next.what != serve::Do::kNothing) fresh = Begin(ruling, ruling.next);
+    if (!fresh.ok()) ruling.next = {serve::Do::kNothing, "not begun: " + fresh.error().message()};
+  }
+  Tidy(ruling);
+  if (ruling.next.yield && baton_->Held() && leading_since_ &&
+      now - *leading_since_ > kYieldAfter) {
+    baton_->Yield(kYieldFor);
+  }
+  const std::lock_guard lock(mutex_);
+  if (ruling.next.what == serve::Do::kNothing) order_.reset();
+  ruling_ = std::move(ruling);
+  const std::string line =
+      fmt::format("{}: {}", decide::Name(ruling_.decision.row), ruling_.next.why);
+  std::string essence = WithoutNumbers(line);
+  return std::exchange(told_, essence) == essence ? "" : line;
+}
+
+void Keeper::Watch() {
+  do {
+    const std::string line = Turn();
+    if (!line.empty()) say_(line);
+  } while (world_->Pause(reader_->every()));
+}
+
+}  // namespace leeward::cli
