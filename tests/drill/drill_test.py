@@ -10,6 +10,8 @@ import unittest
 
 from labs import LEEWARD, SPEC
 
+RATE = int(os.environ.get("LEEWARD_DRILL_RATE", "200"))  # requests a second
+
 
 class DrillTest(unittest.TestCase):
     def test_a_lost_region_and_home_again(self):
@@ -17,7 +19,8 @@ class DrillTest(unittest.TestCase):
             page = os.path.join(folder, "drill.html")
             environment = {"PATH": "/usr/bin:/bin", "HOME": folder, "LANG": "C.UTF-8"}
             before = set(os.listdir("/tmp"))
-            done = subprocess.run([LEEWARD, "drill", SPEC, "--lab", "--json", "--report", page], env=environment,
+            done = subprocess.run([LEEWARD, "drill", SPEC, "--lab", "--json", "--report", page,
+                                   "--rate", str(RATE)], env=environment,
                                   stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240, check=False)
             self.assertEqual(done.returncode, 0, done.stderr + done.stdout[-4000:])
             self.judge(json.loads(done.stdout))
@@ -40,9 +43,9 @@ class DrillTest(unittest.TestCase):
         self.assertGreater(rto["detect_s"], 0.5)
         self.assertLess(rto["total_s"], 15)
         rpo = report["rpo"]
-        self.assertGreater(rpo["acknowledged"], 200)
+        self.assertGreater(rpo["acknowledged"], RATE)
         self.assertLessEqual(rpo["lost_s"], rpo["bound_s"])
-        self.assertGreater(report["failback"]["acknowledged"], 100)
+        self.assertGreater(report["failback"]["acknowledged"], RATE / 2)
         self.assertEqual(report["failback"]["lost"], 0)
 
 
