@@ -105,6 +105,7 @@ base::Result<ClientImpl::Prepared> ClientImpl::Prepare(std::string_view service,
   base::Result<WireRequest> wire = EncodeRequest(*out.model, *out.operation, whole);
   if (!wire.ok()) return std::move(wire).error().Context(fmt::format("{} {}", service, operation));
   out.wire = std::move(wire).value();
+  out.secrets = SecretsIn(*out.operation, whole);
   const std::string& region = options.region.empty() ? region_ : options.region;
   out.what = fmt::format("{} {} in {}", service, operation,
                          region.empty() ? out.endpoint.signing_region : region);
@@ -128,6 +129,7 @@ base::Result<Outcome> ClientImpl::TryOnce(const Prepared& prepared, const CallOp
   attempt.model = prepared.model;
   attempt.operation = prepared.operation;
   attempt.wire = &prepared.wire;
+  attempt.secrets = prepared.secrets;
   attempt.endpoint = prepared.endpoint;
   attempt.credentials = signer ? &*signer : nullptr;
   attempt.now = ports_.clock->Now();

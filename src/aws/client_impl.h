@@ -41,6 +41,7 @@ class ClientImpl : public Client {
     const shapes::Model* model = nullptr;
     const shapes::Operation* operation = nullptr;
     WireRequest wire;
+    Secrets secrets;
     Endpoint endpoint;
     std::string what;  // "rds PromoteReadReplica in us-west-2", for messages
   };

@@ -78,6 +78,46 @@ TEST(ClientTest, ErrorsHaveTheirClass) {
   }
 }
 
+// As services do: the canonical request of a signature that does not match, a value that is
+// refused.
+TEST(ClientTest, NoSecretThatAnAnswerRepeatsIsPassedOn) {
+  FakeWorld world;
+  world.settings.environment["AWS_SECRET_ACCESS_KEY"] = "k3y/with+odd=marks";
+  world.settings.environment["AWS_SESSION_TOKEN"] = "t0ken/with+odd=marks";
+  world.transport.answer = [](const auto&, const auto&) {
+    return Answer(400,
+                  "<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code><Message>"
+                  "x-amz-security-token:t0ken/with+odd=marks\nhost:rds and "
+                  "X-Amz-Security-Token=t0ken%2Fwith%2Bodd%3Dmarks, key k3y/with+odd=marks; "
+                  "value 'hunter2-hunter2' of 'orders'</Message></Error></ErrorResponse>");
+  };
+  const auto answer =
+      world.MakeClient()->Call("rds", "ModifyDBInstance",
+                               shapes::Value::Struct({{"DBInstanceIdentifier", "orders"},
+                                                      {"MasterUserPassword", "hunter2-hunter2"}}),
+                               {});
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().message(),
+            "rds ModifyDBInstance in us-west-2: SignatureDoesNotMatch: "
+            "x-amz-security-token:(hidden)\nhost:rds and X-Amz-Security-Token=(hidden), key "
+            "(hidden); value '(hidden)' of 'orders'");
+}
+
+TEST(ClientTest, NoVariableOfATaskThatAnAnswerRepeatsIsPassedOn) {
+  FakeWorld world;
+  world.transport.answer = [](const auto&, const auto&) {
+    return Answer(400, R"({"__type":"ClientException","message":"DB_PASSWORD=hunter2-hunter2"})");
+  };
+  using shapes::Value;
+  const Value variable = Value::Struct({{"name", "DB_PASSWORD"}, {"value", "hunter2-hunter2"}});
+  const Value container = Value::Struct({{"name", "web"}, {"environment", Value::List{variable}}});
+  const auto answer = world.MakeClient()->Call(
+      "ecs", "RegisterTaskDefinition",
+      Value::Struct({{"family", "web"}, {"containerDefinitions", Value::List{container}}}), {});
+  ASSERT_FALSE(answer.ok());
+  EXPECT_THAT(answer.error().message(), HasSubstr("DB_PASSWORD=(hidden)"));
+}
+
 TEST(ClientTest, ThrottlesAreRetriedWithBackOff) {
   FakeWorld world;
   int calls = 0;
@@ -239,6 +279,9 @@ TEST(ClientTest, EndpointsFollowServiceRegionAndConfiguration) {
   EXPECT_EQ(url("route53", ""), "http://127.0.0.1:9999/base");
   EXPECT_EQ(client->EndpointFor("rds", {.endpoint_url = "http://one"}).value(), "http://one");
   EXPECT_FALSE(client->EndpointFor("rds", {.endpoint_url = "ftp://one"}).ok());
+  const auto with_user = client->EndpointFor("rds", {.endpoint_url = "http://me:s3cret@one"});
+  ASSERT_FALSE(with_user.ok());
+  EXPECT_EQ(with_user.error().message().find("s3cret"), std::string::npos);
 }
 
 TEST(ClientTest, Route53TakesTheIdsItGave) {

@@ -47,6 +47,7 @@ base::Result<Credentials> AssumeThroughSts(const SourceContext& context,
   CHECK(attempt.operation != nullptr);
   ASSIGN_OR_RETURN(const WireRequest wire, EncodeRequest(*model, *attempt.operation, input));
   attempt.wire = &wire;
+  attempt.secrets = SecretsIn(*attempt.operation, input);
   ASSIGN_OR_RETURN(const Section profile, ProfileSection(*context.config, *context.settings));
   const std::string url = context.settings->endpoint_url.value_or(ConfiguredEndpoint(
       context.settings->environment, *context.config, profile, ServiceVariableSuffix(*model)));

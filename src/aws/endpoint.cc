@@ -96,6 +96,9 @@ base::Result<Endpoint> ResolveEndpoint(const shapes::Model& model,
   if (!IsHostLabel(region)) return base::Invalid(fmt::format("'{}' is not a Region name", region));
   ASSIGN_OR_RETURN(Endpoint endpoint, DefaultEndpoint(model, operation, region));
   if (!custom_url.empty()) {
+    // Not even repeated: what stands before the '@' may be a password.
+    if (custom_url.find('@') != std::string_view::npos)
+      return base::Invalid("an endpoint is not given with a user or password in it; take out '@'");
     if (!IsUrl(custom_url))
       return base::Invalid(fmt::format("endpoint '{}' is not an http(s) URL", custom_url));
     while (custom_url.ends_with('/')) custom_url.remove_suffix(1);

@@ -86,7 +86,9 @@ base::Result<Outcome> Exchange(const Attempt& attempt, ports::HttpTransport& tra
   ASSIGN_OR_RETURN(const ports::HttpResponse response,
                    transport.Send(BuildHttp(attempt), attempt.limits));
   if (response.status >= kFirstErrorStatus) {
-    return Outcome(DecodeError(*attempt.model, *attempt.operation, response));
+    ServiceError error = DecodeError(*attempt.model, *attempt.operation, response);
+    HideSecrets(error, attempt.secrets, attempt.credentials);
+    return Outcome(std::move(error));
   }
   ASSIGN_OR_RETURN(shapes::Value value,
                    DecodeResponse(*attempt.model, *attempt.operation, response));

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "aws/endpoint.h"
+#include "aws/secrets.h"
 #include "aws/wire.h"
 
 namespace leeward::aws {
@@ -16,6 +17,7 @@ struct Attempt {
   const WireRequest* wire = nullptr;
   Endpoint endpoint;
   const Credentials* credentials = nullptr;  // nullptr: sent without a signature
+  Secrets secrets;                           // of the input
   base::WallTime now;
   ports::HttpLimits limits;
 };
@@ -25,8 +27,8 @@ ports::HttpRequest BuildHttp(const Attempt& attempt);
 // "https://host/?...": the call as a presigned GET. For protocols whose body is a form. Pure.
 base::Result<std::string> BuildPresigned(const Attempt& attempt, base::Duration valid_for);
 
-// The answer, or what the service said instead. An Error is no answer at all, or one that cannot be
-// read.
+// The answer, or what the service said instead, without the secrets that it repeats. An Error is no
+// answer at all, or one that cannot be read.
 using Outcome = std::variant<shapes::Value, ServiceError>;
 base::Result<Outcome> Exchange(const Attempt& attempt, ports::HttpTransport& transport);
 

@@ -25,8 +25,16 @@ const char* TypeOf(const YAML::Node& node) {
   return "something else";
 }
 
+// What stands before the '@' of a URL may be a password, and complaints are kept in logs.
+std::string WithoutUser(const std::string& text) {
+  const std::size_t scheme = text.find("://"), user = text.rfind('@');
+  if (scheme == std::string::npos || user == std::string::npos || user < scheme) return text;
+  return text.substr(0, scheme + 3) + "..." + text.substr(user);
+}
+
 // As much of the user's text as a one-line message bears.
-std::string Shown(const std::string& text) {
+std::string Shown(const std::string& whole) {
+  const std::string text = WithoutUser(whole);
   std::string shown = text.substr(0, kShownText);
   std::replace_if(
       shown.begin(), shown.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');

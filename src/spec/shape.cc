@@ -35,7 +35,8 @@ bool AllowsUrl(std::string_view text) {
   const std::string_view rest = text.starts_with("http://")    ? text.substr(7)
                                 : text.starts_with("https://") ? text.substr(8)
                                                                : std::string_view{};
-  return !rest.empty() && rest.find('/') == std::string_view::npos && AllOf(rest, IsPrintable);
+  return !rest.empty() && rest.find_first_of("/@") == std::string_view::npos &&
+         AllOf(rest, IsPrintable);
 }
 bool AllowsRequest(std::string_view text) {
   const auto space = text.find(' ');
@@ -95,8 +96,8 @@ const TextRule kHostName = {"a host name such as shop.example.com",
                             "^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", AllowsHost};
 const TextRule kHealthPath = {"a path that begins with '/', such as /health", "^/[!-~]*$",
                               AllowsPath};
-const TextRule kUrl = {"http:// or https://, a host and a port, without a path",
-                       "^https?://[^/\\s]+$", AllowsUrl};
+const TextRule kUrl = {"http:// or https://, a host and a port, without a path, user or password",
+                       "^https?://[^/@\\s]+$", AllowsUrl};
 const TextRule kRequestLine = {"a method and a path, such as POST /orders", "^[A-Z]+ /[!-~]*$",
                                AllowsRequest};
 const TextRule kRate = {"a rate of writes from 0.1/s to 100000/s, such as 200/s",
@@ -104,8 +105,9 @@ const TextRule kRate = {"a rate of writes from 0.1/s to 100000/s, such as 200/s"
 const TextRule kVariable = {"the name of a variable, such as DB_HOST", "^[A-Za-z_][A-Za-z0-9_]*$",
                             AllowsVariable};
 const TextRule kSharedStore = {
-    "sqlite:FILE, or etcd: and 1 to 9 addresses such as http://10.0.0.1:2379 with commas between",
-    "^(sqlite:.+|etcd:https?://[^/,\\s]+(,https?://[^/,\\s]+){0,8})$", AllowsSharedStore};
+    "sqlite:FILE, or etcd: and 1 to 9 addresses such as http://10.0.0.1:2379, no user or password "
+    "in them, with commas between",
+    "^(sqlite:.+|etcd:https?://[^/@,\\s]+(,https?://[^/@,\\s]+){0,8})$", AllowsSharedStore};
 const TextRule kFilePath = {"a file, relative to the spec", ".+", AllowsAny};
 
 Shape TextShape(const TextRule& rule) {

@@ -180,7 +180,14 @@ const std::vector<Mistake> kMistakes = {
      "replication do not cross"},
     {"url: \"http://shop.example.test:8080\"", "url: shop.example.test", "shop.example.test",
      "'url' in workload is 'shop.example.test'; write http:// or https://, a host and a port, "
-     "without a path"},
+     "without a path, user or password"},
+    {"url: \"http://shop.example.test:8080\"", "url: \"http://me:s3cret/@shop.example.test\"",
+     "\"http://me",
+     "'url' in workload is 'http://...@shop.example.test'; write http:// or https://, a host and a "
+     "port, without a path, user or password"},
+    {"lease: 2s }", "lease: 2s, store: \"etcd:http://me:s3cret@10.0.0.1:2379\" }", "\"etcd:",
+     "'store' in failover is 'etcd:http://...@10.0.0.1:2379'; write sqlite:FILE, or etcd: and 1 to "
+     "9 addresses such as http://10.0.0.1:2379, no user or password in them, with commas between"},
     {"[web]", "web", "web }",
      "'needs' in component traffic is a single value; write a list, such as [a, b]"},
     {"lab: { stage: stage.yaml }", "lab: stage.yaml", "stage.yaml",
