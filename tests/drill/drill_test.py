@@ -8,7 +8,8 @@ import sys
 import tempfile
 import unittest
 
-from labs import LEEWARD, SPEC
+from labs import LEEWARD, PASSWORD, SPEC
+from planted import Planted, open_to_others, secret
 
 RATE = int(os.environ.get("LEEWARD_DRILL_RATE", "200"))  # requests a second
 
@@ -17,7 +18,11 @@ class DrillTest(unittest.TestCase):
     def test_a_lost_region_and_home_again(self):
         with tempfile.TemporaryDirectory(prefix="leeward-drill-") as folder:
             page = os.path.join(folder, "drill.html")
-            environment = {"PATH": "/usr/bin:/bin", "HOME": folder, "LANG": "C.UTF-8"}
+            # The drill is in its lab with the lab's keys: those of the account have nothing to do with it.
+            planted = Planted(password=PASSWORD, key=secret("k3y"), token=secret("t0ken"))
+            environment = {"PATH": "/usr/bin:/bin", "HOME": folder, "LANG": "C.UTF-8", "SHOP_DB_PASSWORD": PASSWORD,
+                           "AWS_ACCESS_KEY_ID": "AKIDOFTHISTESTONLY00", "AWS_SECRET_ACCESS_KEY": planted.named["key"],
+                           "AWS_SESSION_TOKEN": planted.named["token"]}
             before = set(os.listdir("/tmp"))
             done = subprocess.run([LEEWARD, "drill", SPEC, "--lab", "--json", "--report", page,
                                    "--rate", str(RATE)], env=environment,
@@ -30,6 +35,8 @@ class DrillTest(unittest.TestCase):
                                       env=environment, capture_output=True, text=True, timeout=60, check=False)
             self.assertEqual(verified.returncode, 0, verified.stderr)
             self.assertIn(json.loads(done.stdout)["journal"]["last_hash"], verified.stdout)
+            planted.heard("what the drill says", done.stdout, done.stderr, verified.stdout, verified.stderr)
+            self.assertEqual(planted.leaks(folder) + open_to_others(folder), [])
             left = [name for name in set(os.listdir("/tmp")) - before if name.startswith("lwd-")]
             self.assertEqual(left, [], "the lab's folder is left behind")
 

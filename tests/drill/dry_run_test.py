@@ -12,7 +12,7 @@ import threading
 import unittest
 import urllib.parse
 
-from labs import HOME, LEEWARD, PASSWORD, RECOVERY, SPEC, Shop
+from labs import HOME, KEY, LEEWARD, PASSWORD, RECOVERY, SPEC, Shop
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lab"))
 import signed  # noqa: E402
@@ -166,7 +166,8 @@ class DryRunTest(unittest.TestCase):
                 "where d.datname = 'shop'")
             for action, service, version in (("DescribeDBInstances", "rds", "2014-10-31"),
                                              ("DescribeTargetGroups", "elasticloadbalancing", "2015-12-01")):
-                status, body = signed.call(gateway, region, action, service, version)
+                status, body = signed.call(gateway, region, action, service, version, key=KEY,
+                                           secret=shop.aws_secret)
                 self.assertEqual(status, 200, body)
                 seen[region, action] = body.split("<ResponseMetadata>")[0]
         status = json.loads(shop.check("status", SPEC, "--state", shop.state, "--json"))

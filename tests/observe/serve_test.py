@@ -13,9 +13,9 @@ import unittest
 import urllib.error
 import urllib.request
 
-from watched import HOME, LEEWARD, PATIENCE, RECOVERY, WITNESS, WatchedShop, cleaned, free_port, until
+from watched import HOME, LEEWARD, PATIENCE, RECOVERY, WITNESS, WatchedShop, cleaned, free_port, secret, until
 
-TOKEN = "only-for-this-test-0123456789"
+TOKEN = secret("t0ken")
 CUT = 6.0  # seconds
 MOVED = 120
 
@@ -38,11 +38,13 @@ class Controller:
                                          data=None if body is None else body.encode())
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
-                return answer.status, answer.read().decode()
+                code, text, headers = answer.status, answer.read().decode(), answer.headers
         except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
+            code, text, headers = error.code, error.read().decode(), error.headers
         except OSError:
             return 0, ""
+        self.shop.planted.heard("an answer to %s %s" % (method, path), text, str(headers))
+        return code, text
 
     def status(self):
         code, body = self.ask("GET", "/v1/applications/shop/status")
@@ -70,12 +72,14 @@ class ServedShop(WatchedShop):
         super().__enter__()
         try:
             self.environment["LEEWARD_API_TOKEN"] = TOKEN
+            self.planted.plant("API's token", TOKEN)
             self.guards = {region: self.guard(region) for region in (HOME, RECOVERY)}
             until(lambda: "open, epoch" in self.said("guard-" + HOME), PATIENCE, "home's guard holds the lease")
             until(lambda: self.order(HOME, "first") in (200, 201), PATIENCE, "the guard lets home write")
             self.protected = self.count(self.state)
             other = os.path.join(self.folder, "other")
             shutil.copytree(self.state, other)
+            self.private.append(other)
             self.controllers = [Controller(self, "serve-%d" % number, state).start()
                                 for number, state in enumerate((self.state, other))]
         except BaseException:
@@ -179,6 +183,19 @@ class ServeTest(cleaned.TestCase):
             self.assertIn('leeward_moves_total{application="shop",outcome="done"} 1',
                           leader.ask("GET", "/metrics", token=None)[1])
             shop.check("journal", "verify", shop.spec, "--state", leader.state)
+            self.everything_is_told(shop, leader)
+
+    def everything_is_told(self, shop, leader):
+        """For the search for secrets: each page that can be written about the move that was made."""
+        page = os.path.join(shop.folder, "report.html")
+        for arguments in (("report", shop.spec, "--json", "--html", page), ("report", shop.spec), ("status", shop.spec),
+                          ("status", shop.spec, "--json")):
+            shop.check(*arguments, "--state", leader.state)
+        for form in ("text", "json", "dot"):
+            shop.check("plan", "failback", shop.spec, "--format", form, "--state", leader.state)
+        self.assertTrue(os.path.getsize(page) > 0)
+        for path in ("", "/plan", "/status", "/nothing?token=" + TOKEN):
+            leader.ask("GET", "/v1/applications/shop" + path)
 
     def test_a_controller_that_dies_with_home_is_replaced(self):
         with ServedShop() as shop:

@@ -10,14 +10,15 @@ TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "drill")]
 
 import cleaned  # noqa: E402
-from labs import HOME, LEEWARD, RECOVERY, SPEC, Shop, until  # noqa: E402
+from labs import HOME, LEEWARD, RECOVERY, SPEC, Shop, secret, until  # noqa: E402
+from planted import read  # noqa: E402
 from ports import free_port  # noqa: E402
 
 WITNESS = "eu-west-1"
 REGIONS = (HOME, RECOVERY, WITNESS)
 PATIENCE = 60
 __all__ = ["cleaned", "free_port", "GuardedShop", "HOME", "LEEWARD", "PATIENCE", "RECOVERY", "REGIONS", "WITNESS",
-           "WatchedShop", "until"]
+           "WatchedShop", "secret", "until"]
 
 
 class GuardedShop(Shop):
@@ -44,10 +45,12 @@ class GuardedShop(Shop):
         assert changed != text, "the shop's failover line is not what it was"
         return changed
 
-    def __exit__(self, *_):
+    def __exit__(self, *why):
         for process in getattr(self, "processes", []):
+            if process.poll() is None:
+                self.planted.heard("command line of " + process.args[1], read("/proc/%d/cmdline" % process.pid))
             self.end(process)
-        super().__exit__()
+        super().__exit__(*why)
 
     def end(self, process):
         if process.poll() is None:
