@@ -77,6 +77,7 @@ struct Options {
   std::string b;
   std::string amount;
   std::string direction;
+  std::optional<int> owner;
   bool one_way = false;
   bool keep = false;
   bool json = false;
@@ -160,7 +161,8 @@ bool IsRunning(const LabConfig& config) {
   return LineCaller::Connect(config.AdminSocket(), kConnectLimit).ok();
 }
 
-base::Result<int> StartKeeper(const LabConfig& config) {
+// `owner`: a process descriptor, or -1.
+base::Result<int> StartKeeper(const LabConfig& config, int owner) {
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
     return base::Exhausted("no sockets are left");
@@ -170,6 +172,10 @@ base::Result<int> StartKeeper(const LabConfig& config) {
                       {"LANG", "C.UTF-8"}};
   spec.output = config.Log("supervisor");
   spec.descriptors = {pair[1]};
+  if (owner >= 0) {
+    spec.argv.emplace_back("owned");
+    spec.descriptors.push_back(owner);
+  }
   spec.death_signal = 0;
   spec.session = os::ProcessSpec::Session::kOwn;
   const auto pid = os::StartProcess(spec);
@@ -232,9 +238,13 @@ int Up(const Options& options) {
       files.Exists(config->File("lab.json")).ok() && *files.Exists(config->File("lab.json"))
           ? State::kKept
           : State::kFresh;
+  const int owner = options.owner ? os::OpenPidDescriptor(*options.owner) : -1;
+  if (options.owner && owner < 0)
+    return Complain(kBadUsage,
+                    fmt::format("there is no process {} to own the lab", *options.owner));
   const base::Status made = MakeState(*config, files);
   if (!made.ok()) return Complain(kBadUsage, made.error().message());
-  const auto socket = StartKeeper(*config);
+  const auto socket = StartKeeper(*config, owner);
   if (!socket.ok()) return Complain(kFailed, socket.error().message());
   LineCaller caller(*socket);
   const auto answer = caller.Receive(kUpLimit);
@@ -454,6 +464,8 @@ struct Parser {
     up->add_option("--access-key", options.access_key, "the only access key it knows")
         ->capture_default_str();
     up->add_option("--secret-key", options.secret_key, "and its secret")->capture_default_str();
+    up->add_option("--owner", options.owner,
+                   "a process id: when it ends, so does the lab, and its state is deleted");
     AddRegion(Add("kill", "end everything in a Region at once; its addresses fall silent", Kill));
     AddRegion(Add("dark", "a Region lives but cannot be reached, nor reach", Dark));
     CLI::App* isolate = Add("isolate", "cut two Regions apart", Isolate);
@@ -487,7 +499,7 @@ struct Parser {
 std::optional<int> RunHidden(int argc, char** argv) {
   if (argc < 3) return std::nullopt;
   const std::string_view role = argv[1];
-  if (role == "__keeper") return RunKeeper(argv[2]);
+  if (role == "__keeper") return RunKeeper(argv[2], argc == 4 ? Owner::kDescriptor : Owner::kNone);
   if (role == "__supervisor") return RunSupervisor(argv[2]);
   if (role == "__network") return RunNetworkProcess(argv[2]);
   if (role == "__place" && argc == 4) return RunPlaceProcess(argv[2], argv[3]);

@@ -1,12 +1,15 @@
 #include "lab/control/supervisor.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <filesystem>
 
 #include "lab/network/topology.h"
@@ -283,7 +286,29 @@ void Supervisor::Tell(const std::string& name, Value request, Answered answered)
 
 int RunSupervisor(const std::string& state) { return Supervisor(state, 3).Run(); }
 
-int RunKeeper(const std::string& state) {
+namespace {
+
+enum class Ended { kByItself, kWithOwner };
+
+// Waits for the supervisor's end. An owner that ends first takes it along.
+Ended AwaitEnd(pid_t supervisor, Owner owner) {
+  if (owner == Owner::kNone) {
+    os::WaitFor(supervisor);
+    return Ended::kByItself;
+  }
+  std::array<pollfd, 2> ends{pollfd{os::OpenPidDescriptor(supervisor), POLLIN, 0},
+                             pollfd{kOwnerDescriptor, POLLIN, 0}};
+  while (poll(ends.data(), ends.size(), -1) < 0 && errno == EINTR) {
+  }
+  const bool by_itself = (ends[0].revents & POLLIN) != 0;
+  if (!by_itself) kill(supervisor, SIGTERM);
+  os::WaitFor(supervisor);
+  return by_itself ? Ended::kByItself : Ended::kWithOwner;
+}
+
+}  // namespace
+
+int RunKeeper(const std::string& state, Owner owner) {
   os::BecomeSubreaper();
   os::SystemFiles files;
   // Held for life: the lab has ended when its last process has, and that is this one. Where another
@@ -302,11 +327,13 @@ int RunKeeper(const std::string& state) {
   close(3);
   if (!pid.ok()) return 1;
   std::set<int> seen{*pid};
-  os::WaitFor(*pid);
+  const Ended ended = AwaitEnd(*pid, owner);
   const auto left = os::Descendants(getpid());
   seen.insert(left.begin(), left.end());
   const bool clean = os::KillTrees(left, kKillLimit).ok();
   os::RemoveSharedMemoryOf(seen);
+  std::error_code ignored;  // what cannot be deleted stays to be looked at
+  if (ended == Ended::kWithOwner) std::filesystem::remove_all(state, ignored);
   return clean ? 0 : 1;
 }
 

@@ -96,9 +96,13 @@ class Supervisor {
 
 inline constexpr char kKeeperLock[] = "keeper.lock";  // in the state directory
 
+// Whose end ends the lab, too, and deletes its state.
+enum class Owner { kNone, kDescriptor };
+inline constexpr int kOwnerDescriptor = 4;  // a process descriptor of the owner
+
 // Starts the supervisor and outlives it: whatever it leaves when it ends is killed here. The two
 // watch each other.
-int RunKeeper(const std::string& state);
+int RunKeeper(const std::string& state, Owner owner);
 int RunSupervisor(const std::string& state);
 
 }  // namespace leeward::lab

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -43,6 +44,20 @@ int Wait(pid_t child, base::Duration patience) {
   return exit ? exit->code : -1;
 }
 
+// A file without a name, so that nothing is left to delete however this program ends.
+class MemoryFile {
+ public:
+  MemoryFile() : descriptor_(memfd_create("lab's answer", MFD_CLOEXEC)) {}
+  ~MemoryFile() { close(descriptor_); }
+  MemoryFile(const MemoryFile&) = delete;
+  MemoryFile& operator=(const MemoryFile&) = delete;
+
+  std::string path() const { return fmt::format("/proc/{}/fd/{}", getpid(), descriptor_); }
+
+ private:
+  int descriptor_;
+};
+
 std::string LastLine(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
   return text.substr(text.rfind('\n') + 1);
@@ -80,14 +95,13 @@ base::Result<std::string> DrillLab::Run(std::vector<std::string> arguments,
   for (const auto& [name, value] : os::WholeEnvironment()) {
     if (!name.starts_with("AWS_")) spec.environment.emplace_back(name, value);
   }
-  spec.output = directory_ + ".out";
-  (void)files_.Remove(spec.output);
+  const MemoryFile answer;
+  spec.output = answer.path();
   base::Result<pid_t> child = os::StartProcess(spec);
   if (!child.ok()) return std::move(child).error().Context("the lab's program");
   const int code = Wait(*child, patience);
-  const std::string output =
-      files_.Read(spec.output, kMaxOutput).ok() ? *files_.Read(spec.output, kMaxOutput) : "";
-  (void)files_.Remove(spec.output);
+  const base::Result<std::string> told = files_.Read(answer.path(), kMaxOutput);
+  const std::string output = told.ok() ? *told : "";
   if (code == 0) return output;
   const std::string why =
       code < 0 ? "did not answer in " + base::HumanDuration(patience) : LastLine(output);
@@ -98,9 +112,11 @@ base::Result<LabEndpoints> DrillLab::Up(const model::Regions& regions) {
   up_ = true;  // whatever came up is to be taken down
   std::string names = regions.home.str() + "," + regions.recovery.str();
   if (!regions.witness.empty()) names += "," + regions.witness.str();
-  ASSIGN_OR_RETURN(const std::string output, Run({"up", "--gateway", "127.0.0.1:0", "--dns",
-                                                  "127.0.0.1:0", "--regions", names, "--json"},
-                                                 kUpPatience));
+  std::vector<std::string> up{"up",          "--gateway", "127.0.0.1:0", "--dns",
+                              "127.0.0.1:0", "--regions", names,         "--json"};
+  // However this program ends, the lab does not stay behind.
+  if (ending_ == Ending::kTakeDown) up.insert(up.end(), {"--owner", std::to_string(getpid())});
+  ASSIGN_OR_RETURN(const std::string output, Run(std::move(up), kUpPatience));
   const Json json = ParseJson(output);
   LabEndpoints endpoints{Text(json, "gateway"), Text(json, "dns"), {}};
   if (endpoints.gateway.empty() || endpoints.dns.empty() || !json["regions"].is_object()) {

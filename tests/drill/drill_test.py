@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 from labs import LEEWARD, PASSWORD, SPEC
@@ -37,8 +38,42 @@ class DrillTest(unittest.TestCase):
             self.assertIn(json.loads(done.stdout)["journal"]["last_hash"], verified.stdout)
             planted.heard("what the drill says", done.stdout, done.stderr, verified.stdout, verified.stderr)
             self.assertEqual(planted.leaks(folder) + open_to_others(folder), [])
-            left = [name for name in set(os.listdir("/tmp")) - before if name.startswith("lwd-")]
-            self.assertEqual(left, [], "the lab's folder is left behind")
+            self.assertEqual(self.labs(before), [], "the lab's folder is left behind")
+
+    def test_a_drill_that_is_killed_leaves_no_lab(self):
+        with tempfile.TemporaryDirectory(prefix="leeward-drill-") as folder:
+            environment = {"PATH": "/usr/bin:/bin", "HOME": folder, "LANG": "C.UTF-8"}
+            before = set(os.listdir("/tmp"))
+            drill = subprocess.Popen([LEEWARD, "drill", SPEC, "--lab", "--json"], env=environment,
+                                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                self.wait(lambda: any("journal.lwj" in files for _, _, files in os.walk(folder)), "a journal")
+                lab = self.labs(before)[0]
+                self.assertGreater(self.processes(lab), 3)
+            finally:
+                drill.kill()
+                drill.wait()
+            self.wait(lambda: self.processes(lab) == 0, "the lab's end")
+            self.wait(lambda: not self.labs(before), "the end of the lab's folder")
+
+    def wait(self, condition, what):
+        end = time.monotonic() + 60
+        while not condition():
+            self.assertLess(time.monotonic(), end, f"not in 60 s: {what}")
+            time.sleep(0.02)
+
+    def labs(self, before):
+        return [name for name in set(os.listdir("/tmp")) - before if name.startswith("lwd-")]
+
+    def processes(self, lab):
+        count = 0
+        for process in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{process}/cmdline", "rb") as file:
+                    count += b"leeward-lab" in (line := file.read()) and lab.encode() in line
+            except OSError:
+                pass
+        return count
 
     def judge(self, report):
         self.assertEqual(report["verdict"], "pass", report["problems"])

@@ -157,6 +157,21 @@ class LabTest(cleaned.TestCase):
                 run("down", state=self.state)
                 self.assertFalse(self.state.exists())
 
+    def test_a_lab_ends_with_its_owner(self):
+        owner = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+        try:
+            self.up("--owner", str(owner.pid))
+            self.assertEqual(self.caller("us-east-1")[0], 200)
+        finally:
+            owner.kill()
+            owner.communicate()
+        wait(lambda: not processes_of(self.state), "the end of the lab after its owner")
+        self.assertFalse(self.state.exists())
+        refused = run("up", "--owner", str(owner.pid), state=self.state, check=False)
+        self.assertEqual((refused.returncode, refused.stderr.count("\n")), (2, 1), refused.stderr)
+        self.assertIn(str(owner.pid), refused.stderr)
+        self.assertFalse(self.state.exists())
+
     def test_crashed_region_refuses_until_healed(self):
         self.up()
         pid = self.lab["regions"]["us-west-2"]["pid"]
