@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "journal/mirror.h"
 #include "journal/record.h"
 #include "model/event_json.h"
 
@@ -95,6 +96,10 @@ base::Result<std::vector<Event>> Journal::Append(std::vector<Event> events) {
         ": an earlier write failed and could not be taken back; free space and start again");
   }
   if (events.empty()) return events;
+  if (mirror_ != nullptr) {
+    for (std::size_t i = 0; i < events.size(); ++i) events[i].sequence = summary_.records + 1 + i;
+    RETURN_IF_ERROR(mirror_->Put(events));
+  }
   std::string bytes;
   base::Result<std::string> digest = base::HexDecode(summary_.last_hash);
   CHECK(digest.ok() && digest->size() == base::Sha256Digest{}.size());
@@ -123,6 +128,7 @@ base::Result<std::vector<Event>> Journal::Append(std::vector<Event> events) {
   summary_.records = number;
   summary_.bytes += bytes.size();
   summary_.last_hash = base::HexEncode(base::AsView(last));
+  if (mirror_ != nullptr) mirror_->Settle();
   return events;
 }
 

@@ -16,6 +16,8 @@
 
 namespace leeward::journal {
 
+class Mirror;
+
 inline constexpr std::uint64_t kMaxFileBytes = 256u << 20;
 inline constexpr std::size_t kMaxPayloadBytes = 4u << 20;
 
@@ -40,6 +42,10 @@ class Journal {
   // work.
   base::Result<std::vector<model::Event>> Append(std::vector<model::Event> events);
 
+  // From now on what is appended is in the mirror first, and an append that the mirror does not take
+  // fails. It outlives the journal.
+  void MirrorTo(Mirror& mirror) { mirror_ = &mirror; }
+
   const Summary& summary() const { return summary_; }
   const std::string& path() const { return path_; }
 
@@ -55,6 +61,7 @@ class Journal {
   std::string path_;
   std::unique_ptr<ports::AppendFile> file_;
   Summary summary_;
+  Mirror* mirror_ = nullptr;
   bool broken_ = false;  // an append failed and could not be taken back
 };
 
