@@ -5,6 +5,7 @@
 #include "cli/carry_out.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/mirroring.h"
 #include "cli/project.h"
 #include "cli/world.h"
 #include "execute/execute.h"
@@ -39,7 +40,9 @@ base::Result<int> Abandon(const Arguments& arguments, World& world) {
   ASSIGN_OR_RETURN(const Project project, OpenProject(world.files, arguments));
   ASSIGN_OR_RETURN(const bool exists, world.files.Exists(project.JournalPath()));
   if (!exists) return base::WrongState("nothing was carried out yet; there is nothing to give up");
-  ASSIGN_OR_RETURN(const journal::Journal::Opened opened, OpenJournal(world.files, project));
+  ASSIGN_OR_RETURN(journal::Journal::Opened opened, OpenJournal(world.files, project));
+  ASSIGN_OR_RETURN(const Mirroring mirroring,
+                   StartMirroring(world, project, Actor(world), nullptr, opened));
   const auto unfinished = execute::FindUnfinished(opened.events);
   if (!unfinished)
     return base::WrongState("everything that was begun has ended; there is nothing to give up");

@@ -13,6 +13,7 @@
 #include "cli/history.h"
 #include "cli/live_view.h"
 #include "cli/look.h"
+#include "cli/mirroring.h"
 #include "cli/result_json.h"
 #include "cli/signals.h"
 #include "cli/step_runners.h"
@@ -129,6 +130,16 @@ base::Result<Intent> Decide(Acting& acting) {
   return intent;
 }
 
+base::Result<Mirroring> Mirror(Acting& acting, journal::Journal::Opened& opened) {
+  if (acting.action == model::Action::kProtect) return Mirroring();
+  ASSIGN_OR_RETURN(Mirroring mirroring,
+                   MirrorUnlessVouched(acting.world, acting.project, Actor(acting.world), nullptr,
+                                       acting.arguments.override_fence, opened));
+  if (mirroring.told.empty()) return mirroring;
+  return base::WrongState("another leeward went on meanwhile (" + mirroring.told +
+                          "); look with `leeward status` and try again");
+}
+
 base::Result<Carried> Carry(Acting& acting, const Intent& intent,
                             journal::Journal::Opened& opened) {
   if (opened.events.size() != intent.records) {
@@ -137,6 +148,7 @@ base::Result<Carried> Carry(Acting& acting, const Intent& intent,
   }
   StandardOutput output;
   const std::unique_ptr<driver::EventSink> sink = MakeSink(acting, output);
+  ASSIGN_OR_RETURN(const Mirroring mirroring, Mirror(acting, opened));
   const std::unique_ptr<steps::Runner> steps =
       MakeStepRunners(acting.world, acting.inventory, acting.project.SpecFolder());
   const Carrier carrier{acting.world,    acting.project, acting.inventory.current(), *steps,
@@ -180,6 +192,10 @@ base::Result<int> Act(const Arguments& arguments, World& world) {
   Acting acting{arguments, world, std::move(project), inventory, ActionOf(arguments.command)};
   RETURN_IF_ERROR(world.aws->CheckCredentials());
   RETURN_IF_ERROR(CheckPasswords(world, acting.project));
+  const bool is_move = acting.action != model::Action::kProtect;
+  if (is_move && !arguments.dry_run) {
+    RETURN_IF_ERROR(CatchUp(world, acting.project, Actor(world)));
+  }
   ASSIGN_OR_RETURN(const Intent intent, Decide(acting));
   if (arguments.dry_run) {
     return TellDryRun(RunDry(world, acting.project, inventory.current(), intent.plan,

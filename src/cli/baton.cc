@@ -41,12 +41,16 @@ class Baton::Right : public guard::Door {
   std::condition_variable changed_;
 };
 
+std::string ControllersKey(const model::ApplicationName& application) {
+  return "leeward/" + application.str() + "/controller";
+}
+
 Baton::Baton(World& world, const model::Application& application, ports::SharedStore& store,
              Hooks hooks)
     : world_(world),
       terms_(lease::TermsFor(std::max(application.failover.lease, kShortest))),
       who_("serve-" + world.random.Hex(kNameDigits)),
-      key_("leeward/" + application.name.str() + "/controller"),
+      key_(ControllersKey(application.name)),
       store_(store),
       right_(std::make_unique<Right>(world.clock, std::move(hooks))),
       guard_(std::make_unique<guard::Guard>(

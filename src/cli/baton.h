@@ -18,6 +18,9 @@
 
 namespace leeward::cli {
 
+// Where the controllers' lease is.
+std::string ControllersKey(const model::ApplicationName& application);
+
 class Baton {
  public:
   struct Hooks {

@@ -5,6 +5,7 @@
 #include "cli/before.h"
 #include "cli/history.h"
 #include "cli/inventory_file.h"
+#include "cli/mirroring.h"
 #include "cli/step_runners.h"
 #include "execute/execute.h"
 #include "model/names.h"
@@ -46,8 +47,7 @@ base::Result<model::Plan> MakePlan(const Project& project, const model::Inventor
 
 }  // namespace
 
-base::Result<JournalFacts> ReadJournalFacts(ports::Files& files, const Project& project,
-                                            const std::string& actor) {
+base::Result<JournalFacts> ReadJournalFacts(ports::Files& files, const Project& project) {
   JournalFacts facts;
   ASSIGN_OR_RETURN(const bool exists, files.Exists(project.JournalPath()));
   if (!exists) return facts;
@@ -68,9 +68,12 @@ base::Result<JournalFacts> ReadJournalFacts(ports::Files& files, const Project& 
   if (found == started.end()) return facts;
   const std::string_view action = found->second->Field("action");
   if (action == model::Name(model::Action::kProtect)) return facts;
-  facts.unfinished =
-      action == model::Name(model::Action::kFailover) && found->second->Field("actor") == actor;
+  // Another controller's came from the mirror.
+  facts.unfinished = action == model::Name(model::Action::kFailover) &&
+                     found->second->Field("actor").starts_with("serve:");
   facts.foreign_work = !facts.unfinished;
+  facts.execution = unfinished->execution;
+  facts.mirrored = found->second->Field(journal::kMirroredField) == "yes";
   return facts;
 }
 
@@ -86,6 +89,10 @@ base::Result<Carried> RunFailover(World& world, const Project& project, const Fa
   InventoryKeeper inventory(world.files, project.InventoryPath());
   RETURN_IF_ERROR(inventory.Load());
   ASSIGN_OR_RETURN(journal::Journal::Opened opened, OpenJournal(world.files, project));
+  ASSIGN_OR_RETURN(
+      const Mirroring mirroring,
+      MirrorUnlessVouched(world, project, ask.actor, ask.store, ask.order.override_fence, opened));
+  if (!mirroring.told.empty() && ask.say) ask.say(mirroring.told);
   ASSIGN_OR_RETURN(const std::optional<Interrupted> interrupted,
                    FindInterrupted(opened.events, model::Action::kFailover));
   const auto steps = MakeStepRunners(world, inventory, project.SpecFolder());

@@ -12,24 +12,28 @@
 #include "cli/world.h"
 #include "driver/event_sink.h"
 #include "model/observation.h"
+#include "ports/shared_store.h"
 #include "serve/api.h"
 
 namespace leeward::cli {
 
 // What the journal says of failovers.
 struct JournalFacts {
-  bool unfinished = false;    // one of `actor`'s can be gone on with
-  bool foreign_work = false;  // another move can
+  bool unfinished = false;       // a controller's can be gone on with
+  bool foreign_work = false;     // another move can
+  model::ExecutionId execution;  // of either
+  bool mirrored = false;         // so is that one
   std::optional<base::WallTime> last_failover_end;
 };
-base::Result<JournalFacts> ReadJournalFacts(ports::Files& files, const Project& project,
-                                            const std::string& actor);
+base::Result<JournalFacts> ReadJournalFacts(ports::Files& files, const Project& project);
 
 struct FailoverAsk {
   model::Snapshot snapshot;  // what it is decided upon
   std::string reason;
   serve::Order order;
   std::string actor;
+  ports::SharedStore* store = nullptr;            // the spec's, where it is open already
+  std::function<void(const std::string&)> say{};  // one line for people
 };
 
 // The plan for a failover now.

@@ -16,6 +16,7 @@
 
 #include "cli/baton.h"
 #include "cli/failover_run.h"
+#include "cli/mirroring.h"
 #include "cli/project.h"
 #include "cli/world.h"
 #include "observe/reader.h"
@@ -69,6 +70,8 @@ class Keeper {
   Ruling Rule();
   enum class Depth { kStore, kJournalToo };
   base::Status Refresh(Depth depth);
+  // What the store says of the last execution, and what of it ends one in this journal.
+  base::Status RefreshMirror();
   serve::Facts FactsFor(const Ruling& ruling) const;
   base::Status Begin(const Ruling& ruling, const serve::Next& next);
   base::Status Mark(serve::MoveState state, const std::string& why, const model::Regions& way);
@@ -107,6 +110,7 @@ class Keeper {
   std::uint64_t move_revision_ = 0;
   JournalFacts journal_;
   bool journal_known_ = false;
+  std::optional<journal::MirrorHead> mirror_;
   base::MonotonicTime refreshed_;
   base::MonotonicTime not_before_;  // of another try
   int tries_ = 0;

@@ -90,7 +90,7 @@ base::Status Keeper::Begin(const Ruling& ruling, const serve::Next& next) {
   options.resolver = resolver_;
   options.stop = stop.get_token();
   ASSIGN_OR_RETURN(std::shared_ptr<World> world, World::Make(options));
-  FailoverAsk ask{ruling.snapshot, next.why, {}, actor_};
+  FailoverAsk ask{ruling.snapshot, next.why, {}, actor_, store_.get(), say_};
   RETURN_IF_ERROR(Mark(serve::MoveState::kRunning, next.why, Way(ruling, next.what)));
   {
     const std::lock_guard lock(mutex_);
@@ -135,7 +135,9 @@ void Keeper::Reap() {
   std::string why = ended->ok() ? (*ended)->finish.reason : ended->error().message();
   if (ended->ok()) state = StateOf((*ended)->finish.outcome);
   // Stopped because this process or its turn ends: it is still begun, and is gone on with.
-  const bool left = state == serve::MoveState::kAborted && !aborted;
+  const bool cut_short = ended->ok() ? state == serve::MoveState::kAborted
+                                     : ended->error().code() == base::ErrorCode::kCancelled;
+  const bool left = cut_short && !aborted;
   say_(fmt::format("failover {}: {}", left ? "left to be gone on with" : serve::Name(state), why));
   {
     const std::lock_guard lock(mutex_);

@@ -59,7 +59,7 @@ base::Status Keeper::Refresh(Depth depth) {
   JournalFacts journal = journal_;
   if (depth == Depth::kJournalToo || !journal_known_) {
     journal_known_ = false;
-    ASSIGN_OR_RETURN(journal, ReadJournalFacts(world_->files, project_, actor_));
+    ASSIGN_OR_RETURN(journal, ReadJournalFacts(world_->files, project_));
     journal_known_ = true;
   }
   ASSIGN_OR_RETURN(const std::optional<ports::SharedEntry> entry,
@@ -69,11 +69,31 @@ base::Status Keeper::Refresh(Depth depth) {
   if (entry) {
     ASSIGN_OR_RETURN(move, serve::MoveFromJson(entry->value));
   }
+  {
+    const std::lock_guard lock(mutex_);
+    journal_ = journal;
+    move_ = std::move(move);
+    move_revision_ = entry ? entry->revision : ports::kAbsent;
+  }
+  RETURN_IF_ERROR(RefreshMirror());
+  move_known_ = true;
+  return base::Ok();
+}
+
+base::Status Keeper::RefreshMirror() {
+  ASSIGN_OR_RETURN(mirror_, LookAtMirror(*world_, project_, *store_));
+  const bool here = journal_.unfinished && journal_.mirrored;
+  if (!here || !mirror_ || (!mirror_->over() && mirror_->execution == journal_.execution))
+    return base::Ok();
+  // Another controller went on with it.
+  ASSIGN_OR_RETURN(journal::Journal::Opened opened, OpenJournal(world_->files, project_));
+  ASSIGN_OR_RETURN(const Mirroring mirroring,
+                   StartMirroring(*world_, project_, actor_, store_.get(), opened));
+  opened.journal.reset();
+  if (!mirroring.told.empty()) say_(mirroring.told);
+  ASSIGN_OR_RETURN(const JournalFacts journal, ReadJournalFacts(world_->files, project_));
   const std::lock_guard lock(mutex_);
   journal_ = journal;
-  move_ = std::move(move);
-  move_revision_ = entry ? entry->revision : ports::kAbsent;
-  move_known_ = true;
   return base::Ok();
 }
 
@@ -86,6 +106,8 @@ serve::Facts Keeper::FactsFor(const Ruling& ruling) const {
   facts.controller = name_;
   facts.unfinished = journal_.unfinished;
   facts.foreign_work = journal_.foreign_work;
+  facts.mirrored = mirror_ && IsControllers(*mirror_);
+  if (mirror_ && !mirror_->over() && !facts.mirrored) facts.hand = mirror_->writer;
   facts.tries = tries_;
   facts.calm = calm_;
   facts.well_at_home = ruling.decision.row == decide::Row::kHomeHealthy;

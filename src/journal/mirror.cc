@@ -127,9 +127,8 @@ base::Status Mirror::Put(std::vector<Event>& events) {
     } else if (event.kind == EventKind::kVerdict && event.execution.empty()) {
       if (verdicts_.size() < kMaxMirroredVerdicts) verdicts_.push_back(event);
     } else if (!event.execution.empty() && event.execution == head_.execution && head_.over()) {
-      return base::WrongState("execution " + event.execution.str() + " was ended by " +
-                              head_.writer + ": " + head_.outcome +
-                              "; it is not gone on with here");
+      return base::Cancelled("execution " + event.execution.str() + " was ended by " +
+                             head_.writer + ": " + head_.outcome + "; it is not gone on with here");
     } else if (!event.execution.empty() && event.execution == head.execution) {
       Add(&head, event);
     }
@@ -163,13 +162,24 @@ base::Status Mirror::Roll(MirrorHead* head) {
   return base::Ok();
 }
 
-// Its name is its content's hash: one that is there already is the same one.
+// Its name is its content's hash: one that is there already is the same one, or is damaged.
 base::Status Mirror::PutChunk(const std::string& key, std::string_view value) {
   const base::MonotonicTime end = clock_.Monotonic() + options_.patience;
   while (true) {
-    const auto put = store_.Put(key, value, ports::kAbsent, Call());
-    if (put.ok() || put.error().code() == ErrorCode::kWrongState) return base::Ok();
-    if (!MayPass(put.error().code()) || clock_.Monotonic() >= end) return put.error();
+    const auto found = store_.Get(key, Call());
+    if (found.ok() && *found && (*found)->value == value) return base::Ok();
+    base::Status put = base::Ok();
+    if (!found.ok()) {
+      put = found.error();
+    } else {
+      const std::uint64_t revision = *found ? (*found)->revision : ports::kAbsent;
+      const auto written = store_.Put(key, value, revision, Call());
+      if (!written.ok()) put = written.error();
+    }
+    if (put.ok()) return put;
+    const ErrorCode code = put.error().code();
+    const bool again = MayPass(code) || code == ErrorCode::kWrongState;
+    if (!again || clock_.Monotonic() >= end) return put;
     if (!options_.pause(kTryAgain)) return base::Cancelled("stopped on request");
   }
 }
@@ -214,11 +224,11 @@ base::Status Mirror::Resolve(const std::string& text, const base::Error& error) 
       *entry ? HeadFromText((*entry)->value) : base::Result<MirrorHead>(base::Corrupt("gone"));
   if (!other.ok()) return Broken("it was changed while this process wrote it");
   if (other->execution != head_.execution) {
-    return base::WrongState("execution " + other->execution.str() + " was begun by " +
-                            other->writer + " meanwhile; nothing more is begun here");
+    return base::Cancelled("execution " + other->execution.str() + " was begun by " +
+                           other->writer + " meanwhile; nothing more is begun here");
   }
-  return base::WrongState(other->writer + " went on with execution " + other->execution.str() +
-                          "; nothing more is begun here");
+  return base::Cancelled(other->writer + " went on with execution " + other->execution.str() +
+                         "; nothing more is begun here");
 }
 
 base::Status Mirror::RemoveChunks(const MirrorHead& head) {

@@ -46,7 +46,7 @@ class Mirror {
 
   // Brings these records into the store, all or none of them: a start of a move opens an execution,
   // and the records of the open one follow; others are passed over. A start is marked as mirrored.
-  // kWrongState: somebody else went on, this process may not. kUnreachable: it is not known whether
+  // kCancelled: somebody else went on, this process may not. kUnreachable: it is not known whether
   // they are there, so nothing that they intend may be begun.
   base::Status Put(std::vector<model::Event>& events);
   // Cuts an execution that is over down to its head. Tries once; what is left is cut by the next.

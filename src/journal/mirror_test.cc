@@ -175,13 +175,13 @@ TEST(MirrorTest, WhoWasGoneOnWithoutWritesNothingMore) {
     ASSERT_TRUE(other.Write({Intent("x", "2")}).ok());
     const base::Status stale = one.Write({Intent("x", "3")});
     ASSERT_FALSE(stale.ok());
-    EXPECT_EQ(stale.error().code(), ErrorCode::kWrongState);
+    EXPECT_EQ(stale.error().code(), ErrorCode::kCancelled);
     EXPECT_TRUE(Has(stale.error().message(), "serve:other went on with execution x"));
     ASSERT_TRUE(other.Write({End("x", "done")}).ok());
   }
   // Cut down since, and even then.
   const base::Status stale = one.Write({Intent("x", "3")});
-  EXPECT_EQ(stale.error().code(), ErrorCode::kWrongState);
+  EXPECT_EQ(stale.error().code(), ErrorCode::kCancelled);
   EXPECT_EQ(one.records(), 2u);
 }
 
@@ -247,6 +247,20 @@ TEST(MirrorTest, EveryChangedByteIsFound) {
       entry.value = whole;
     }
   }
+}
+
+TEST(MirrorTest, ADamagedChunkIsMendedByWhoBringsItAnew) {
+  MemoryStore store;
+  Controller one(store, "serve:one");
+  WriteMuch(one);
+  for (auto& [key, entry] : store.entries) {
+    if (key != kKey) entry.value[5] ^= 1;
+  }
+  store.entries.erase(kKey);
+  auto local = Read(one.disk, kPath);
+  ASSERT_TRUE(local.ok() && one.mirror.Look().ok());
+  ASSERT_TRUE(one.mirror.Put(local->events).ok());
+  EXPECT_EQ(Why(store), "");
 }
 
 TEST(MirrorTest, ChunksInAnotherOrderAreRefused) {

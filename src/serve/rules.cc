@@ -5,7 +5,7 @@ namespace {
 
 using decide::Goal;
 
-// A move that this controller began and that is not over.
+// A move that is not over and whose records are here or in the store.
 Next OfOwnMove(const Facts& facts, const Move& move) {
   if (facts.well_at_home) {
     return {Do::kNothing,
@@ -17,7 +17,8 @@ Next OfOwnMove(const Facts& facts, const Move& move) {
                               " times and did not end: " + move.why +
                               "; mend that and start it again"};
   }
-  return {Do::kGoOn, "the failover to " + move.to.str() + " was begun and has not ended"};
+  const std::string by = move.controller == facts.controller ? "" : " by " + move.controller;
+  return {Do::kGoOn, "the failover to " + move.to.str() + " was begun" + by + " and has not ended"};
 }
 
 std::string Ended(const Move& move) {
@@ -48,11 +49,12 @@ Next Choose(const Facts& facts) {
   if (!facts.move_known) return {Do::kNothing, "the store does not say whether a move was begun"};
   const Move* move = facts.move ? &*facts.move : nullptr;
   if (move != nullptr && move->state == MoveState::kRunning &&
-      move->controller != facts.controller &&
+      move->controller != facts.controller && !facts.mirrored &&
       !(facts.goal == Goal::kFailover && facts.whole_since_leading)) {
     return {Do::kNothing,
             "controller " + move->controller + " began a failover to " + move->to.str() +
-                " and its journal is not here; start that controller again, or end the failover "
+                " and its records are neither here nor in the store; start that controller again, "
+                "or end the failover "
                 "there by hand and abort it here",
             /*yield=*/true};
   }
@@ -60,10 +62,17 @@ Next Choose(const Facts& facts) {
     return {Do::kNothing,
             "the journal has a move that was begun by hand and has not ended; end it by hand"};
   }
-  if (facts.ordered && facts.unfinished) return {Do::kGoOn, "a person asked to go on"};
-  const bool going_on = facts.unfinished && move != nullptr &&
-                        move->controller == facts.controller &&
-                        (move->state == MoveState::kRunning || move->state == MoveState::kFailed);
+  if (!facts.hand.empty()) {
+    return {Do::kNothing, facts.hand +
+                              " began or went on with a move by hand, and it has not ended; end it "
+                              "by hand"};
+  }
+  if (facts.ordered && (facts.unfinished || facts.mirrored))
+    return {Do::kGoOn, "a person asked to go on"};
+  const bool known = move != nullptr &&
+                     (facts.mirrored || (facts.unfinished && move->controller == facts.controller));
+  const bool going_on =
+      known && (move->state == MoveState::kRunning || move->state == MoveState::kFailed);
   if (going_on) return OfOwnMove(facts, *move);
   const bool wanted = facts.goal == Goal::kFailover || facts.goal == Goal::kAskFailover;
   if (facts.ordered && wanted) return {Do::kStart, "a person asked for it: " + facts.goal_reason};

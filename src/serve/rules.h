@@ -16,8 +16,10 @@ struct Facts {
   // The move in the shared store. Absent with move_known: there never was one.
   bool move_known = false;
   std::optional<Move> move;
-  std::string controller;            // this one's name
-  bool unfinished = false;           // its own journal has a failover that can be gone on with
+  std::string controller;   // this one's name
+  bool unfinished = false;  // its own journal has a failover that can be gone on with
+  bool mirrored = false;    // so has the store, begun by a controller
+  std::string hand;  // who carries out, or left, a move by hand that the store has; empty: nobody
   bool whole_since_leading = false;  // where it is active was asked since this one leads
   bool foreign_work = false;  // its journal has something unfinished that it did not begin itself
   bool well_at_home = false;  // all of it is active at home, and home is up

@@ -74,6 +74,50 @@ TEST(RulesTest, WhatALostControllerBeganIsBegunAnewOnlyWhereNothingHadMoved) {
   }
 }
 
+TEST(RulesTest, WhatALostControllerLeftInTheStoreIsGoneOnWithByAnother) {
+  Facts facts = HomeDown();
+  facts.move = Begun(MoveState::kRunning, "another");
+  facts.mirrored = true;
+  // Whole or not: what it began is not begun anew.
+  for (const Goal goal : {Goal::kFailover, Goal::kResume, Goal::kAlarm}) {
+    facts.goal = goal;
+    facts.whole_since_leading = goal == Goal::kFailover;
+    EXPECT_EQ(What(facts), Do::kGoOn);
+    EXPECT_NE(Choose(facts).why.find("by another"), std::string::npos);
+  }
+  facts.leading = false;
+  EXPECT_EQ(What(facts), Do::kNothing);
+  facts.leading = true;
+  facts.tries = kMaxTries;
+  EXPECT_EQ(What(facts), Do::kNothing);
+  facts.tries = 0;
+  for (const MoveState state : {MoveState::kRefused, MoveState::kAborted}) {
+    facts.move = Begun(state, "another");
+    EXPECT_EQ(What(facts), Do::kNothing);
+    facts.ordered = true;
+    EXPECT_EQ(What(facts), Do::kGoOn);
+    facts.ordered = false;
+  }
+}
+
+TEST(RulesTest, WhatEndedElsewhereIsNotGoneOnWith) {
+  Facts facts = HomeDown();
+  facts.move = Begun(MoveState::kDone, "another");
+  facts.goal = Goal::kStay;
+  facts.unfinished = true;
+  EXPECT_EQ(What(facts), Do::kNothing);
+}
+
+TEST(RulesTest, WhatSomebodyCarriesOutByHandElsewhereIsLeftToHands) {
+  Facts facts = HomeDown();
+  facts.hand = "cli:ann";
+  for (const bool ordered : {false, true}) {
+    facts.ordered = ordered;
+    EXPECT_EQ(What(facts), Do::kNothing);
+    EXPECT_NE(Choose(facts).why.find("cli:ann"), std::string::npos);
+  }
+}
+
 TEST(RulesTest, ItsOwnMoveIsGoneOnWithAndNotForEver) {
   Facts facts = HomeDown();
   facts.goal = Goal::kResume;  // parts have moved already

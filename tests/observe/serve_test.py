@@ -3,6 +3,7 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -13,7 +14,8 @@ import unittest
 import urllib.error
 import urllib.request
 
-from watched import HOME, LEEWARD, PATIENCE, RECOVERY, WITNESS, WatchedShop, cleaned, free_port, secret, until
+from watched import (GuardedShop, HOME, LEEWARD, PATIENCE, RECOVERY, WITNESS, WatchedShop, cleaned, free_port, secret,
+                     until)
 
 TOKEN = secret("t0ken")
 CUT = 6.0  # seconds
@@ -53,12 +55,25 @@ class Controller:
     def health(self, region):
         return {each["region"]: each["health"] for each in self.status().get("regions", [])}.get(region)
 
-    def executions(self):
+    def records(self):
+        """Of its journal, as far as they are whole: docs/formats/journal.md."""
         path = os.path.join(self.state, "journal", "journal.lwj")
         if not os.path.exists(path):
-            return 0
+            return []
         with open(path, "rb") as file:
-            return file.read().count(b"execution-started")
+            rest = file.read()[16:]
+        found = []
+        while len(rest) > 44:
+            end = 44 + int.from_bytes(rest[:4], "little")
+            found.append(json.loads(rest[44:end]))
+            rest = rest[end:]
+        return found
+
+    def executions(self):
+        return {each["execution"] for each in self.records() if each["kind"] == "execution-started"}
+
+    def of_step(self, kind, step):
+        return sum(each["kind"] == kind and each.get("step") == step for each in self.records())
 
 
 class ServedShop(WatchedShop):
@@ -76,7 +91,7 @@ class ServedShop(WatchedShop):
             self.guards = {region: self.guard(region) for region in (HOME, RECOVERY)}
             until(lambda: "open, epoch" in self.said("guard-" + HOME), PATIENCE, "home's guard holds the lease")
             until(lambda: self.order(HOME, "first") in (200, 201), PATIENCE, "the guard lets home write")
-            self.protected = self.count(self.state)
+            self.protected = Controller(self, "", self.state).executions()
             other = os.path.join(self.folder, "other")
             shutil.copytree(self.state, other)
             self.private.append(other)
@@ -90,12 +105,13 @@ class ServedShop(WatchedShop):
     def with_store(self, text):
         return super().with_store(text).replace("rpo: 5s", self.objective)
 
-    def count(self, state):
-        return Controller(self, "", state).executions()
-
     def failovers(self):
-        """How many were begun, in all journals."""
-        return sum(each.executions() - self.protected for each in self.controllers)
+        """How many were begun, in all journals; one that was gone on with elsewhere is in two."""
+        return len(set().union(*(each.executions() for each in self.controllers)) - self.protected)
+
+    def promotions(self):
+        """Of the recovery Region's database: each begins a timeline."""
+        return int(self.sql(RECOVERY, "select substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"), 16) - 1
 
     def leader(self):
         leading = [each for each in self.controllers if each.status().get("leading")]
@@ -117,7 +133,10 @@ class ServedShop(WatchedShop):
         return until(calm, PATIENCE, self.told)
 
     def await_move(self):
-        until(lambda: any((each.status().get("move") or {}).get("state") == "done" for each in self.controllers),
+        self.await_move_by(*self.controllers)
+
+    def await_move_by(self, *controllers):
+        until(lambda: any((each.status().get("move") or {}).get("state") == "done" for each in controllers),
               MOVED, self.told)
         until(lambda: self.order(RECOVERY, "after") in (200, 201), PATIENCE, "the recovery Region serves")
 
@@ -212,18 +231,62 @@ class ServeTest(cleaned.TestCase):
             shop.await_move()
             self.assertEqual(shop.failovers(), 1, shop.told())
 
-    def test_a_failover_whose_controller_dies_is_ended_by_that_controller(self):
-        with ServedShop() as shop:
+    def test_a_failover_whose_controller_is_lost_for_good_is_ended_by_another(self):
+        with EtcdShop() as shop:
             leader = shop.await_calm()
             other = next(each for each in shop.controllers if each is not leader)
             shop.lose_home()
-            until(lambda: "step-done rds.promote/orders" in shop.said(leader.name), MOVED, shop.told)
-            shop.end(leader.process)  # the database has moved, the traffic may have not
-            until(lambda: "its journal is not here" in other.status().get("doing", ""), MOVED, shop.told)
-            self.assertEqual(shop.failovers(), 1)
-            leader.start()
+            self.await_line(shop, leader, "step-intended rds.promote/orders")
+            shop.end(leader.process)
+            before = leader.records()
             shop.await_move()
-            self.assertEqual(shop.failovers(), 1, shop.told())
+            self.ended_once(shop, other)
+            self.assertIn("wrote were fetched from the store", shop.said(other.name))
+            self.assertEqual(len(leader.records()), len(before))
+            # Started again it does nothing, and says why.
+            leader.start()
+            until(lambda: "gone on with by serve:" in shop.said(leader.name), PATIENCE, shop.told)
+            until(lambda: leader.status().get("doing"), PATIENCE, shop.told)
+            self.assertEqual([each["kind"] for each in leader.records()[len(before):]], ["execution-finished"])
+            self.ended_once(shop, other)
+            shop.check("journal", "verify", shop.spec, "--state", leader.state)
+
+    def test_a_controller_that_wakes_up_late_does_nothing_more(self):
+        seed = int(os.environ.get("LEEWARD_SEED", "0")) or random.randrange(1, 1 << 30)
+        sys.stderr.write("LEEWARD_SEED=%d " % seed)
+        with ServedShop() as shop:
+            leader = shop.await_calm()
+            other = next(each for each in shop.controllers if each is not leader)
+            begun = len(leader.records())
+            shop.lose_home()
+            cut = random.Random(seed).randrange(2, 30)
+            until(lambda: len(leader.records()) >= begun + cut, MOVED, shop.told)
+            leader.process.send_signal(signal.SIGSTOP)
+            try:
+                shop.await_move_by(other)
+                before = len(leader.records())
+            finally:
+                leader.process.send_signal(signal.SIGCONT)
+            until(lambda: "gone on with by serve:" in shop.said(leader.name), PATIENCE, shop.told)
+            self.assertIn("left to be gone on with", shop.said(leader.name))
+            self.assertNotIn("step-intended", [each["kind"] for each in leader.records()[before:]])
+            self.ended_once(shop, other)
+
+    def await_line(self, shop, controller, line):
+        """As soon as it is said, to be quicker than the step is."""
+        with open(os.path.join(shop.folder, controller.name), encoding="utf-8") as log:
+            end, said = time.monotonic() + MOVED, ""
+            while line not in said:
+                self.assertLess(time.monotonic(), end, shop.told())
+                said += log.read()
+                time.sleep(0.001)
+
+    def ended_once(self, shop, survivor):
+        self.assertEqual(shop.failovers(), 1, shop.told())
+        self.assertEqual(shop.promotions(), 1, shop.told())
+        self.assertEqual(survivor.of_step("step-done", "rds.promote/orders"), 1)
+        self.assertEqual(survivor.records()[-1]["fields"]["outcome"], "done")
+        shop.check("journal", "verify", shop.spec, "--state", survivor.state)
 
     def test_what_a_gate_refuses_waits_for_a_person(self):
         with ServedShop("rpo: 100ms") as shop:
@@ -258,6 +321,36 @@ class ServeTest(cleaned.TestCase):
             with socket.create_connection(("127.0.0.1", leader.port), timeout=10) as connection:
                 connection.sendall(raw)
                 self.assertEqual(connection.recv(4096).split(b" ")[1], code, raw[:40])
+
+
+class HandTest(cleaned.TestCase):
+    def test_what_one_machine_left_half_done_is_ended_from_another(self):
+        with GuardedShop() as shop:
+            home, _ = [shop.guard(region) for region in (HOME, RECOVERY)]
+            until(lambda: "open, epoch" in shop.said("guard-" + HOME), PATIENCE, "home's guard holds the lease")
+            other = os.path.join(shop.folder, "other")
+            shutil.copytree(shop.state, other)
+            first, second = Controller(shop, "", shop.state), Controller(shop, "", other)
+            before = len(second.records())
+            shop.end(home)
+            shop.lab("kill", HOME)
+            move = ("failover", shop.spec, "--yes", "--accept-loss", "1h", "--state")
+            running = shop.run("first", *move, first.state)
+            until(lambda: first.of_step("step-intended", "rds.promote/orders"), MOVED, lambda: shop.said("first"))
+            shop.end(running)
+            told = shop.leeward(*move, second.state, timeout=MOVED)
+            self.assertEqual(told.returncode, 0, told.stderr)
+            self.assertIn("wrote were fetched from the store", told.stderr)
+            records = second.records()[before:]
+            self.assertEqual([each["kind"] for each in records if each["kind"].startswith("execution")],
+                             ["execution-started", "execution-resumed", "execution-finished"])
+            self.assertEqual(int(shop.sql(RECOVERY, "select substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"), 16), 2)
+            shop.check("journal", "verify", shop.spec, "--state", second.state)
+            # The first finds it ended, and has nothing to go on with or to give up.
+            again = shop.leeward("abandon", shop.spec, "--by", "ann: a try", "--state", first.state)
+            self.assertEqual(again.returncode, 1, again.stderr)
+            self.assertIn("everything that was begun has ended", again.stderr)
+            self.assertEqual(first.records()[-1]["fields"]["outcome"], "done")
 
 
 class BadUsageTest(cleaned.TestCase):
