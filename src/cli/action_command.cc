@@ -49,7 +49,7 @@ struct Acting {
 base::Result<model::Plan> MakePlan(Acting& acting, const std::vector<model::Event>& history,
                                    const std::optional<Interrupted>& called_off) {
   RETURN_IF_ERROR(CheckProtected(acting.project, acting.inventory.current(), acting.action));
-  const Seen seen = Look(acting.world, acting.project, acting.inventory.current());
+  const Seen seen = LookAround(acting.world, acting.project, acting.inventory.current());
   const model::Snapshot snapshot = SnapshotOf(seen, acting.project, acting.inventory.current());
   RETURN_IF_ERROR(CheckReach(acting.world, seen, snapshot, acting.action));
   RETURN_IF_ERROR(CheckNamed(acting.world, acting.project, snapshot, acting.action));

@@ -120,12 +120,9 @@ Seen Look(World& world, const Project& project, const model::Inventory& inventor
   Seen seen;
   seen.at = world.clock.Now();
   std::vector<std::future<StoreSeen>> stores;
-  std::map<Region, std::future<base::Status>> planes;
   std::map<Region, std::future<std::optional<bool>>> controls;
   const model::Regions& regions = project.application.regions;
   for (const Region& region : {regions.home, regions.recovery}) {
-    planes[region] = std::async(std::launch::async,
-                                [&world, region] { return LookAtControlPlane(world, region); });
     for (const model::Component& component : project.application.components) {
       if (std::holds_alternative<model::Rds>(component.kind)) {
         stores.push_back(std::async(std::launch::async, [&world, &inventory, &component, region] {
@@ -139,10 +136,21 @@ Seen Look(World& world, const Project& project, const model::Inventory& inventor
     }
   }
   for (auto& store : stores) seen.stores.push_back(store.get());
-  for (auto& [region, plane] : planes) seen.control_planes.emplace(region, plane.get());
   for (auto& [region, control] : controls) {
     if (const std::optional<bool> on = control.get()) seen.routing_on[region] = *on;
   }
+  return seen;
+}
+
+Seen LookAround(World& world, const Project& project, const model::Inventory& inventory) {
+  std::map<Region, std::future<base::Status>> planes;
+  const model::Regions& regions = project.application.regions;
+  for (const Region& region : {regions.home, regions.recovery}) {
+    planes[region] = std::async(std::launch::async,
+                                [&world, region] { return LookAtControlPlane(world, region); });
+  }
+  Seen seen = Look(world, project, inventory);
+  for (auto& [region, plane] : planes) seen.control_planes.emplace(region, plane.get());
   return seen;
 }
 

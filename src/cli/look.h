@@ -27,12 +27,17 @@ struct StoreSeen {
 struct Seen {
   base::WallTime at;
   std::vector<StoreSeen> stores;
-  std::map<model::Region, base::Status> control_planes;  // of the home and the recovery Region
-  std::map<model::Region, bool> routing_on;              // absent Region: not known
+  // Of the home and the recovery Region; of LookAround only.
+  std::map<model::Region, base::Status> control_planes;
+  std::map<model::Region, bool> routing_on;  // absent Region: not known
 };
 
-// Asks everything at once, nothing for longer than two seconds.
+// Where the application is active. Asks everything at once, nothing for longer than two seconds:
+// each store by its own protocol, and AWS for the routing controls alone, so that what a daemon
+// asks of AWS all day does not grow with the components.
 Seen Look(World& world, const Project& project, const model::Inventory& inventory);
+// And whether the Regions' APIs answer: for verdicts from here.
+Seen LookAround(World& world, const Project& project, const model::Inventory& inventory);
 
 // A snapshot for planning. Verdicts are one view's, and say so.
 model::Snapshot SnapshotOf(const Seen& seen, const Project& project,

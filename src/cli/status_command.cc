@@ -42,7 +42,7 @@ base::Result<Status> Take(World& world, const Project& project, QuorumLook* quor
   status.application = project.application;
   ASSIGN_OR_RETURN(status.inventory, ReadInventory(world.files, project.InventoryPath()));
   ASSIGN_OR_RETURN(status.last, LastExecution(world, project));
-  status.seen = Look(world, project, status.inventory);
+  status.seen = LookAround(world, project, status.inventory);
   if (quorum != nullptr) status.quorum = quorum->Look();
   status.snapshot = SnapshotOf(status.seen, project, status.inventory);
   return status;

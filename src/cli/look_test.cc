@@ -1,0 +1,88 @@
+// What a look asks of AWS, by how much there is to look at.
+#include "cli/look.h"
+
+#include <gtest/gtest.h>
+
+#include "model/testing/shop.h"
+#include "steps/testing/fake_aws.h"
+
+namespace leeward::cli {
+namespace {
+
+using model::ComponentName;
+using model::Region;
+using shapes::Value;
+
+// The shop with so many databases and web tiers, protected; databases have no address, so that
+// nobody is asked.
+struct Wide {
+  explicit Wide(int databases, int tiers) {
+    project.application = model::testing::Shop();
+    const model::Component orders = project.application.components[0];
+    const model::Component web = project.application.components[1];
+    const auto add = [&](model::Component copy, int number) {
+      copy.name = ComponentName(copy.name.str() + "-" + std::to_string(number));
+      project.application.components.push_back(std::move(copy));
+    };
+    for (int i = 1; i < databases; ++i) add(orders, i);
+    for (int i = 1; i < tiers; ++i) add(web, i);
+    const ComponentName traffic("traffic");
+    inventory.facts[{traffic, Region(), "cluster-endpoint.0"}] = "http://127.0.0.1:1";
+    inventory.facts[{traffic, Region(), "cluster-endpoint-region.0"}] = "eu-west-1";
+    for (const char* region : {"us-east-1", "us-west-2"}) {
+      inventory.facts[{traffic, Region(region), "routing-control.arn"}] = region;
+    }
+  }
+  Project project;
+  model::Inventory inventory;
+};
+
+class LookTest : public testing::Test {
+ protected:
+  LookTest() {
+    world_ = World::Make({}).value();
+    auto aws = std::make_unique<steps::testing::FakeAws>();
+    aws_ = aws.get();
+    world_->aws = std::move(aws);
+    aws_->On("route53-recovery-cluster:GetRoutingControlState",
+             [](const auto& call) -> base::Result<Value> {
+               const bool home = call.input.String("RoutingControlArn") == "us-east-1";
+               return Value::Struct({{"RoutingControlState", home ? "On" : "Off"}});
+             });
+    aws_->On("sts:GetCallerIdentity",
+             [](const auto&) -> base::Result<Value> { return Value::Struct(); });
+  }
+
+  std::size_t CallsOf(Seen (*look)(World&, const Project&, const model::Inventory&),
+                      const Wide& wide) {
+    aws_->ForgetCalls();
+    seen_ = look(*world_, wide.project, wide.inventory);
+    return aws_->Calls().size();
+  }
+
+  std::unique_ptr<World> world_;
+  steps::testing::FakeAws* aws_ = nullptr;
+  Seen seen_;
+};
+
+TEST_F(LookTest, CallsToAwsDoNotGrowWithComponents) {
+  EXPECT_EQ(CallsOf(Look, Wide(1, 1)), 2u);
+  EXPECT_EQ(seen_.stores.size(), 2u);
+  EXPECT_EQ(CallsOf(Look, Wide(49, 50)), 2u);
+  EXPECT_EQ(seen_.stores.size(), 98u);
+  EXPECT_EQ(aws_->Calls("route53-recovery-cluster:GetRoutingControlState").size(), 2u);
+  EXPECT_TRUE(seen_.control_planes.empty());
+  EXPECT_EQ(CallsOf(LookAround, Wide(49, 50)), 4u);
+  EXPECT_EQ(seen_.control_planes.size(), 2u);
+}
+
+TEST_F(LookTest, WithoutItsDatabasesAnApplicationIsWhereItsTrafficGoes) {
+  const Wide wide(3, 3);
+  seen_ = Look(*world_, wide.project, wide.inventory);
+  const model::Snapshot snapshot = SnapshotOf(seen_, wide.project, wide.inventory);
+  EXPECT_EQ(snapshot.active.size(), wide.project.application.components.size());
+  for (const auto& [component, region] : snapshot.active) EXPECT_EQ(region.str(), "us-east-1");
+}
+
+}  // namespace
+}  // namespace leeward::cli
