@@ -98,6 +98,45 @@ TEST(CheckEnd, SeesARunThatDidNotEndAndOneThatSaysSoWithoutServing) {
   EXPECT_EQ(found(history), 1u) << "no reason";
 }
 
+// A run that moved the application, for what is done to its journal afterwards.
+History Moved() {
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    Outcome outcome = RunSeed(seed);
+    if (outcome.end == "moved") return std::move(outcome.history);
+  }
+  ADD_FAILURE() << "none of the seeds moves the application";
+  return {};
+}
+
+std::size_t FoundByReplay(const History& history) {
+  constexpr int kEveryRecord = 1000;
+  Violations violations;
+  CheckReplay(history, kEveryRecord, &violations);
+  return violations.size();
+}
+
+// No planted mistake of the controller is needed to see that going on is tried.
+TEST(CheckReplay, SeesAJournalThatCannotBeGoneOnWithToTheEnd) {
+  const History whole = Moved();
+  EXPECT_EQ(FoundByReplay(whole), 0u);
+
+  History unreadable = whole;
+  std::string& plan = unreadable.journal.front().event.fields.at("plan");
+  plan.resize(plan.size() / 2);
+  EXPECT_GT(FoundByReplay(unreadable), 0u);
+
+  // A step that waits for one that waits for it: started again, this plan would never end.
+  History endless = whole;
+  std::string& knotted = endless.journal.front().event.fields.at("plan");
+  const std::string free = "\"after\": []", id = "\"id\": \"";
+  const auto last = knotted.rfind(id) + id.size();
+  const auto first = knotted.find(free);
+  ASSERT_NE(first, std::string::npos);
+  knotted.replace(first, free.size(),
+                  "\"after\": [\"" + knotted.substr(last, knotted.find('"', last) - last) + "\"]");
+  EXPECT_GT(FoundByReplay(endless), 0u);
+}
+
 // The first seed at which this checker finds the bug; 0: none of the first `most`.
 std::uint64_t FoundAt(Bug bug, const std::string& checker, std::uint64_t most) {
   for (std::uint64_t seed = 1; seed <= most; ++seed) {
