@@ -11,6 +11,7 @@
 #include "cli/project.h"
 #include "cli/world.h"
 #include "driver/event_sink.h"
+#include "lease/taker.h"
 #include "model/observation.h"
 #include "ports/shared_store.h"
 #include "serve/api.h"
@@ -34,6 +35,7 @@ struct FailoverAsk {
   std::string actor;
   ports::SharedStore* store = nullptr;            // the spec's, where it is open already
   std::function<void(const std::string&)> say{};  // one line for people
+  std::optional<lease::Sighting> sighting{};      // of the writers' lease
 };
 
 // The plan for a failover now.

@@ -77,6 +77,7 @@ class Keeper {
   base::Status Mark(serve::MoveState state, const std::string& why, const model::Regions& way);
   void Reap();
   void Tidy(const Ruling& ruling);
+  void SightLease();
   void StopMove();
   model::Regions Way(const Ruling& ruling, serve::Do what) const;
 
@@ -116,6 +117,7 @@ class Keeper {
   int tries_ = 0;
   std::optional<base::MonotonicTime> leading_since_;
   bool calm_ = false;
+  std::optional<lease::Sighting> sighting_;  // of the writers' lease
   std::atomic<bool> running_{false};
   std::atomic<bool> locate_now_{false};
   std::string told_;

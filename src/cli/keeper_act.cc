@@ -90,7 +90,7 @@ base::Status Keeper::Begin(const Ruling& ruling, const serve::Next& next) {
   options.resolver = resolver_;
   options.stop = stop.get_token();
   ASSIGN_OR_RETURN(std::shared_ptr<World> world, World::Make(options));
-  FailoverAsk ask{ruling.snapshot, next.why, {}, actor_, store_.get(), say_};
+  FailoverAsk ask{ruling.snapshot, next.why, {}, actor_, store_.get(), say_, sighting_};
   RETURN_IF_ERROR(Mark(serve::MoveState::kRunning, next.why, Way(ruling, next.what)));
   {
     const std::lock_guard lock(mutex_);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cli/keeper.h"
+#include "lease/in_store.h"
 
 namespace leeward::cli {
 namespace {
@@ -119,8 +120,19 @@ serve::Facts Keeper::FactsFor(const Ruling& ruling) const {
   return facts;
 }
 
+// The lease of a lost Region ends while its loss is still being found out: it is watched all the
+// time, so that a failover need not wait from its own first look.
+void Keeper::SightLease() {
+  const auto seen =
+      lease::ReadFrom(*store_, lease::Key(project_.application.name),
+                      world_->clock.Monotonic() +
+                          lease::TermsFor(project_.application.failover.lease).store_timeout);
+  if (seen.ok()) sighting_ = lease::Sight(sighting_, *seen, world_->clock.Monotonic());
+}
+
 std::string Keeper::Turn() {
   const base::Status polled = reader_->Poll();
+  if (polled.ok() && !running_) SightLease();
   Reap();
   const base::MonotonicTime now = world_->clock.Monotonic();
   {

@@ -1,6 +1,7 @@
 #include "cli/step_runners.h"
 
 #include <filesystem>
+#include <utility>
 
 #include "store/open.h"
 
@@ -31,13 +32,15 @@ class EmptyStore : public ports::SharedStore {
 }  // namespace
 
 std::unique_ptr<steps::Runner> MakeStepRunners(World& world, InventoryKeeper& inventory,
-                                               const std::string& spec_folder) {
+                                               const std::string& spec_folder,
+                                               std::optional<lease::Sighting> sighting) {
   return std::make_unique<steps::Runner>(steps::Tools{
       *world.aws, world.clock, world.random, *world.resolver, world.environment(),
       [&inventory](const model::Inventory& learned) { return inventory.Save(learned); }, "",
       [&world, spec_folder](const model::SharedStorePlace& place) {
         return store::Open(place, spec_folder, *world.transport, world.clock);
-      }});
+      },
+      std::move(sighting)});
 }
 
 std::unique_ptr<steps::DryRunner> MakeDryRunner(World& world, const std::string& spec_folder) {

@@ -7,6 +7,13 @@
 
 namespace leeward::lease {
 
+std::optional<Sighting> Sight(const std::optional<Sighting>& before,
+                              const std::optional<Seen>& seen, base::MonotonicTime answered) {
+  if (!seen) return std::nullopt;
+  if (before && before->seen.revision == seen->revision) return before;
+  return Sighting{*seen, answered};
+}
+
 Taker::Taker(TakerOptions options) : options_(std::move(options)) {
   CHECK(!options_.region.empty() && !options_.who.empty());
 }
@@ -46,7 +53,11 @@ void Taker::Handle(const ReadDone& done) {
   }
   const std::optional<Seen>& seen = *done.result;
   // `now_` was read after the answer arrived: the wait never begins before the renewal it is about.
-  if (!seen || !seen_ || seen->revision != seen_->revision) seen_first_ = now_;
+  if (!seen || !seen_ || seen->revision != seen_->revision) {
+    const auto& before = options_.sighting;
+    const bool known = !seen_ && seen && before && before->seen.revision == seen->revision;
+    seen_first_ = known ? std::min(before->since, now_) : now_;
+  }
   seen_ = seen;
   known_ = true;
   next_store_ = now_ + options_.terms.renew_every;

@@ -20,10 +20,22 @@ struct Taken {
 using TakerEvent = std::variant<Tick, ReadDone, PutDone, AskTake>;
 using TakerAction = std::variant<Read, Put, Taken>;
 
+// A record, and when the answer that first showed it was there.
+struct Sighting {
+  Seen seen;
+  base::MonotonicTime since;
+};
+// What is known after one more read was answered at `answered`.
+std::optional<Sighting> Sight(const std::optional<Sighting>& before,
+                              const std::optional<Seen>& seen, base::MonotonicTime answered);
+
 struct TakerOptions {
   Terms terms;           // validated; the ttl that counts is the record's
   model::Region region;  // that the lease is taken for
   std::string who;       // new at each start
+  // What this process saw before, by the clock that the taker is given: it counts while the record
+  // is still the same.
+  std::optional<Sighting> sighting = {};
 };
 
 class Taker {

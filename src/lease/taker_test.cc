@@ -12,8 +12,11 @@ const model::Region kNew("us-west-2");
 
 class TakerTest : public testing::Test {
  protected:
+  void Watched(std::optional<Sighting> sighting) {
+    taker_.emplace(TakerOptions{terms_, kNew, "controller-1", std::move(sighting)});
+  }
   void Give(const TakerEvent& event) {
-    for (const TakerAction& action : taker_.On(event, now_)) actions_.push_back(action);
+    for (const TakerAction& action : taker_->On(event, now_)) actions_.push_back(action);
   }
   void Answer(Request request, const std::optional<Seen>& seen) { Give(ReadDone{request, seen}); }
   template <typename Action>
@@ -26,10 +29,10 @@ class TakerTest : public testing::Test {
   // Turns the time to the next wake-up and answers every read with `seen`.
   void Pass(base::Duration span, const std::optional<Seen>& seen) {
     const base::MonotonicTime until = now_ + span;
-    while (now_ < until && !taker_.done()) {
+    while (now_ < until && !taker_->done()) {
       while (const auto read = Next<Read>()) Give(ReadDone{read->request, seen});
       if (!actions_.empty()) return;
-      now_ = std::min(until, taker_.NextWake());
+      now_ = std::min(until, taker_->NextWake());
       Give(Tick{});
     }
   }
@@ -38,7 +41,7 @@ class TakerTest : public testing::Test {
   }
 
   const Terms terms_ = TermsFor(2s);
-  Taker taker_{TakerOptions{terms_, kNew, "controller-1"}};
+  std::optional<Taker> taker_{TakerOptions{terms_, kNew, "controller-1", {}}};
   base::MonotonicTime now_{1h};
   std::vector<TakerAction> actions_;
 };
@@ -66,7 +69,7 @@ TEST_F(TakerTest, WaitsFromTheAnswerThatFirstShowedTheRecord) {
   const auto taken = Next<Taken>();
   ASSERT_TRUE(taken);
   EXPECT_EQ(taken->seen.record.epoch, 4u);
-  EXPECT_TRUE(taker_.done());
+  EXPECT_TRUE(taker_->done());
 }
 
 TEST_F(TakerTest, WhatWasWatchedBeforeItIsWantedCounts) {
@@ -78,6 +81,32 @@ TEST_F(TakerTest, WhatWasWatchedBeforeItIsWantedCounts) {
   EXPECT_TRUE(Next<Put>()) << "at once";
 }
 
+TEST_F(TakerTest, WhatTheProcessSawBeforeCountsWhileTheRecordIsTheSame) {
+  const base::MonotonicTime saw = now_;
+  std::optional<Sighting> sighting = Sight({}, Seen{Old(), 6}, saw - 10s);
+  sighting = Sight(sighting, Seen{Old(), 7}, saw);
+  sighting = Sight(sighting, Seen{Old(), 7}, saw + 1s);
+  ASSERT_TRUE(sighting);
+  EXPECT_EQ(sighting->since, saw);
+  now_ = saw + 1900ms;
+  Watched(sighting);
+  Give(AskTake{});
+  EXPECT_FALSE(taker_->last_seen()) << "nothing is known before it was read anew";
+  Pass(saw + TakerWait(terms_, 2s) - 1ns - now_, Seen{Old(), 7});
+  EXPECT_FALSE(Next<Put>()) << "a nanosecond too early";
+  Pass(1ms, Seen{Old(), 7});
+  EXPECT_TRUE(Next<Put>());
+}
+
+TEST_F(TakerTest, WhatTheProcessSawBeforeIsNothingOnceTheRecordMoved) {
+  now_ = now_ + 10s;
+  Watched(Sighting{{Old(), 6}, now_ - 9s});
+  Give(AskTake{});
+  Pass(TakerWait(terms_, 2s) - 1ns, Seen{Old(), 7});
+  EXPECT_FALSE(Next<Put>());
+  EXPECT_FALSE(Sight(Sighting{{Old(), 6}, now_}, std::nullopt, now_)) << "the record is gone";
+}
+
 TEST_F(TakerTest, EveryRenewalStartsTheWaitAnew) {
   Give(AskTake{});
   Record record = Old();
@@ -86,7 +115,7 @@ TEST_F(TakerTest, EveryRenewalStartsTheWaitAnew) {
     Pass(300ms, Seen{record, revision});
     EXPECT_FALSE(Next<Put>());
   }
-  EXPECT_NE(taker_.why().find("epoch 3, us-east-1"), std::string::npos) << taker_.why();
+  EXPECT_NE(taker_->why().find("epoch 3, us-east-1"), std::string::npos) << taker_->why();
 }
 
 TEST_F(TakerTest, CountsWithTheLeaseOfTheRecordNotItsOwn) {
@@ -138,7 +167,7 @@ TEST_F(TakerTest, APutWithoutAnswerIsLookedAtBeforeAnythingElse) {
   ASSERT_TRUE(put);
   Give(PutDone{put->request, base::Unreachable("no answer")});
   EXPECT_FALSE(Next<Put>());
-  now_ = taker_.NextWake();
+  now_ = taker_->NextWake();
   Give(Tick{});
   Answer(Next<Read>()->request, Seen{put->record, 8});
   const auto taken = Next<Taken>();

@@ -68,7 +68,8 @@ class Taking {
 Result<lease::Seen> Take(const Work& work) {
   ASSIGN_OR_RETURN(const LeaseStore at, OpenLeaseStore(work));
   return Taking(work, *at.store,
-                {at.terms, work.region(), "controller-" + work.tools().random.Hex(kNameDigits)})
+                {at.terms, work.region(), "controller-" + work.tools().random.Hex(kNameDigits),
+                 work.tools().lease_sighting})
       .Run();
 }
 

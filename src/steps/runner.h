@@ -13,6 +13,7 @@
 #include "aws/client.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "lease/taker.h"
 #include "model/application.h"
 #include "model/inventory.h"
 #include "ports/clock.h"
@@ -36,6 +37,8 @@ struct Tools {
   // The store of the writer lease; absent: steps that need it are refused.
   std::function<base::Result<std::unique_ptr<ports::SharedStore>>(const model::SharedStorePlace&)>
       open_store = {};
+  // What this process, by `clock`, saw of the lease before the steps began.
+  std::optional<lease::Sighting> lease_sighting = {};
 };
 
 struct Limits {
