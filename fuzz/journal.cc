@@ -2,7 +2,8 @@
 //
 // First line "file": the rest is the file. Else each line is a record's content, framed and linked
 // as it belongs, so that the fuzzer need not guess digests; "cut N" as the first line takes N bytes
-// off the end and "damage N" turns a bit of the byte N.
+// off the end and "damage N" turns a bit of the byte N. Behind "mirror" stands a mirror's head in
+// the shared store, without the line of its hash.
 #include "journal/journal.h"
 
 #include <charconv>
@@ -10,8 +11,10 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "fuzz/input.h"
+#include "journal/mirror.h"
 #include "journal/record.h"
 #include "ports/testing/memory_files.h"
+#include "ports/testing/memory_store.h"
 
 namespace leeward::fuzz {
 namespace {
@@ -56,9 +59,33 @@ void OpenAndGoOn(ports::testing::MemoryFiles& files, const journal::Contents& be
   CHECK(after->events.size() == before.events.size() + 1);
 }
 
+// A head that is read is written as one that is read the same; its records are events or refused.
+void ReadMirror(std::string_view rest) {
+  const std::string text = "sum " + base::Sha256Hex(rest) + "\n" + std::string(rest);
+  ports::testing::MemoryStore store;
+  const model::ApplicationName application("shop");
+  const std::string key = journal::MirrorKey(application);
+  store.entries[key] = {key, text, 1};
+  ports::ManualClock clock{base::WallTime{}};
+  journal::Mirror mirror(
+      store, clock,
+      {.application = application, .writer = "w", .pause = [](base::Duration) { return false; }});
+  const auto head = mirror.Look();
+  if (!head.ok()) return;
+  const std::string written = journal::ToText(**head);
+  const auto again = journal::HeadFromText(written);
+  CHECK(again.ok() && journal::ToText(*again) == written);
+  const auto events = mirror.Fetch();
+  if (events.ok() && !(*head)->cut()) CHECK(events->size() == (*head)->records);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (std::string_view rest = View(data, size); TakeLine(rest) == "mirror") {
+    ReadMirror(rest);
+    return 0;
+  }
   ports::testing::MemoryFiles files;
   const std::string bytes = FileOf(View(data, size));
   files.Put(kPath, bytes);

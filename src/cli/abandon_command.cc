@@ -39,7 +39,9 @@ base::Result<int> Abandon(const Arguments& arguments, World& world) {
   RETURN_IF_ERROR(CheckBy(arguments.by));
   ASSIGN_OR_RETURN(const Project project, OpenProject(world.files, arguments));
   ASSIGN_OR_RETURN(const bool exists, world.files.Exists(project.JournalPath()));
-  if (!exists) return base::WrongState("nothing was carried out yet; there is nothing to give up");
+  // What another machine began may be in the store.
+  if (!exists && !project.application.failover.store)
+    return base::WrongState("nothing was carried out yet; there is nothing to give up");
   ASSIGN_OR_RETURN(journal::Journal::Opened opened, OpenJournal(world.files, project));
   ASSIGN_OR_RETURN(const Mirroring mirroring,
                    StartMirroring(world, project, Actor(world), nullptr, opened));

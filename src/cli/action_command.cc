@@ -115,6 +115,9 @@ base::Result<Intent> Decide(Acting& acting) {
     intent.records = contents.summary.records;
     intent.history = std::move(contents.events);
   }
+  if (acting.arguments.dry_run) {
+    RETURN_IF_ERROR(AddMirrored(acting.world, acting.project, &intent.history));
+  }
   std::optional<Interrupted> called_off;
   if (acting.action == model::Action::kCallOff) {
     ASSIGN_OR_RETURN(called_off, FindCallableOff(intent.history));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <utility>
 
 #include "cli/baton.h"
@@ -120,6 +121,8 @@ base::Status CatchUp(World& world, const Project& project, const std::string& wr
   if (!head.ok() && head.error().code() == base::ErrorCode::kUnreachable) return base::Ok();
   if (!head.ok()) return head.error();
   if (!*head) return base::Ok();
+  ASSIGN_OR_RETURN(const bool exists, world.files.Exists(project.JournalPath()));
+  if ((*head)->over() && !exists) return base::Ok();
   ASSIGN_OR_RETURN(journal::Journal::Opened opened, OpenJournal(world.files, project));
   const auto name = world.files.Read(project.state + "/controller", kMaxName);
   const bool ours = name.ok() && (*head)->writer == kController + *name;  // its journal is free
@@ -129,6 +132,28 @@ base::Status CatchUp(World& world, const Project& project, const std::string& wr
   ASSIGN_OR_RETURN(const Mirroring mirroring,
                    StartMirroring(world, project, writer, store.get(), opened));
   if (!mirroring.told.empty()) fmt::print(stderr, "leeward: {}\n", Printable(mirroring.told));
+  return base::Ok();
+}
+
+base::Status AddMirrored(World& world, const Project& project, std::vector<model::Event>* history) {
+  const auto& place = project.application.failover.store;
+  if (!place) return base::Ok();
+  if (place->kind == model::SharedStoreKind::kSqlite) {
+    // Opening would make the file.
+    const auto path = std::filesystem::path(project.SpecFolder()) / place->path;
+    ASSIGN_OR_RETURN(const bool there, world.files.Exists(path.string()));
+    if (!there) return base::Ok();
+  }
+  ASSIGN_OR_RETURN(const auto store, OpenSharedStore(world, project, "the journal's mirror"));
+  journal::Mirror mirror(*store, world.clock, OptionsFor(world, project, ""));
+  const auto head = mirror.Look();
+  if (!head.ok() && head.error().code() == base::ErrorCode::kUnreachable) return base::Ok();
+  if (!head.ok()) return head.error();
+  if (!*head || (*head)->over()) return base::Ok();
+  ASSIGN_OR_RETURN(const std::vector<model::Event> events, mirror.Fetch());
+  std::erase_if(*history,
+                [&](const model::Event& event) { return event.execution == (*head)->execution; });
+  history->insert(history->end(), events.begin(), events.end());
   return base::Ok();
 }
 

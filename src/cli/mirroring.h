@@ -41,6 +41,10 @@ base::Result<std::optional<journal::MirrorHead>> LookAtMirror(World& world, cons
 // journal. kWrongState: a controller elsewhere carries it out at this moment.
 base::Status CatchUp(World& world, const Project& project, const std::string& writer);
 
+// What CatchUp would bring, put into `history` and nowhere else: for a look that changes nothing. A
+// store that is not there or does not answer has nothing.
+base::Status AddMirrored(World& world, const Project& project, std::vector<model::Event>* history);
+
 // Begun and written last by a controller, and not over: any other may go on with it.
 bool IsControllers(const journal::MirrorHead& head);
 

@@ -39,6 +39,7 @@ const Event* OpenStart(const std::vector<Event>& events) {
     if (event.kind == EventKind::kExecutionStarted && event.execution == unfinished->execution)
       start = &event;
   }
+  if (start == nullptr) return nullptr;
   const bool is_move = start->Field("action") != model::Name(model::Action::kProtect);
   return is_move ? start : nullptr;
 }

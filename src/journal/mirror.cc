@@ -49,10 +49,11 @@ std::string Mirror::ChunkKey(const model::ExecutionId& execution, const std::str
 }
 
 base::Error Mirror::Broken(const std::string& what) const {
-  return base::Corrupt(
-      "the mirror of execution " + head_.execution.str() + " under " + key_ + " is broken: " +
-      what + "; nothing of it is used: start the controller again that has its journal (" +
-      head_.writer + ")");
+  std::string text = "the mirror of execution " + head_.execution.str() + " under " + key_;
+  text += " is broken: " + what;
+  text += "; nothing of it is used: remove that key and start the controller again that has ";
+  text += "the journal (" + head_.writer + "), which brings it there anew";
+  return base::Corrupt(text);
 }
 
 base::Result<std::optional<MirrorHead>> Mirror::Look() {
@@ -74,7 +75,7 @@ base::Result<std::vector<Event>> Mirror::Fetch() {
   for (std::uint64_t left = head_.chunks; left > 0; --left) {
     ASSIGN_OR_RETURN(const auto entry, store_.Get(ChunkKey(head_.execution, hash), Call()));
     const std::string number = "chunk " + std::to_string(left);
-    if (!entry) return Broken(number + " is missing (" + hash + ")");
+    if (!entry) return Broken(number + " is missing");
     if (base::Sha256Hex(entry->value) != hash)
       return Broken(number + " does not have the hash that the one behind it names");
     const std::size_t end = entry->value.find('\n');
