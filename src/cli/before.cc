@@ -130,7 +130,7 @@ namespace {
 std::string Moving(const model::Snapshot& snapshot, model::Action action) {
   std::set<model::Region> active;
   for (const auto& each : snapshot.active) active.insert(each.second);
-  const std::string name(model::Name(action));
+  std::string name(model::Name(action));
   if (action != model::Action::kFailover || active.size() != 1) return name;
   return fmt::format("the application is active in {}; a {} from there", active.begin()->str(),
                      name);

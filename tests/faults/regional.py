@@ -107,6 +107,7 @@ class RegionalShop(EtcdShop):
                  "--advertise-client-urls", "http://127.0.0.1:%d" % member["client"],
                  "--listen-peer-urls", "http://127.0.0.1:%d" % member["peer"],
                  "--initial-advertise-peer-urls", relayed[region], "--pre-vote",
+                 "--heartbeat-interval", "50", "--election-timeout", "500",  # a new leader well within the lease
                  "--initial-cluster", ",".join("%s=%s" % each for each in relayed.items()), "--unsafe-no-fsync"],
                 env={"PATH": "/usr/bin:/bin"}, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         self.processes.append(member["process"])
