@@ -88,7 +88,8 @@ std::string_view Name(Answer answer);
 
 struct GateAnswer {
   Answer answer = Answer::kRefuse;
-  std::string reason;  // one precise sentence
+  std::string reason;     // one precise sentence
+  std::string what = {};  // kAsk: of it, what a human would accept
 };
 
 // How much a store would lose at most if it were promoted now; absent: cannot be told.

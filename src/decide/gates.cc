@@ -35,12 +35,14 @@ GateAnswer OverBudget(const LossBound& worst, const LossTerms& terms) {
       if (!worst.bound) {
         return {Answer::kAsk,
                 what + accepted +
-                    "; find out why it cannot be measured, or set when-loss-over-rpo: proceed"};
+                    "; find out why it cannot be measured, or set when-loss-over-rpo: proceed",
+                what};
       }
       return {Answer::kAsk,
               what + accepted + "; run again with --accept-loss " +
                   base::FormatDuration(std::chrono::ceil<std::chrono::seconds>(*worst.bound)) +
-                  " to accept that"};
+                  " to accept that",
+              what};
   }
   CHECK_NEVER("OverRpo outside its enum");
 }

@@ -4,10 +4,12 @@
 #include <optional>
 #include <utility>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "driver/conductor.h"
 #include "driver/inbox.h"
 #include "driver/workers.h"
+#include "plan/plan.h"
 
 namespace leeward::driver {
 namespace {
@@ -27,6 +29,7 @@ class Loop {
   Loop(const Setting& setting, const model::Plan& plan, execute::State state)
       : setting_(setting),
         plan_(plan),
+        digest_(base::Sha256Hex(plan::ToJson(plan))),
         conductor_(plan, std::move(state), setting.journal, setting.sink, setting.limits),
         ended_(plan.steps.size() + 1),
         workers_(setting.limits.parallel) {}
@@ -44,6 +47,7 @@ class Loop {
 
   const Setting& setting_;
   const model::Plan& plan_;
+  const std::string digest_;
   Conductor conductor_;
   Inbox<Ended> ended_;
   std::stop_source halt_;
@@ -60,8 +64,11 @@ Status Loop::Advance() {
 void Loop::Launch(const execute::Command& command) {
   const model::Step* step = plan_.Find(command.step);
   CHECK_MSG(step != nullptr, "a command for a step outside the plan");
-  workers_.Start([this, step, command, outputs = conductor_.state().outputs, told = ToldToEnd()] {
+  workers_.Start([this, step, command, outputs = conductor_.state().outputs, told = ToldToEnd(),
+                  execution = conductor_.state().execution] {
     ports::StepContext context{setting_.application, setting_.inventory, plan_, *step, outputs};
+    context.execution = execution;
+    context.plan_digest = digest_;
     context.attempt = command.attempt;
     context.deadline = setting_.clock.Monotonic() + command.timeout;
     context.cancelled = [told] { return told.stop_requested(); };

@@ -216,6 +216,28 @@ bool TryingAgainCannotHelp(base::ErrorCode code) {
   CHECK_NEVER("ErrorCode outside its enum");
 }
 
+// What a gate that asked people learned, as records: who said yes, why, when, and to which plan.
+std::vector<Event> Approvals(const State& state, const StepId& id, base::WallTime now,
+                             const std::map<std::string, std::string>& outputs) {
+  constexpr std::string_view kApproval = "approval.";
+  std::vector<Event> records;
+  for (const auto& [name, value] : outputs) {
+    if (!name.starts_with(kApproval)) continue;
+    Event approval = Record(state, EventKind::kApproval, id, now);
+    const std::size_t colon = std::min(value.find(": "), value.size());
+    approval.fields = {{"who", value.substr(0, colon)},
+                       {"reason", value.substr(std::min(colon + 2, value.size()))}};
+    for (const auto& [field, output] :
+         {std::pair{"given", "approved-at." + name.substr(kApproval.size())},
+          std::pair{"plan_sha256", std::string("approved-plan")}}) {
+      if (const auto found = outputs.find(output); found != outputs.end())
+        approval.fields[field] = found->second;
+    }
+    records.push_back(std::move(approval));
+  }
+  return records;
+}
+
 }  // namespace
 
 std::string_view Name(StepState state) {
@@ -326,6 +348,7 @@ std::vector<Event> Succeeded(const Plan& plan, const State& state, const StepId&
     passed.fields = {{"gate", step.kind.str()}, {"reason", detail}};
     records.push_back(std::move(passed));
   }
+  for (Event& approval : Approvals(state, id, now, outputs)) records.push_back(std::move(approval));
   if (const auto bound = outputs.find("bound_ns"); bound != outputs.end()) {
     Event loss = Record(state, EventKind::kLossBound, id, now);
     loss.fields = {{"component", step.component.str()}, {"bound_ns", bound->second}};

@@ -299,6 +299,26 @@ TEST(ExecuteTest, MeasuredBoundsBecomeLossBoundRecords) {
   EXPECT_EQ(records[1].kind, EventKind::kStepDone);
 }
 
+TEST(ExecuteTest, ApprovalsBecomeRecordsOfWhoAndWhy) {
+  const Plan plan = Diamond();
+  const State state = Replay(plan, model::ExecutionId("e1"), {});
+  const std::vector<Event> records = Succeeded(plan, state, StepId("measure"), kNow, "ok",
+                                               {{"approval.1", "ann: home: it burns"},
+                                                {"approval.2", "bob: I see it too"},
+                                                {"approved-at.1", "2026-11-23T03:12:40.000Z"},
+                                                {"approved-plan", "digest"}});
+  ASSERT_EQ(records.size(), 3u);
+  EXPECT_EQ(records[0].kind, EventKind::kApproval);
+  EXPECT_EQ(records[0].step, StepId("measure"));
+  EXPECT_EQ(records[0].Field("who"), "ann");
+  EXPECT_EQ(records[0].Field("reason"), "home: it burns");
+  EXPECT_EQ(records[0].Field("given"), "2026-11-23T03:12:40.000Z");
+  EXPECT_EQ(records[0].Field("plan_sha256"), "digest");
+  EXPECT_EQ(records[1].Field("who"), "bob");
+  EXPECT_EQ(records[1].Field("given"), "");
+  EXPECT_EQ(records[2].kind, EventKind::kStepDone);
+}
+
 TEST(ExecuteTest, OtherExecutionsInTheJournalAreNotMixedIn) {
   Paper paper(Diamond());
   paper.Run();

@@ -95,11 +95,21 @@ struct SharedStorePlace {
   std::vector<std::string> endpoints;  // kEtcd: "http://host:2379", the nearest first
 };
 
+// People who must agree before something is done that they are asked about.
+struct ApprovalTerms {
+  int people = 1;
+  base::Duration within{};  // else it is refused
+  friend bool operator==(const ApprovalTerms&, const ApprovalTerms&) = default;
+};
+
 struct Failover {
   FailoverMode mode = FailoverMode::kManual;
   OverRpo when_loss_over_rpo = OverRpo::kAsk;
   base::Duration lease{};                 // how long the writer lease lives without renewal
   std::optional<SharedStorePlace> store;  // empty: there is no lease, and nothing proves by it
+  // Absent: an automatic failover asks nobody, and a loss over the RPO is refused where it would be
+  // asked about.
+  std::optional<ApprovalTerms> approval;
 };
 
 // The load of a drill, sent as a client of the application would.

@@ -9,12 +9,21 @@ using model::Action;
 using model::OnFailure;
 using model::Phase;
 
-const std::vector<StepTemplate>& CommonTemplates() {
+const std::vector<StepTemplate>& GateTemplates() {
   static const std::vector<StepTemplate> kTemplates = {
       {"gate.loss",
        Phase::kDecide,
        "compare the loss with the RPO",
        "no loss over budget is accepted in silence",
+       "nothing to take back",
+       &Timeouts::look,
+       Attempts::kOnce,
+       OnFailure::kStop,
+       {}},
+      {"gate.approval",
+       Phase::kDecide,
+       "wait for people to approve",
+       "the spec says that people agree before {other} is left",
        "nothing to take back",
        &Timeouts::look,
        Attempts::kOnce,
@@ -29,6 +38,12 @@ const std::vector<StepTemplate>& CommonTemplates() {
        Attempts::kOnce,
        OnFailure::kStop,
        {}},
+  };
+  return kTemplates;
+}
+
+const std::vector<StepTemplate>& CommonTemplates() {
+  static const std::vector<StepTemplate> kTemplates = {
       {"lease.hand-over",
        Phase::kFence,
        "have the guard of {region} close its stores and give the writer lease up",
@@ -84,6 +99,9 @@ const std::vector<OrderRule>& CommonOrder() {
   static const std::vector<OrderRule> kOrder = {
       // Nothing of the old Region is touched before the loss is known and accepted.
       {"rds.measure", "gate.loss", Scope::kAll},
+      // What may be lost is measured when people have agreed: while they think it may grow.
+      {"gate.approval", "rds.measure", Scope::kAll},
+      {"gate.approval", "gate.loss", Scope::kAll},
       {"gate.loss", "rds.fence", Scope::kAll},
       {"gate.loss", "ecs.quiesce", Scope::kAll},
       {"gate.loss", "lease.take", Scope::kAll},
@@ -168,7 +186,13 @@ std::string EmitLease(Draft& draft) {
   return "lease.take";
 }
 
+void AddApproval(const model::ApprovalTerms& terms, model::Step& step) {
+  step.parameters["approval-people"] = std::to_string(terms.people);
+  step.parameters["approval-within-ns"] = std::to_string(terms.within.count());
+}
+
 void EmitGates(Draft& draft) {
+  const auto& approval = draft.application.failover.approval;
   const Options& options = draft.options;
   model::Step& loss = draft.Emit("gate.loss", {}, draft.plan.to);
   loss.parameters = {
@@ -177,6 +201,11 @@ void EmitGates(Draft& draft) {
       {"measures", StepIds(draft, "rds.measure")}};
   if (options.accept_loss)
     loss.parameters["accept-loss-ns"] = std::to_string(options.accept_loss->count());
+  // Whoever says how much may be lost has answered the gate's question.
+  const bool asks = draft.application.failover.when_loss_over_rpo == model::OverRpo::kAsk;
+  if (approval && asks && !options.accept_loss) AddApproval(*approval, loss);
+  if (approval && options.starter == Starter::kDaemon)
+    AddApproval(*approval, draft.Emit("gate.approval", {}, draft.plan.to));
   const std::string lease = EmitLease(draft);
   model::Step& fence = draft.Emit("gate.fence-proof", {}, draft.plan.to);
   fence.parameters = {{"old-region", draft.plan.from.str()},

@@ -23,6 +23,7 @@ std::vector<const StepTemplate*> AllTemplates() {
   for (const Recipe* recipe : Recipes()) {
     for (const StepTemplate& one : recipe->templates()) all.push_back(&one);
   }
+  for (const StepTemplate& one : GateTemplates()) all.push_back(&one);
   for (const StepTemplate& one : CommonTemplates()) all.push_back(&one);
   return all;
 }

@@ -103,6 +103,7 @@ const Recipe& EcsRecipe();
 const Recipe& Route53Recipe();
 
 // Steps of the whole application: gates, verification, inventory.
+const std::vector<StepTemplate>& GateTemplates();
 const std::vector<StepTemplate>& CommonTemplates();
 const std::vector<OrderRule>& CommonOrder();
 

@@ -61,6 +61,9 @@ base::Status SetLimits(Draft& draft) {
   for (model::Step& step : draft.plan.steps) {
     const StepTemplate& one = TemplateOf(step.kind.str());
     step.timeout = draft.options.timeouts.*one.timeout;
+    // People are waited for on top of what the step does itself.
+    if (step.parameters.contains("approval-within-ns"))
+      step.timeout += draft.application.failover.approval->within;
     step.max_attempts = one.attempts == Attempts::kOnce ? 1 : draft.options.attempts;
   }
   return base::Ok();

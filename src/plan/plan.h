@@ -36,8 +36,12 @@ struct KilledByDrill {
   base::WallTime at;
 };
 
+// Who starts an action. A person who does so has said yes; a daemon asks where the spec says so.
+enum class Starter { kPerson, kDaemon };
+
 struct Options {
   Timeouts timeouts;
+  Starter starter = Starter::kPerson;
   model::Region to;  // --to; empty: the Region where the application is not active
   int attempts = 3;  // of a step that may be tried again; 1 to 10
   std::optional<base::Duration> accept_loss;  // --accept-loss

@@ -82,6 +82,36 @@ TEST(PlanTest, ReadsAsReviewed) {
   ExpectGolden("failover_home_lost.dot", ToDot(MustMake(Action::kFailover, kHomeLost)));
 }
 
+TEST(PlanTest, PeopleAreAskedBeforeAnythingIsMeasuredWhereTheSpecSaysSo) {
+  model::Application shop = model::testing::Shop();
+  Options daemon;
+  daemon.starter = Starter::kDaemon;
+  const auto make = [&](const Options& options) {
+    return *Make(Action::kFailover, shop, {}, kHomeLost, options);
+  };
+  EXPECT_EQ(make(daemon).Find(StepId("gate.approval")), nullptr) << "the spec asks nobody";
+  shop.failover.approval = {2, std::chrono::minutes(15)};
+  const Plan asked = make(daemon);
+  const Step* gate = asked.Find(StepId("gate.approval"));
+  ASSERT_NE(gate, nullptr);
+  EXPECT_EQ(gate->parameters.at("approval-people"), "2");
+  EXPECT_EQ(gate->parameters.at("approval-within-ns"), "900000000000");
+  EXPECT_GT(gate->timeout, std::chrono::minutes(15));
+  for (const Step& step : asked.steps) {
+    if (step.id == gate->id) continue;
+    EXPECT_TRUE(WaitsFor(asked, step.id.str(), "gate.approval")) << step.id.str();
+  }
+  const Plan by_hand = make({});
+  EXPECT_EQ(by_hand.Find(StepId("gate.approval")), nullptr) << "whoever starts it has said yes";
+  EXPECT_TRUE(by_hand.Find(StepId("gate.loss"))->parameters.contains("approval-people"));
+  Options accepting;
+  accepting.accept_loss = std::chrono::seconds(10);
+  EXPECT_FALSE(make(accepting).Find(StepId("gate.loss"))->parameters.contains("approval-people"))
+      << "a person said how much, and is not asked again";
+  shop.failover.when_loss_over_rpo = model::OverRpo::kRefuse;
+  EXPECT_FALSE(make({}).Find(StepId("gate.loss"))->parameters.contains("approval-people"));
+}
+
 TEST(PlanTest, TheListKeepsToItsWidth) {
   for (const int width : {60, 80, 120}) {
     std::istringstream lines(ToText(MustMake(Action::kFailback, kAway), width));

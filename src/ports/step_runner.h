@@ -25,6 +25,10 @@ struct StepContext {
   base::MonotonicTime deadline;               // of this attempt
   std::function<bool()> cancelled;            // polled in waits; true: return kCancelled soon
   std::function<void(std::string_view)> progress;  // one short line, for people; may be called from any thread
+  // The execution that the step is of, and the digest of its whole plan: what is approved for one
+  // is approved for no other.
+  model::ExecutionId execution = {};
+  std::string plan_digest = {};
 };
 
 struct StepOutcome {

@@ -100,12 +100,22 @@ Field<model::Failover> SharedStoreField() {
           }};
 }
 
+std::vector<Field<model::ApprovalTerms>> ApprovalFields() {
+  using model::ApprovalTerms;
+  return {IntegerField("people", &ApprovalTerms::people, {1, 2}, Need::kOptional,
+                       "how many different people must approve; default: 1"),
+          TimeField("within", &ApprovalTerms::within, {seconds(1), std::chrono::hours(24)},
+                    Need::kRequired, "what is not approved by then is refused")};
+}
+
 std::vector<Field<model::Failover>> FailoverFields() {
   using model::Failover;
   return {WordField("mode", &Failover::mode, model::AllOf<model::FailoverMode>(), Need::kOptional,
                     "who starts a failover; default: manual"),
           WordField("when-loss-over-rpo", &Failover::when_loss_over_rpo,
                     model::AllOf<model::OverRpo>(), Need::kOptional, "default: ask"),
+          ObjectField("approval", &Failover::approval, ApprovalFields(), Need::kOptional,
+                      "who must agree to an automatic failover, and to a loss over the RPO"),
           TimeField("lease", &Failover::lease, {milliseconds(500), minutes(5)}, Need::kOptional,
                     "how long the right to write lives without renewal; default: 2s"),
           SharedStoreField()};

@@ -97,6 +97,29 @@ components:
   return std::get<model::Application>(parsed).failover;
 }
 
+TEST(SpecTest, WhoMustApproveIsReadOrRefused) {
+  const auto read = [](const std::string& value) {
+    const std::string spec = R"(apiVersion: leeward/v1
+application: tiny
+regions: { home: us-east-1, recovery: us-west-2 }
+objectives: { rto: 1h, rpo: 1m }
+components:
+  db: { kind: rds, database: app, user: app }
+)";
+    const auto parsed = Parse(spec + "failover: { approval: " + value + " }\n", "tiny.yaml");
+    return std::holds_alternative<model::Application>(parsed)
+               ? std::get<model::Application>(parsed).failover.approval
+               : std::nullopt;
+  };
+  const model::ApprovalTerms two{2, std::chrono::minutes(15)};
+  EXPECT_EQ(read("{ people: 2, within: 15m }"), two);
+  EXPECT_EQ(read("{ within: 1h }")->people, 1);
+  for (const char* bad :
+       {"{ people: 1 }", "{ people: 3, within: 15m }", "{ people: 0, within: 1m }",
+        "{ within: 500ms }", "{ within: 25h }", "{ within: 1m, by: ann }", "2"})
+    EXPECT_FALSE(read(bad)) << bad;
+}
+
 TEST(SpecTest, ThePlaceOfTheLeaseIsReadOrRefused) {
   const auto file = StoreRead("sqlite:state/store.db");
   ASSERT_TRUE(file && file->store);

@@ -27,6 +27,7 @@ constexpr std::array kLooks = {
     Entry{"ecs.replicate", LookAtEcsReplicate},
     Entry{"ecs.scale", LookAtEcsScale},
     Entry{"ecs.settle", LookAtEcsSettle},
+    Entry{"gate.approval", LookAtApproval},
     Entry{"gate.fence-proof", LookAtFenceProof},
     Entry{"gate.loss", LookAtGateLoss},
     Entry{"inventory.refresh", LookAtInventory},

@@ -4,6 +4,7 @@
 
 #include "decide/decide.h"
 #include "model/names.h"
+#include "steps/approval.h"
 
 namespace leeward::steps {
 namespace {
@@ -48,9 +49,15 @@ Result<StepOutcome> Say(const decide::GateAnswer& answer) {
   return StepOutcome{answer.reason, {{"reason", answer.reason}}};
 }
 
+// The old Region may take writes while people think, so what they accept grows with the time that
+// they take.
+std::string LossQuestion(const decide::GateAnswer& answer) {
+  return answer.what + " (and what is written while this is waited for)";
+}
+
 }  // namespace
 
-Result<StepOutcome> GateLoss(const Work& work) {
+Result<decide::GateAnswer> JudgeLoss(const Work& work) {
   ASSIGN_OR_RETURN(const std::string measures, work.Parameter("measures"));
   std::vector<decide::LossBound> bounds;
   for (const std::string& measure : SplitList(measures)) {
@@ -62,7 +69,20 @@ Result<StepOutcome> GateLoss(const Work& work) {
   terms.budget = work.application().objectives.rpo;
   terms.policy = work.application().failover.when_loss_over_rpo;
   terms.accepted = Nanoseconds(Optional(work, "accept-loss-ns"));
-  return Say(decide::LossGate(bounds, terms));
+  return decide::LossGate(bounds, terms);
+}
+
+Result<StepOutcome> GateLoss(const Work& work) {
+  ASSIGN_OR_RETURN(const decide::GateAnswer answer, JudgeLoss(work));
+  if (answer.answer != decide::Answer::kAsk || !AsksPeople(work)) return Say(answer);
+  return AwaitApproval(work, LossQuestion(answer));
+}
+
+Result<StepOutcome> GateApproval(const Work& work) {
+  const model::Plan& plan = work.context().plan;
+  return AwaitApproval(work, std::string(model::Name(plan.action)) + " of " +
+                                 plan.application.str() + " from " + plan.from.str() + " to " +
+                                 plan.to.str() + " (" + plan.reason + ")");
 }
 
 Result<StepOutcome> GateFenceProof(const Work& work) {

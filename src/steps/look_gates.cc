@@ -1,4 +1,5 @@
 // Looks at gates: they are asked for real, with what is known by now.
+#include "steps/approval.h"
 #include "steps/gates.h"
 #include "steps/look.h"
 
@@ -19,13 +20,27 @@ Result<StepOutcome> AtBest(const Look& look) {
   return GateFenceProof(Work(context, work.shared()));
 }
 
+Result<Finding> WouldAsk(const Work& work, const std::string& what) {
+  ASSIGN_OR_RETURN(const std::int64_t people, work.IntParameter("approval-people"));
+  ASSIGN_OR_RETURN(const std::int64_t within, work.IntParameter("approval-within-ns"));
+  return Act("would wait up to " + base::HumanDuration(base::Duration(within)) + " for " +
+             std::to_string(people) + (people == 1 ? " person" : " people") +
+             " to approve: " + what);
+}
+
 }  // namespace
 
 Result<Finding> LookAtGateLoss(const Look& look) {
   if (const model::Step* measure = look.Pending({{"rds.measure"}, {}, {}})) return Later(*measure);
-  ASSIGN_OR_RETURN(StepOutcome passed, GateLoss(look.work()));
-  return Pass(std::move(passed));
+  ASSIGN_OR_RETURN(const decide::GateAnswer answer, JudgeLoss(look.work()));
+  if (answer.answer == decide::Answer::kPass) return Pass({answer.reason, {}});
+  if (answer.answer != decide::Answer::kAsk || !AsksPeople(look.work())) {
+    return base::Refused(answer.reason);
+  }
+  return WouldAsk(look.work(), answer.what);
 }
+
+Result<Finding> LookAtApproval(const Look& look) { return WouldAsk(look.work(), "the move"); }
 
 Result<Finding> LookAtFenceProof(const Look& look) {
   Result<StepOutcome> now = GateFenceProof(look.work());

@@ -29,6 +29,7 @@ constexpr std::array kRunners = {
     Entry{"ecs.replicate", EcsReplicate},
     Entry{"ecs.scale", EcsScale},
     Entry{"ecs.settle", EcsSettle},
+    Entry{"gate.approval", GateApproval},
     Entry{"gate.fence-proof", GateFenceProof},
     Entry{"gate.loss", GateLoss},
     Entry{"inventory.refresh", InventoryRefresh},

@@ -39,6 +39,11 @@ struct Tools {
       open_store = {};
   // What this process, by `clock`, saw of the lease before the steps began.
   std::optional<lease::Sighting> lease_sighting = {};
+  // Where people are asked for their approval; absent: steps that need it are refused.
+  std::function<base::Result<std::unique_ptr<ports::SharedStore>>(const model::Application&)>
+      open_approvals = {};
+  // Why what people are asked about is not wanted any longer; empty: it is. Absent: always is.
+  std::function<std::string()> moot = {};
 };
 
 struct Limits {
