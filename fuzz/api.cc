@@ -35,6 +35,14 @@ class Shop : public serve::Backend {
     ++changes;
     return base::Ok();
   }
+  base::Result<decide::ApprovalRequest> Approve(const std::string& application,
+                                                const serve::Approval& approval) override {
+    CHECK(application == "shop" && !approval.by.empty() && !approval.reason.empty());
+    ++changes;
+    decide::ApprovalRequest request;
+    request.given = {{approval.by, approval.reason, {}}};
+    return request;
+  }
   std::string Sickness() const override { return ""; }
 
   int changes = 0;

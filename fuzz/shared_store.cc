@@ -1,6 +1,7 @@
 // The values of the shared store, which other processes write: the lease, requests to hand it over,
-// the move, and an observer's view. First line: which of them.
+// the move, an observer's view, and what people are asked for. First line: which of them.
 #include "base/check.h"
+#include "decide/approvals.h"
 #include "fuzz/input.h"
 #include "lease/hand_over.h"
 #include "lease/record.h"
@@ -21,6 +22,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } else if (which == "move") {
     const auto move = serve::MoveFromJson(text);
     if (move.ok()) CHECK(serve::MoveFromJson(serve::ToJson(*move)).ok());
+  } else if (which == "approvals") {
+    const auto request = decide::ApprovalRequestFromJson(text);
+    if (request.ok()) CHECK(decide::ApprovalRequestFromJson(decide::ToJson(*request)).ok());
   } else {
     const auto view = observe::ViewFromJson(text);
     if (view.ok()) CHECK(observe::ViewFromJson(observe::ToJson(*view)).ok());

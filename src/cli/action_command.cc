@@ -153,7 +153,7 @@ base::Result<Carried> Carry(Acting& acting, const Intent& intent,
   const std::unique_ptr<driver::EventSink> sink = MakeSink(acting, output);
   ASSIGN_OR_RETURN(const Mirroring mirroring, Mirror(acting, opened));
   const std::unique_ptr<steps::Runner> steps =
-      MakeStepRunners(acting.world, acting.inventory, acting.project.SpecFolder());
+      MakeStepRunners(acting.world, acting.inventory, acting.project);
   const Carrier carrier{acting.world,    acting.project, acting.inventory.current(), *steps,
                         *opened.journal, *sink,          Actor(acting.world)};
   if (intent.interrupted) return GoOnWith(carrier, *intent.interrupted, opened.events);

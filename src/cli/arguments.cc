@@ -132,6 +132,12 @@ void Parser::AddReading() {
   AddState(abandon);
   abandon->add_option("--by", arguments_.by, "\"NAME: REASON\": who gives it up, and why")
       ->required();
+  CLI::App* approve = Add(&app_, Command::kApprove, "approve",
+                          "agree, as one person, to what an execution waits for");
+  AddSpec(approve);
+  AddState(approve);
+  approve->add_option("--by", arguments_.by, "\"NAME: REASON\": who approves, and why")->required();
+  approve->add_option("--execution", arguments_.execution, "only this execution");
   CLI::App* report = Add(&app_, Command::kReport, "report", "what the last execution did and cost");
   AddSpec(report);
   AddState(report);

@@ -28,6 +28,7 @@ enum class Command {
   kReport,
   kForecast,
   kAbandon,
+  kApprove,
   kLateWrites,
   kGuard,
   kObserve,
@@ -66,7 +67,8 @@ struct Arguments {
   int runs = 10'000;               // forecast
   std::uint64_t seed = 1;          // forecast
   std::vector<std::string> from;   // forecast: documents of drills; empty: the state's journals
-  std::string by;                  // abandon: "NAME: REASON"
+  std::string by;                  // abandon, approve: "NAME: REASON"
+  std::string execution;           // approve: only that one; empty: whatever asks
 };
 
 // The arguments, or what to print and the exit code: help is 0, a mistake 2.

@@ -17,6 +17,8 @@ int RunDrill(const Arguments& arguments);
 int RunJournalVerify(const Arguments& arguments);
 // abandon: gives up an execution that was begun and has not ended.
 int RunAbandon(const Arguments& arguments);
+// approve: a person's agreement to what an execution waits for.
+int RunApprove(const Arguments& arguments);
 int RunReport(const Arguments& arguments);
 // forecast: what the next loss of the Region will cost, by earlier drills.
 int RunForecast(const Arguments& arguments);

@@ -26,7 +26,7 @@ Drill::Drill(const Arguments& arguments, World& world, Project project,
       lab_(lab),
       voice_(voice),
       inventory_(world.files, project_.InventoryPath()),
-      steps_(MakeStepRunners(world, inventory_, project_.SpecFolder())) {}
+      steps_(MakeStepRunners(world, inventory_, project_)) {}
 
 Drill::~Drill() { voice_.Doing(nullptr); }
 

@@ -40,6 +40,7 @@ base::Result<model::Plan> MakePlan(const Project& project, const model::Inventor
   options.accept_loss = ask.order.accept_loss;
   options.override_fence = ask.order.override_fence;
   options.reason = ask.reason;
+  options.starter = plan::Starter::kDaemon;
   options.parted = PartedOf(history);
   return plan::Make(model::Action::kFailover, project.application, inventory, ask.snapshot,
                     options);
@@ -95,7 +96,7 @@ base::Result<Carried> RunFailover(World& world, const Project& project, const Fa
   if (!mirroring.told.empty() && ask.say) ask.say(mirroring.told);
   ASSIGN_OR_RETURN(const std::optional<Interrupted> interrupted,
                    FindInterrupted(opened.events, model::Action::kFailover));
-  const auto steps = MakeStepRunners(world, inventory, project.SpecFolder(), ask.sighting);
+  const auto steps = MakeStepRunners(world, inventory, project, {ask.sighting, ask.moot});
   const Carrier carrier{world, project,  inventory.current(), *steps, *opened.journal,
                         sink,  ask.actor};
   if (interrupted) return GoOnWith(carrier, *interrupted, opened.events);

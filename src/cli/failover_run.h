@@ -36,6 +36,7 @@ struct FailoverAsk {
   ports::SharedStore* store = nullptr;            // the spec's, where it is open already
   std::function<void(const std::string&)> say{};  // one line for people
   std::optional<lease::Sighting> sighting{};      // of the writers' lease
+  std::function<std::string()> moot = {};         // as in steps::Tools
 };
 
 // The plan for a failover now.

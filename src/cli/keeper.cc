@@ -11,6 +11,7 @@
 #include "cli/open_store.h"
 #include "model/names.h"
 #include "plan/plan.h"
+#include "steps/approval.h"
 
 namespace leeward::cli {
 namespace {
@@ -157,6 +158,11 @@ serve::Status Keeper::Now() const {
   status.doing = ruling_.next.why;
   if (running_) status.running = step_;
   status.move = move_;
+  const base::WallTime now = world_->clock.Now();
+  if (approval_ && decide::StandingOf(*approval_, now) == decide::Standing::kWaits) {
+    status.approval = approval_;
+    status.approval_standing = decide::Describe(*approval_, now);
+  }
   status.moves = moves_;
   status.store_errors = store_errors_;
   if (store_answered_) status.store_silence = world_->clock.Monotonic() - *store_answered_;
@@ -194,6 +200,12 @@ base::Status Keeper::Abort() {
   abort_ = true;
   if (move_stop_) move_stop_->request_stop();
   return base::Ok();
+}
+
+base::Result<decide::ApprovalRequest> Keeper::Approve(const serve::Approval& approval) {
+  return steps::GiveApproval(*store_, project_.application.name, world_->clock,
+                             {approval.by, approval.reason, world_->clock.Now()},
+                             model::ExecutionId(approval.execution));
 }
 
 std::string Keeper::Sickness() const {

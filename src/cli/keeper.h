@@ -40,6 +40,7 @@ class Keeper {
   base::Result<std::string> PlanNow() const;
   base::Status Start(const serve::Order& order);
   base::Status Abort();
+  base::Result<decide::ApprovalRequest> Approve(const serve::Approval& approval);  // a few seconds
   std::string Sickness() const;
 
  private:
@@ -78,6 +79,8 @@ class Keeper {
   void Reap();
   void Tidy(const Ruling& ruling);
   void SightLease();
+  void LookForApproval();
+  std::string Moot(const model::Region& from, base::WallTime since) const;
   void StopMove();
   model::Regions Way(const Ruling& ruling, serve::Do what) const;
 
@@ -104,6 +107,7 @@ class Keeper {
   std::optional<std::stop_source> move_stop_;  // while a move runs
   std::string step_;                           // of it, that changed last
   std::optional<base::Result<Carried>> ended_;
+  std::optional<decide::ApprovalRequest> approval_;  // as last read
 
   // The watching thread's own, but for reading with the lock held.
   bool move_known_ = false;
@@ -113,6 +117,7 @@ class Keeper {
   bool journal_known_ = false;
   std::optional<journal::MirrorHead> mirror_;
   base::MonotonicTime refreshed_;
+  base::MonotonicTime looked_for_approval_;
   base::MonotonicTime not_before_;  // of another try
   int tries_ = 0;
   std::optional<base::MonotonicTime> leading_since_;

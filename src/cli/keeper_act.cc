@@ -50,7 +50,10 @@ class Keeper::Told : public driver::EventSink {
     }
     keeper_.say_(line);
   }
-  void OnProgress(const model::StepId&, std::string_view) override {}
+  void OnProgress(const model::StepId& step, std::string_view line) override {
+    if (!step.str().starts_with("gate.")) return;  // gates say when they wait for people
+    keeper_.say_(fmt::format("{} {}", step.str(), line));
+  }
 
  private:
   Keeper& keeper_;
@@ -90,11 +93,17 @@ base::Status Keeper::Begin(const Ruling& ruling, const serve::Next& next) {
   options.resolver = resolver_;
   options.stop = stop.get_token();
   ASSIGN_OR_RETURN(std::shared_ptr<World> world, World::Make(options));
+  const model::Regions way = Way(ruling, next.what);
   FailoverAsk ask{ruling.snapshot, next.why, {}, actor_, store_.get(), say_, sighting_};
-  RETURN_IF_ERROR(Mark(serve::MoveState::kRunning, next.why, Way(ruling, next.what)));
+  RETURN_IF_ERROR(Mark(serve::MoveState::kRunning, next.why, way));
   {
     const std::lock_guard lock(mutex_);
-    if (order_) ask.order = *std::exchange(order_, std::nullopt);
+    // What a person asks for is wanted until a person ends it.
+    if (order_) {
+      ask.order = *std::exchange(order_, std::nullopt);
+    } else {
+      ask.moot = [this, from = way.home, since = ruling.snapshot.at] { return Moot(from, since); };
+    }
     move_stop_ = stop;
     abort_ = false;
     step_ = "begins";
@@ -108,6 +117,15 @@ base::Status Keeper::Begin(const Ruling& ruling, const serve::Next& next) {
   mover_ =
       std::thread([this, ask = std::move(ask), world = std::move(world)] { Carry(ask, *world); });
   return base::Ok();
+}
+
+// Why a failover that people are asked about is not wanted any longer; empty: it is.
+std::string Keeper::Moot(const model::Region& from, base::WallTime since) const {
+  const std::lock_guard lock(mutex_);
+  const model::Verdict* verdict = ruling_.snapshot.Of(from);
+  const bool well =
+      verdict != nullptr && verdict->at > since && verdict->health == model::Health::kUp;
+  return well ? from.str() + " is up again" : "";
 }
 
 void Keeper::Carry(const FailoverAsk& ask, World& world) {

@@ -6,6 +6,7 @@
 
 #include "cli/keeper.h"
 #include "lease/in_store.h"
+#include "steps/approval.h"
 
 namespace leeward::cli {
 namespace {
@@ -17,6 +18,7 @@ constexpr base::Duration kRefreshEvery = std::chrono::seconds(2);
 constexpr base::Duration kYieldAfter = std::chrono::seconds(10);
 // ... and then leaves the turn to that one.
 constexpr base::Duration kYieldFor = std::chrono::seconds(5);
+constexpr base::Duration kLookForApproval = std::chrono::seconds(1);
 constexpr base::Duration kStoreCall = std::chrono::seconds(1);
 
 bool IsCalm(decide::Goal goal) {
@@ -130,9 +132,22 @@ void Keeper::SightLease() {
   if (seen.ok()) sighting_ = lease::Sight(sighting_, *seen, world_->clock.Monotonic());
 }
 
+// Whoever asks people may be another controller, or have died: the store knows.
+void Keeper::LookForApproval() {
+  const base::MonotonicTime now = world_->clock.Monotonic();
+  if (!project_.application.failover.approval || now - looked_for_approval_ < kLookForApproval)
+    return;
+  looked_for_approval_ = now;
+  auto request = steps::ReadRequest(*store_, project_.application.name, now + kStoreCall);
+  if (!request.ok()) return;  // what was read before stands, until its own time is up
+  const std::lock_guard lock(mutex_);
+  approval_ = *std::move(request);
+}
+
 std::string Keeper::Turn() {
   const base::Status polled = reader_->Poll();
   if (polled.ok() && !running_) SightLease();
+  if (polled.ok()) LookForApproval();
   Reap();
   const base::MonotonicTime now = world_->clock.Monotonic();
   {

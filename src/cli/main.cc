@@ -31,6 +31,8 @@ int Run(const Arguments& arguments) {
       return RunDrill(arguments);
     case Command::kJournalVerify:
       return RunJournalVerify(arguments);
+    case Command::kApprove:
+      return RunApprove(arguments);
     case Command::kAbandon:
       return RunAbandon(arguments);
     case Command::kReport:

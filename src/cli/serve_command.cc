@@ -96,6 +96,11 @@ class Served : public serve::Backend {
     ASSIGN_OR_RETURN(Keeper * keeper, Find(application));
     return keeper->Abort();
   }
+  base::Result<decide::ApprovalRequest> Approve(const std::string& application,
+                                                const serve::Approval& approval) override {
+    ASSIGN_OR_RETURN(Keeper * keeper, Find(application));
+    return keeper->Approve(approval);
+  }
   std::string Sickness() const override {
     for (const auto& [name, keeper] : keepers_) {
       std::string sickness = keeper->Sickness();

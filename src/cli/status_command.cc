@@ -1,6 +1,7 @@
 // status: roles, replication and health at a glance, as seen from here.
 #include <fmt/format.h>
 
+#include "cli/approvals_store.h"
 #include "cli/before.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
@@ -12,11 +13,13 @@
 #include "cli/terminal.h"
 #include "journal/journal.h"
 #include "model/names.h"
+#include "steps/approval.h"
 
 namespace leeward::cli {
 namespace {
 
 constexpr base::Duration kAgain{1'000'000'000};
+constexpr base::Duration kReadApproval = std::chrono::seconds(1);
 constexpr char kClearScreen[] = "\x1b[H\x1b[2J";
 
 base::Result<std::string> LastExecution(World& world, const Project& project) {
@@ -37,11 +40,24 @@ base::Result<std::string> LastExecution(World& world, const Project& project) {
   return last;
 }
 
+// What people are asked for now; where that cannot be read, nothing.
+std::optional<decide::ApprovalRequest> AskedNow(World& world, const Project& project) {
+  if (!project.application.failover.approval) return std::nullopt;
+  const auto store = FindApprovals(world, project);
+  if (!store.ok() || !*store) return std::nullopt;
+  auto request = steps::ReadRequest(**store, project.application.name,
+                                    world.clock.Monotonic() + kReadApproval);
+  if (!request.ok() || !*request) return std::nullopt;
+  const bool waits = decide::StandingOf(**request, world.clock.Now()) == decide::Standing::kWaits;
+  return waits ? *std::move(request) : std::nullopt;
+}
+
 base::Result<Status> Take(World& world, const Project& project, QuorumLook* quorum) {
   Status status;
   status.application = project.application;
   ASSIGN_OR_RETURN(status.inventory, ReadInventory(world.files, project.InventoryPath()));
   ASSIGN_OR_RETURN(status.last, LastExecution(world, project));
+  status.approval = AskedNow(world, project);
   status.seen = LookAround(world, project, status.inventory);
   if (quorum != nullptr) status.quorum = quorum->Look();
   status.snapshot = SnapshotOf(status.seen, project, status.inventory);

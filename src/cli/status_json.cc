@@ -55,6 +55,10 @@ std::string StatusJson(const Status& status) {
     json["stores"].push_back(StoreJson(store, status.seen.at));
   json["protected"] = !status.inventory.facts.empty();
   json["last"] = status.last;
+  if (status.approval) {
+    json["approval"] = Json::parse(decide::ToJson(*status.approval));
+    json["approval"]["standing"] = decide::Describe(*status.approval, status.seen.at);
+  }
   if (status.quorum) json["quorum"] = Json::parse(QuorumJson(*status.quorum));
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

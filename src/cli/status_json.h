@@ -5,6 +5,7 @@
 
 #include "cli/look.h"
 #include "cli/quorum.h"
+#include "decide/approvals.h"
 #include "model/application.h"
 
 namespace leeward::cli {
@@ -14,8 +15,9 @@ struct Status {
   model::Inventory inventory;
   Seen seen;
   model::Snapshot snapshot;
-  std::string last;              // execution, for people
-  std::optional<Quorum> quorum;  // absent: the spec names no store
+  std::optional<decide::ApprovalRequest> approval;  // that people are asked for now
+  std::string last;                                 // execution, for people
+  std::optional<Quorum> quorum;                     // absent: the spec names no store
 };
 
 // One line and a newline.

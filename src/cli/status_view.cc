@@ -116,6 +116,8 @@ std::string RegionText(const Status& status, const Region& region, const std::st
 
 // The command that fits what is seen; empty where all is well.
 std::string Next(const Status& status, const std::string& spec_path) {
+  if (status.approval)
+    return fmt::format("if you agree: leeward approve {} --by \"NAME: REASON\"", spec_path);
   const model::Regions& regions = status.application.regions;
   const auto& planes = status.seen.control_planes;
   if (std::none_of(planes.begin(), planes.end(), [](const auto& one) { return one.second.ok(); }))
@@ -155,6 +157,10 @@ std::string StatusText(const Status& status, const std::string& spec_path,
                        ? "no"
                        : "yes, inventory of " + base::FormatIso8601(status.inventory.refreshed));
   text += labelled("last action", status.last);
+  if (status.approval) {
+    text += labelled("approval", status.approval->question + ": " +
+                                     decide::Describe(*status.approval, status.seen.at));
+  }
   const std::string next = Next(status, spec_path);
   if (!next.empty()) text += labelled("next", next);
   return text;

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "cli/approvals_store.h"
 #include "store/open.h"
 
 namespace leeward::cli {
@@ -32,15 +33,16 @@ class EmptyStore : public ports::SharedStore {
 }  // namespace
 
 std::unique_ptr<steps::Runner> MakeStepRunners(World& world, InventoryKeeper& inventory,
-                                               const std::string& spec_folder,
-                                               std::optional<lease::Sighting> sighting) {
+                                               const Project& project, FromDaemon daemon) {
   return std::make_unique<steps::Runner>(steps::Tools{
       *world.aws, world.clock, world.random, *world.resolver, world.environment(),
       [&inventory](const model::Inventory& learned) { return inventory.Save(learned); }, "",
-      [&world, spec_folder](const model::SharedStorePlace& place) {
-        return store::Open(place, spec_folder, *world.transport, world.clock);
+      [&world, folder = project.SpecFolder()](const model::SharedStorePlace& place) {
+        return store::Open(place, folder, *world.transport, world.clock);
       },
-      std::move(sighting)});
+      std::move(daemon.sighting),
+      [&world, &project](const model::Application&) { return OpenApprovals(world, project); },
+      std::move(daemon.moot)});
 }
 
 std::unique_ptr<steps::DryRunner> MakeDryRunner(World& world, const std::string& spec_folder) {

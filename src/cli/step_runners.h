@@ -1,10 +1,13 @@
 // The runners of all step kinds, wired to the world.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "cli/inventory_file.h"
+#include "cli/project.h"
 #include "cli/world.h"
 #include "lease/taker.h"
 #include "steps/dry_run.h"
@@ -12,11 +15,15 @@
 
 namespace leeward::cli {
 
-// `world` and `inventory` outlive it. The spec names files relative to its folder. `sighting`: of
-// the lease, by this process.
+// What a daemon knows that the steps may ask about; both as in steps::Tools.
+struct FromDaemon {
+  std::optional<lease::Sighting> sighting = {};
+  std::function<std::string()> moot = {};
+};
+
+// What is given outlives it.
 std::unique_ptr<steps::Runner> MakeStepRunners(World& world, InventoryKeeper& inventory,
-                                               const std::string& spec_folder,
-                                               std::optional<lease::Sighting> sighting = {});
+                                               const Project& project, FromDaemon daemon = {});
 
 // The same for looking alone.
 std::unique_ptr<steps::DryRunner> MakeDryRunner(World& world, const std::string& spec_folder);

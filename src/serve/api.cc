@@ -82,6 +82,27 @@ base::Result<Order> OrderFrom(std::string_view body, std::string* action) {
   return order;
 }
 
+base::Result<Approval> ApprovalFrom(std::string_view body) {
+  const Json json = Json::parse(body, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return base::Invalid("the body is not one JSON object");
+  Approval approval;
+  for (const auto& [key, value] : json.items()) {
+    ASSIGN_OR_RETURN(const std::string text, TextMember(value, key));
+    if (key == "by") {
+      approval.by = text;
+    } else if (key == "reason") {
+      approval.reason = text;
+    } else if (key == "execution") {
+      approval.execution = text;
+    } else {
+      return base::Invalid("'" + key + "' is unknown; there are by, reason and execution");
+    }
+  }
+  if (approval.by.empty() || approval.reason.empty())
+    return base::Invalid("say who approves and why: {\"by\":\"NAME\",\"reason\":\"REASON\"}");
+  return approval;
+}
+
 }  // namespace
 
 bool SameSecret(std::string_view secret, std::string_view offered) {
@@ -148,15 +169,11 @@ HttpResponse Api::OfApplication(const ApiRequest& request, const std::string& ap
     return plan.ok() ? Text(200, "application/json", *plan + "\n") : OfError(plan.error());
   }
   if (verb != "start" && verb != "abort" && verb != "approve") {
-    return Error(404, "there are status, plan, start and abort");
+    return Error(404, "there are status, plan, start, abort and approve");
   }
   if (request.method != "POST") return WrongMethod("POST");
   if (verb == "start") return Start(application, request.body);
-  if (verb == "approve") {
-    return Error(501,
-                 "approvals are not there; a refused failover is started again with what is "
-                 "accepted, such as {\"action\":\"failover\",\"accept_loss\":\"30s\"}");
-  }
+  if (verb == "approve") return Approve(application, request.body);
   const base::Status aborted = backend_.Abort(application);
   return aborted.ok() ? Accepted("abort") : OfError(aborted.error());
 }
@@ -172,6 +189,20 @@ HttpResponse Api::Start(const std::string& application, std::string_view body) c
   if (action != "failover") return Error(400, "there is no action '" + action.substr(0, 40) + "'");
   const base::Status started = backend_.Start(application, *order);
   return started.ok() ? Accepted("failover") : OfError(started.error());
+}
+
+HttpResponse Api::Approve(const std::string& application, std::string_view body) const {
+  const base::Result<Approval> approval = ApprovalFrom(body);
+  if (!approval.ok()) return OfError(approval.error());
+  const base::Result<decide::ApprovalRequest> given = backend_.Approve(application, *approval);
+  if (!given.ok()) {
+    // The application is there; it is nothing to approve that is not.
+    const bool nothing = given.error().code() == base::ErrorCode::kNotFound;
+    return nothing ? Error(409, given.error().message()) : OfError(given.error());
+  }
+  Json answer = Json::parse(decide::ToJson(*given));
+  answer["lacking"] = decide::Lacking(*given);
+  return JsonOf(200, answer);
 }
 
 }  // namespace leeward::serve

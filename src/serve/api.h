@@ -19,7 +19,13 @@ struct Order {
   std::string override_fence;  // "NAME: REASON"; empty: none
 };
 
-// The applications that are served. All calls are quick.
+// One person's agreement to what an execution waits for.
+struct Approval {
+  std::string by, reason;
+  std::string execution;  // that it is for; empty: whatever asks now
+};
+
+// The applications that are served. All calls but Approve are quick.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -31,6 +37,10 @@ class Backend {
   // kWrongState: not now, and why.
   virtual base::Status Start(const std::string& application, const Order& order) = 0;
   virtual base::Status Abort(const std::string& application) = 0;
+  // What was approved, with the approval in it. kNotFound too where nothing asks, or another
+  // execution; kAlready, kWrongState: as decide::Approve. Ends within a few seconds.
+  virtual base::Result<decide::ApprovalRequest> Approve(const std::string& application,
+                                                        const Approval& approval) = 0;
   // Why this process should be taken for sick; empty: it is well.
   virtual std::string Sickness() const = 0;
 };
@@ -53,6 +63,7 @@ class Api {
   ports::HttpResponse OfApplication(const ApiRequest& request, const std::string& application,
                                     std::string_view verb) const;
   ports::HttpResponse Start(const std::string& application, std::string_view body) const;
+  ports::HttpResponse Approve(const std::string& application, std::string_view body) const;
 
   const std::string token_;
   Backend& backend_;

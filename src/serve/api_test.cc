@@ -6,6 +6,7 @@ namespace leeward::serve {
 namespace {
 
 constexpr char kToken[] = "a-token-of-this-test-only";
+constexpr char kApproval[] = "{\"by\":\"ann\",\"reason\":\"it burns\",\"execution\":\"e1\"}";
 
 class FakeBackend : public Backend {
  public:
@@ -32,9 +33,27 @@ class FakeBackend : public Backend {
     return may_start ? base::Ok() : base::Status(base::WrongState("home is up"));
   }
   base::Status Abort(const std::string&) override { return base::WrongState("nothing runs"); }
+  base::Result<decide::ApprovalRequest> Approve(const std::string&,
+                                                const Approval& approval) override {
+    ++approvals;
+    approved = approval;
+    if (approval_answer) return *approval_answer;
+    decide::ApprovalRequest request;
+    request.execution = model::ExecutionId("e1");
+    request.plan = "digest";
+    request.step = model::StepId("gate.approval");
+    request.question = "failover of shop";
+    request.people = 2;
+    request.until = base::WallTime{std::chrono::hours(24 * 365 * 50)};
+    request.given = {{approval.by, approval.reason, base::WallTime{}}};
+    return request;
+  }
   std::string Sickness() const override { return sickness; }
 
   int starts = 0;
+  int approvals = 0;
+  Approval approved;
+  std::optional<base::Error> approval_answer;
   bool may_start = true;
   Order last;
   std::string sickness;
@@ -59,12 +78,40 @@ TEST_F(ApiTest, NothingUnderV1IsServedWithoutTheToken) {
        {std::string(), std::string("Bearer "), std::string("Bearer wrong"), std::string(kToken),
         std::string("Basic ") + kToken, std::string("Bearer ") + kToken + "x",
         std::string("Bearer ") + std::string(kToken).substr(1), std::string("bearer") + kToken}) {
-    for (const char* path : {"/v1/applications", "/v1/applications/shop/status",
-                             "/v1/applications/shop/start", "/v1/nothing"}) {
+    for (const char* path :
+         {"/v1/applications", "/v1/applications/shop/status", "/v1/applications/shop/start",
+          "/v1/applications/shop/approve", "/v1/nothing"}) {
       EXPECT_EQ(Ask("POST", path, "{\"action\":\"failover\"}", offered).status, 401) << offered;
     }
   }
+  EXPECT_EQ(Ask("POST", "/v1/applications/shop/approve", kApproval, "").status, 401);
   EXPECT_EQ(backend_.starts, 0);
+  EXPECT_EQ(backend_.approvals, 0);
+}
+
+TEST_F(ApiTest, ApprovalsNameWhoAndWhy) {
+  const ports::HttpResponse given = Ask("POST", "/v1/applications/shop/approve", kApproval);
+  EXPECT_EQ(given.status, 200);
+  EXPECT_NE(given.body.find("\"lacking\":1"), std::string::npos) << given.body;
+  EXPECT_EQ(backend_.approved.by, "ann");
+  EXPECT_EQ(backend_.approved.reason, "it burns");
+  EXPECT_EQ(backend_.approved.execution, "e1");
+  for (const auto& [error, status] :
+       {std::pair{base::NotFound("nothing waits"), 409}, std::pair{base::Already("ann has"), 409},
+        std::pair{base::WrongState("time was up"), 409}, std::pair{base::Invalid("a ':'"), 400},
+        std::pair{base::Unreachable("no quorum"), 503}}) {
+    backend_.approval_answer = error;
+    EXPECT_EQ(StatusOf("POST", "/v1/applications/shop/approve", kApproval), status);
+  }
+  const int before = backend_.approvals;
+  for (const char* body : {"", "{", "[]", "{}", "{\"by\":\"ann\"}", "{\"reason\":\"x\"}",
+                           "{\"by\":7,\"reason\":\"x\"}", "{\"by\":\"\",\"reason\":\"x\"}",
+                           "{\"by\":\"ann\",\"reason\":\"x\",\"more\":\"y\"}"}) {
+    EXPECT_EQ(StatusOf("POST", "/v1/applications/shop/approve", body), 400) << body;
+  }
+  EXPECT_EQ(StatusOf("POST", "/v1/applications/other/approve", kApproval), 404);
+  EXPECT_EQ(StatusOf("GET", "/v1/applications/shop/approve"), 405);
+  EXPECT_EQ(backend_.approvals, before);
 }
 
 TEST_F(ApiTest, WithoutATokenOfItsOwnItServesNobody) {
@@ -116,7 +163,6 @@ TEST_F(ApiTest, StartsTakeWhatAPersonAccepts) {
 }
 
 TEST_F(ApiTest, WhatIsNotThereIsRefusedByName) {
-  EXPECT_EQ(StatusOf("POST", "/v1/applications/shop/approve"), 501);
   for (const char* action : {"switchover", "failback", "protect", "drill"}) {
     const ports::HttpResponse answer =
         Ask("POST", "/v1/applications/shop/start", "{\"action\":\"" + std::string(action) + "\"}");

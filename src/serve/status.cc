@@ -134,6 +134,10 @@ std::string StatusJson(const Status& status) {
   json["doing"] = status.doing;
   if (status.running) json["running"] = *status.running;
   if (status.move) json["move"] = Json::parse(ToJson(*status.move));
+  if (status.approval) {
+    json["approval"] = Json::parse(decide::ToJson(*status.approval));
+    json["approval"]["standing"] = status.approval_standing;
+  }
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

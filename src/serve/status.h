@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "decide/approvals.h"
 #include "model/observation.h"
 #include "serve/move.h"
 
@@ -41,7 +42,9 @@ struct Status {
   std::string doing;                                     // why it does what it does now
   std::optional<std::string> running;  // the step that changed last, while a move runs
   std::optional<Move> move;
-  std::map<std::string, std::uint64_t> moves;  // by outcome, since this process began
+  std::optional<decide::ApprovalRequest> approval;  // that people are asked for now
+  std::string approval_standing;                    // of it, for people
+  std::map<std::string, std::uint64_t> moves;       // by outcome, since this process began
   std::uint64_t store_errors = 0;
   std::optional<base::Duration>
       store_silence;  // since the store last answered; absent: it never did

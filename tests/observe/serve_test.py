@@ -309,7 +309,7 @@ class ServeTest(cleaned.TestCase):
         for method, path, body, code in (
                 ("POST", "/v1/applications/shop/start", '{"action":"failover"}', 409),
                 ("POST", "/v1/applications/shop/start", '{"action":"failback"}', 501),
-                ("POST", "/v1/applications/shop/approve", "{}", 501),
+                ("POST", "/v1/applications/shop/approve", "{}", 400),
                 ("POST", "/v1/applications/shop/abort", "", 409),
                 ("POST", "/v1/applications/shop/start", "{", 400),
                 ("POST", "/v1/applications/shop/start", " " * 5000, 413),
