@@ -56,7 +56,10 @@ class PlantedTest(unittest.TestCase):
     def test_a_file_name_and_a_command_line_are_looked_at(self):
         path = self.write("nothing", urllib.parse.quote(self.secret, safe=""))
         self.assertEqual(self.planted.leaks(self.folder), ["the password is in " + path])
-        with subprocess.Popen([sys.executable, "-c", "input()", self.secret], stdin=subprocess.PIPE) as child:
+        program = "print(flush=True); input()"
+        with subprocess.Popen([sys.executable, "-c", program, self.secret], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as child:
+            child.stdout.readline()  # a process has its command line a moment after it was begun
             found = self.planted.leaks()
             child.communicate(b"\n")
         self.assertEqual(found, ["the password is in command line of process %d" % child.pid])
