@@ -7,7 +7,11 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <iterator>
+#include <latch>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "store/etcd.h"
 #include "store/limits.h"
@@ -227,6 +231,11 @@ INSTANTIATE_TEST_SUITE_P(Every, ContractTest, ::testing::Values(kSqlite, kEtcd, 
 
 // --- what only one backend can show ---
 
+std::string BytesOf(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
 TEST(SqliteTest, TheFileIsPrivateAndOutlivesItsUser) {
   SqliteBackend backend;
   ASSERT_TRUE(backend.Connect()->Put("key", "kept", kAbsent, In(10s)).ok());
@@ -255,6 +264,26 @@ TEST(SqliteTest, ALockIsWaitedForNoLongerThanTheDeadline) {
   EXPECT_TRUE(store->Put("key", "x", kAbsent, In(5s)).ok());
 }
 
+TEST(SqliteTest, ManyMakeOneStoreAtTheSameTime) {
+  constexpr int kRounds = 20;
+  constexpr int kOpeners = 8;
+  for (int round = 0; round < kRounds; ++round) {
+    SqliteBackend backend;
+    std::latch together(kOpeners);
+    std::vector<std::string> refused(kOpeners);
+    std::vector<std::thread> openers;
+    for (int opener = 0; opener < kOpeners; ++opener) {
+      openers.emplace_back([&, opener] {
+        together.arrive_and_wait();
+        const auto opened = OpenSqlite({.path = backend.path()}, Clock());
+        if (!opened.ok()) refused[static_cast<std::size_t>(opener)] = opened.error().message();
+      });
+    }
+    for (std::thread& each : openers) each.join();
+    for (const std::string& why : refused) EXPECT_EQ(why, "") << "in round " << round;
+  }
+}
+
 TEST(SqliteTest, AnotherProgramsFileIsRefusedAndLeftAlone) {
   SqliteBackend backend;
   std::ofstream(backend.path()) << "these are not the bytes of a database, by any means at all";
@@ -266,9 +295,11 @@ TEST(SqliteTest, AnotherProgramsFileIsRefusedAndLeftAlone) {
   ASSERT_EQ(sqlite3_open(backend.path().c_str(), &other), SQLITE_OK);
   sqlite3_exec(other, "create table theirs (x)", nullptr, nullptr, nullptr);
   sqlite3_close(other);
+  const std::string theirs = BytesOf(backend.path());
   const auto foreign = OpenSqlite({.path = backend.path()}, Clock());
   ASSERT_FALSE(foreign.ok());
   EXPECT_NE(foreign.error().message().find("not a store of Leeward's"), std::string::npos);
+  EXPECT_TRUE(BytesOf(backend.path()) == theirs) << "the file was changed";
   EXPECT_FALSE(OpenSqlite({.path = backend.path() + "/in/no/folder"}, Clock()).ok());
 }
 

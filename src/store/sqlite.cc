@@ -146,11 +146,9 @@ class Transaction {
   }
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
-  base::Status Begin() {
-    RETURN_IF_ERROR(Run(database_, "begin immediate"));
-    open_ = true;
-    return base::Ok();
-  }
+  base::Status Begin() { return BeginWith("begin immediate"); }
+  // All that is read shows the file at one moment.
+  base::Status BeginReading() { return BeginWith("begin"); }
   base::Status Commit() {
     RETURN_IF_ERROR(Run(database_, "commit"));
     open_ = false;
@@ -158,6 +156,11 @@ class Transaction {
   }
 
  private:
+  base::Status BeginWith(const char* sql) {
+    RETURN_IF_ERROR(Run(database_, sql));
+    open_ = true;
+    return base::Ok();
+  }
   sqlite3* database_;
   bool open_ = false;
 };
@@ -271,23 +274,53 @@ base::Status MakePrivate(const std::string& path) {
   return base::Invalid("cannot make " + path + ": " + std::strerror(errno));
 }
 
-base::Status Prepare(sqlite3* database) {
-  ASSIGN_OR_RETURN(const std::string mode, Ask(database, "pragma journal_mode = wal"));
-  if (mode != "wal") {
-    return base::Invalid("SQLite's write-ahead log cannot live there; choose a local disk");
-  }
-  RETURN_IF_ERROR(Run(database, "pragma synchronous = full"));
-  Transaction transaction(database);
-  RETURN_IF_ERROR(transaction.Begin());
+// Whether the file is a store already; false: it is empty. Anything else is refused.
+base::Result<bool> IsStore(sqlite3* database) {
   ASSIGN_OR_RETURN(const std::string id, Ask(database, "pragma application_id"));
   ASSIGN_OR_RETURN(const std::string version, Ask(database, "pragma user_version"));
   ASSIGN_OR_RETURN(const std::string tables, Ask(database, "select count(*) from sqlite_schema"));
   if (id == std::to_string(kApplicationId)) {
-    if (version == std::to_string(kVersion)) return transaction.Commit();
+    if (version == std::to_string(kVersion)) return true;
     return base::Invalid("a store of version " + version + ", this program knows version " +
                          std::to_string(kVersion));
   }
   if (id != "0" || tables != "0") return base::Invalid("not a store of Leeward's");
+  return false;
+}
+
+// Before anything is changed, so that another program's file is left as it is.
+base::Status CheckOurs(sqlite3* database) {
+  Transaction transaction(database);
+  RETURN_IF_ERROR(transaction.BeginReading());
+  const auto made = IsStore(database);
+  if (!made.ok()) return made.error();
+  return transaction.Commit();
+}
+
+// SQLite refuses the change at once, without its busy handler, while another connection makes it
+// too; so it is asked again, at most `patience` long.
+base::Status UseWriteAheadLog(sqlite3* database, base::Duration patience) {
+  constexpr std::int64_t kPause = 5;  // milliseconds
+  const std::int64_t tries = base::Millis(patience) / kPause;
+  for (std::int64_t tried = 0;; ++tried) {
+    const auto mode = Ask(database, "pragma journal_mode = wal");
+    if (mode.ok()) {
+      if (*mode == "wal") return base::Ok();
+      return base::Invalid("SQLite's write-ahead log cannot live there; choose a local disk");
+    }
+    if (mode.error().code() != base::ErrorCode::kUnreachable || tried >= tries) return mode.error();
+    sqlite3_sleep(static_cast<int>(kPause));
+  }
+}
+
+base::Status Prepare(sqlite3* database, base::Duration patience) {
+  RETURN_IF_ERROR(CheckOurs(database));
+  RETURN_IF_ERROR(UseWriteAheadLog(database, patience));
+  RETURN_IF_ERROR(Run(database, "pragma synchronous = full"));
+  Transaction transaction(database);
+  RETURN_IF_ERROR(transaction.Begin());
+  ASSIGN_OR_RETURN(const bool made, IsStore(database));
+  if (made) return transaction.Commit();
   for (const std::string& statement :
        {"pragma application_id = " + std::to_string(kApplicationId),
         "pragma user_version = " + std::to_string(kVersion),
@@ -314,7 +347,7 @@ base::Result<std::unique_ptr<ports::SharedStore>> OpenSqlite(const SqliteOptions
     return base::Error(CodeOf(result), options.path + ": " + sqlite3_errstr(result));
   }
   sqlite3_busy_timeout(database.get(), static_cast<int>(base::Millis(options.open_timeout)));
-  base::Status prepared = Prepare(database.get());
+  base::Status prepared = Prepare(database.get(), options.open_timeout);
   if (!prepared.ok()) return std::move(prepared).error().Context(options.path);
   return std::unique_ptr<ports::SharedStore>(
       std::make_unique<SqliteStore>(options.path, std::move(database), clock));
