@@ -73,7 +73,8 @@ class HandOverTest(cleaned.TestCase):
     def test_guards_hand_over_there_and_back(self):
         with GuardedShop() as shop:
             guards = {region: shop.guard(region) for region in (HOME, RECOVERY)}
-            until(lambda: "open, epoch 1" in shop.said("guard-" + HOME), PATIENCE, "home's guard holds the lease")
+            until(lambda: "open, epoch 1" in shop.said("guard-" + HOME), PATIENCE,
+                  lambda: shop.said("guard-" + HOME))
             with Orders(shop) as orders:
                 until(lambda: len(orders.by(HOME)) > 20, PATIENCE, "home takes orders")
                 steps, _ = self.dry(shop, "switchover")
@@ -87,7 +88,8 @@ class HandOverTest(cleaned.TestCase):
                 until(lambda: len(orders.by(RECOVERY)) > 20, PATIENCE, "the recovery Region takes orders")
                 details = self.move(shop, "failback")
                 self.assertIn("given up: epoch 2, us-west-2", details["lease.hand-over"])
-                until(lambda: "open, epoch 3" in shop.said("guard-" + HOME), PATIENCE, "home's guard opens again")
+                until(lambda: "open, epoch 3" in shop.said("guard-" + HOME), PATIENCE,
+                      lambda: shop.said("guard-" + HOME))
                 back = len(orders.by(HOME))
                 until(lambda: len(orders.by(HOME)) > back + 20, PATIENCE, "home takes orders again")
             self.assertEqual(orders.turns(), [HOME, RECOVERY, HOME])
@@ -98,7 +100,8 @@ class HandOverTest(cleaned.TestCase):
         with GuardedShop() as shop:
             for region in (HOME, RECOVERY):
                 shop.guard(region)
-            until(lambda: "open, epoch 1" in shop.said("guard-" + HOME), PATIENCE, "home's guard holds the lease")
+            until(lambda: "open, epoch 1" in shop.said("guard-" + HOME), PATIENCE,
+                  lambda: shop.said("guard-" + HOME))
             until(lambda: shop.order(HOME, "first") == 201, PATIENCE, "home takes orders")
             nothing = shop.leeward("call-off", shop.spec, "--state", shop.state, "--yes")
             self.assertEqual(nothing.returncode, 1, nothing.stderr)
