@@ -29,6 +29,25 @@ std::string WatchdogName(const std::string& database) {
   return kWatchdogName + database.substr(0, 40);
 }
 
+// Lets the held logins in until `ends`, whenever that adds a quarter to what is left: not at each
+// renewal, because each is a commit. One that fails (another session alters the same role) is tried
+// again at the next turn; until then the logins' time is shorter, never longer.
+std::string HoldLogins() {
+  return "    if ends - held_until > greatest((ends - "
+         "(extract(epoch from clock_timestamp()) * 1000000)::bigint) / 4, 0) then\n"
+         "      begin\n"
+         "        for held in " +
+         probe::HeldLoginsQuery() +
+         " loop\n"
+         "          execute format('alter role %I valid until %L', held,\n"
+         "            timestamptz 'epoch' + ends * interval '1 microsecond');\n"
+         "        end loop;\n"
+         "        held_until := ends;\n"
+         "      exception when others then null;\n"
+         "      end;\n"
+         "    end if;\n";
+}
+
 // Opens, unless it is too late for that already; waits; closes; ends who is there. Commits between,
 // so that others see each part at once and nothing is held while it sleeps.
 std::string WatchdogStatement(const std::string& database, const std::string& control_pid,
@@ -43,10 +62,11 @@ std::string WatchdogStatement(const std::string& database, const std::string& co
          "  told bigint;\n"
          "  left_us bigint;\n"
          "  quiet int := 0;\n"
+         "  held name;\n"
+         "  held_until bigint := 0;\n"
          "begin\n"
-         "  if (extract(epoch from clock_timestamp()) * 1000000)::bigint < ends then\n"
-         "    execute " +
-         Quoted(alter + "true", '\'') +
+         "  if (extract(epoch from clock_timestamp()) * 1000000)::bigint < ends then\n" +
+         HoldLogins() + "    execute " + Quoted(alter + "true", '\'') +
          ";\n"
          "    commit;\n"
          "  end if;\n"
@@ -62,7 +82,8 @@ std::string WatchdogStatement(const std::string& database, const std::string& co
          "[0-9]+$';\n"
          "    ends := greatest(ends, coalesce(told, 0));\n"
          "    left_us := ends - (extract(epoch from clock_timestamp()) * 1000000)::bigint;\n"
-         "    exit when left_us <= 0;\n"
+         "    exit when left_us <= 0;\n" +
+         HoldLogins() +
          "    commit;\n"
          "    perform pg_sleep(least(left_us, 20000) / 1000000.0);\n"
          "  end loop;\n"
@@ -170,6 +191,12 @@ base::Status PostgresDoor::Open(base::MonotonicTime until, const Cancelled& canc
   ASSIGN_OR_RETURN(const std::vector<probe::Row> rows,
                    control->Query("select pg_is_in_recovery()::int", {}, deadline));
   if (rows[0][0] == "1") return base::WrongState(address_.Text() + " is a replica");
+  ASSIGN_OR_RETURN(const probe::HeldLogins held, probe::LookAtHeldLogins(*control, deadline));
+  if (held.count > 0 && !held.may_alter) {
+    return base::Denied(address_.user + " may not alter the logins in " + probe::kHeldRole +
+                        " at " + address_.Text() +
+                        "; give it CREATEROLE, or take them out of that role");
+  }
   ASSIGN_OR_RETURN(const std::int64_t until_us, OnServerClock(until, deadline));
   StopListening();
   RETURN_IF_ERROR(EndWatchdogs(deadline));

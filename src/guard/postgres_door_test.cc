@@ -44,6 +44,28 @@ class PostgresDoorTest : public testing::Test {
     return server_->clock().Monotonic() - from;
   }
 
+  // The application has a login of its own, which the guard is to hold.
+  static void GiveApplicationALogin() {
+    if (server_->Sql("postgres", "select count(*) from pg_roles where rolname = 'web'") == "1")
+      return;
+    for (const char* statement :
+         {"create role web login password 'of the web'", "create role leeward_held nologin",
+          "grant leeward_held to web", "alter role owner createrole"}) {
+      server_->Sql("postgres", statement);
+    }
+    server_->AskForPassword("web");
+    // A reload takes its time: until it counts, any password is good.
+    const base::MonotonicTime until = In(10s);
+    while (WebSession("not it").ok()) CHECK(server_->clock().Monotonic() < until);
+  }
+  static base::Result<std::unique_ptr<probe::PostgresSession>> WebSession(
+      const std::string& password = "of the web", const std::string& database = "shop") {
+    probe::PostgresAddress address = server_->Address(database);
+    address.user = "web";
+    address.password = password;
+    return probe::PostgresSession::Open(address, server_->resolver(), In(5s), server_->clock());
+  }
+
   static PostgresServer* server_;
   std::unique_ptr<PostgresDoor> door_;
 };
@@ -123,6 +145,63 @@ TEST_F(PostgresDoorTest, ALostWatchdogIsReplacedByTheNextRenewal) {
   EXPECT_EQ(Watchdogs(), "1");
   ASSERT_TRUE(door_->Close(In(5s)).ok());
   EXPECT_EQ(Watchdogs(), "0");
+}
+
+TEST_F(PostgresDoorTest, AHeldLoginIsLetInWhileTheDoorIsExtended) {
+  GiveApplicationALogin();
+  ASSERT_TRUE(door_->Close(In(5s)).ok());
+  ASSERT_TRUE(door_->Open(In(1s), {}).ok());
+  for (int i = 0; i < 15; ++i) {
+    ASSERT_TRUE(door_->Extend(In(1s), {}).ok());
+    const auto session = WebSession();
+    ASSERT_TRUE(session.ok()) << i << ": " << session.error().message();
+    ::poll(nullptr, 0, 100);
+  }
+  ASSERT_TRUE(door_->Close(In(5s)).ok());
+}
+
+TEST_F(PostgresDoorTest, AServerThatWasKilledComesBackWithItsHeldLoginsShutOut) {
+  GiveApplicationALogin();
+  ASSERT_TRUE(door_->Close(In(5s)).ok());
+  const base::MonotonicTime until = In(2s);
+  ASSERT_TRUE(door_->Open(until, {}).ok());
+  ASSERT_TRUE(WebSession().ok());
+  server_->Stop();
+  while (server_->clock().Monotonic() < until) ::poll(nullptr, 0, 20);
+  server_->Start();  // and no guard: it was killed, too
+  EXPECT_TRUE(IsOpen()) << "else this shows nothing";
+  EXPECT_EQ(WebSession().error().code(), base::ErrorCode::kDenied);
+  EXPECT_EQ(WebSession("of the web", "postgres").error().code(), base::ErrorCode::kDenied);
+  // The next to hold the lease lets it in again.
+  door_ = Make();
+  ASSERT_TRUE(door_->Close(In(5s)).ok());
+  ASSERT_TRUE(door_->Open(In(2s), {}).ok());
+  EXPECT_TRUE(WebSession().ok());
+  ASSERT_TRUE(door_->Close(In(5s)).ok());
+}
+
+TEST_F(PostgresDoorTest, ALoginThatMayNotHoldOthersIsToldOf) {
+  GiveApplicationALogin();
+  ASSERT_TRUE(door_->Close(In(5s)).ok());
+  server_->Sql("postgres", "alter role owner nocreaterole");
+  const base::Status opened = door_->Open(In(2s), {});
+  server_->Sql("postgres", "alter role owner createrole");
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().code(), base::ErrorCode::kDenied);
+  EXPECT_NE(opened.error().message().find("CREATEROLE"), std::string::npos);
+  EXPECT_FALSE(IsOpen());
+}
+
+TEST_F(PostgresDoorTest, AHoldIsLiftedWhereNobodyHoldsAnyMore) {
+  GiveApplicationALogin();
+  server_->Sql("postgres", "alter role web valid until '2020-01-01'");
+  server_->Sql("postgres", "alter database shop with allow_connections true");
+  ASSERT_EQ(WebSession().error().code(), base::ErrorCode::kDenied);
+  const auto session = probe::PostgresSession::Open(server_->Address("postgres"),
+                                                    server_->resolver(), In(5s), server_->clock());
+  ASSERT_TRUE(session.ok());
+  ASSERT_TRUE(probe::LiftHold(**session, In(5s)).ok());
+  EXPECT_TRUE(WebSession().ok());
 }
 
 }  // namespace

@@ -173,6 +173,39 @@ base::Status OpenDatabase(PostgresSession& session, const std::string& database,
   return base::Ok();
 }
 
+std::string HeldLoginsQuery() {
+  return std::string(
+             "select m.rolname from pg_auth_members a join pg_roles h on h.oid = a.roleid") +
+         " join pg_roles m on m.oid = a.member where h.rolname = '" + kHeldRole +
+         "' and m.rolcanlogin and not m.rolsuper and m.rolname <> current_user";
+}
+
+base::Result<HeldLogins> LookAtHeldLogins(PostgresSession& session, base::MonotonicTime deadline) {
+  ASSIGN_OR_RETURN(const std::vector<Row> rows,
+                   session.Query("select (select count(*) from (" + HeldLoginsQuery() +
+                                     ") held), (rolsuper or rolcreaterole)::int from pg_roles"
+                                     " where rolname = current_user",
+                                 {}, deadline));
+  if (rows.size() != 1 || rows[0].size() != 2 || !rows[0][0] || !rows[0][1]) {
+    return Malformed(session, "the logins that are held");
+  }
+  HeldLogins held;
+  const std::string& count = *rows[0][0];
+  std::from_chars(count.data(), count.data() + count.size(), held.count);
+  held.may_alter = *rows[0][1] == "1";
+  return held;
+}
+
+base::Status LiftHold(PostgresSession& session, base::MonotonicTime deadline) {
+  const auto lifted =
+      session.Query("do $leeward$ declare held name; begin for held in " + HeldLoginsQuery() +
+                        " and m.rolvaliduntil < 'infinity' loop"
+                        " execute format('alter role %I valid until ''infinity''', held);"
+                        " end loop; end $leeward$",
+                    {}, deadline);
+  return lifted.ok() ? base::Ok() : base::Status(lifted.error());
+}
+
 base::Result<bool> IsDatabaseOpen(PostgresSession& session, const std::string& database,
                                   base::MonotonicTime deadline) {
   ASSIGN_OR_RETURN(const std::vector<Row> rows,

@@ -62,6 +62,22 @@ base::Status OpenDatabase(PostgresSession& session, const std::string& database,
 base::Result<bool> IsDatabaseOpen(PostgresSession& session, const std::string& database,
                                   base::MonotonicTime deadline);
 
+// Logins that may be let in for a time only are members of this role (an operator's choice, see
+// docs/failover-protocol.md). PostgreSQL looks at a login's VALID UNTIL whenever a password is
+// checked, so a server that was killed and comes back lets none of them in by itself.
+inline constexpr const char* kHeldRole = "leeward_held";
+
+// Through any session of the server.
+struct HeldLogins {
+  int count = 0;           // members of kHeldRole that may log in, without this session's own
+  bool may_alter = false;  // this session's user may alter roles
+};
+base::Result<HeldLogins> LookAtHeldLogins(PostgresSession& session, base::MonotonicTime deadline);
+// Held logins may log in again whenever they like: for an application that no guard holds.
+base::Status LiftHold(PostgresSession& session, base::MonotonicTime deadline);
+// The query of the held logins' names, for statements that run inside the server.
+std::string HeldLoginsQuery();
+
 // What closing a database would meet, through a session in the server's database `postgres`.
 struct DoorSeen {
   bool open = false;       // new sessions are let in

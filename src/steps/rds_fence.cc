@@ -20,6 +20,12 @@ Result<std::string> Close(const Work& work, const probe::PostgresAddress& addres
 
 }  // namespace
 
+Status LiftUnlessGuarded(const Work& work, probe::PostgresSession& session,
+                         base::MonotonicTime deadline) {
+  if (work.application().failover.store) return base::Ok();
+  return probe::LiftHold(session, deadline);
+}
+
 Result<StepOutcome> RdsFence(const Work& work) {
   ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
   const base::MonotonicTime deadline = work.Within(work.limits().old_region);
@@ -54,10 +60,11 @@ Result<StepOutcome> RdsOpen(const Work& work) {
   ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
   const base::MonotonicTime deadline = work.Within(work.limits().sql);
   const auto cancelled = [&] { return work.Cancelled(); };
-  RETURN_IF_ERROR(work.shared().sessions.With(
-      ControlDatabase(address), deadline, cancelled, [&](probe::PostgresSession& session) {
-        return probe::OpenDatabase(session, address.database, deadline);
-      }));
+  const auto open = [&](probe::PostgresSession& session) -> Status {
+    RETURN_IF_ERROR(probe::OpenDatabase(session, address.database, deadline));
+    return LiftUnlessGuarded(work, session, deadline);
+  };
+  RETURN_IF_ERROR(work.shared().sessions.With(ControlDatabase(address), deadline, cancelled, open));
   RETURN_IF_ERROR(work.shared().sessions.With(address, deadline, cancelled,
                                               [&](probe::PostgresSession& session) {
                                                 return probe::ProbeWrite(session, "open", deadline);

@@ -124,6 +124,7 @@ class Promotion {
     // The closing of the old writer is in the log, so the replica has it too.
     ASSIGN_OR_RETURN(const bool open, probe::IsDatabaseOpen(session, address_.database, deadline));
     if (!open) RETURN_IF_ERROR(probe::OpenDatabase(session, address_.database, deadline));
+    RETURN_IF_ERROR(LiftUnlessGuarded(work_, session, deadline));
     return std::optional<Writable>(Writable{*timeline});
   }
 

@@ -88,6 +88,15 @@ class PostgresServer {
     return rows->empty() || (*rows)[0].empty() ? "" : (*rows)[0][0].value_or("");
   }
 
+  // From now on the login is let in with its password only.
+  void AskForPassword(const std::string& login) {
+    const std::string path = data() + "/pg_hba.conf";
+    std::ifstream old(path);
+    const std::string rest{std::istreambuf_iterator<char>(old), {}};
+    std::ofstream(path) << "local all " << login << " scram-sha-256\n" << rest;
+    Sql("postgres", "select pg_reload_conf()");
+  }
+
   std::string socket() const { return root_; }
   const Resolver& resolver() const { return resolver_; }
   const ports::Clock& clock() const { return clock_; }
