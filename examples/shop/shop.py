@@ -6,8 +6,10 @@
                      the same id again answers the same order (200). The id may also be sent as Idempotency-Key
   GET  /orders/{id}  200 with the order, or 404
 
+`shop.py prepare` makes the tables, once, as the database's owner, and the login SHOP_WEB_USER that the shop then uses.
+
 Environment: SHOP_DB_HOST, SHOP_DB_PORT, SHOP_DB_NAME, SHOP_DB_USER, SHOP_DB_PASSWORD; HOST and PORT to listen on;
-AWS_REGION is what /health says it is in.
+AWS_REGION is what /health says it is in. For `prepare` also SHOP_WEB_USER and SHOP_WEB_PASSWORD.
 """
 
 import json
@@ -44,6 +46,18 @@ create table if not exists order_lines (
   quantity int not null check (quantity > 0),
   price_cents bigint not null,
   primary key (order_id, line));
+"""
+
+# The shop's own login may use the tables and no more. Its group is the one that Leeward's guard holds: who is in it is let
+# in only while its Region may write, also by a server that was lost and comes back.
+LOGIN = """
+do $$ begin
+  if not exists (select from pg_roles where rolname = 'leeward_held') then create role leeward_held nologin; end if;
+  if not exists (select from pg_roles where rolname = %(user)s) then
+    execute format('create role %%I login password %%L in role leeward_held', %(user)s, %(password)s);
+  end if;
+  execute format('grant select, insert on orders, order_lines to %%I', %(user)s);
+end $$
 """
 
 INSERT = """
@@ -175,8 +189,7 @@ class Orders:
         try:
             row = self._database.run(INSERT, order)
         except psycopg2.errors.UndefinedTable:
-            self.create_tables()
-            row = self._database.run(INSERT, order)
+            raise Unavailable("the shop has no tables yet; run `shop.py prepare`") from None
         return (as_order(row), True) if row else (self.find(order["id"]), False)
 
     def find(self, order_id):
@@ -186,11 +199,9 @@ class Orders:
             row = None
         return as_order(row) if row else None
 
-    def create_tables(self):
-        try:
-            self._database.run(SCHEMA)
-        except (psycopg2.errors.UniqueViolation, psycopg2.errors.DuplicateTable):
-            pass  # another task made them in the same instant
+    def prepare(self, user, password):
+        self._database.run(SCHEMA)
+        self._database.run(LOGIN, {"user": user, "password": password})
 
 
 def read_order(body, key):
@@ -299,21 +310,30 @@ class Server(ThreadingHTTPServer):
         pass  # clients come and go
 
 
+def prepare(orders):
+    if "SHOP_WEB_USER" not in os.environ or "SHOP_WEB_PASSWORD" not in os.environ:
+        sys.exit("shop: SHOP_WEB_USER and SHOP_WEB_PASSWORD say which login to make; one of them is not set")
+    try:
+        orders.prepare(os.environ["SHOP_WEB_USER"], os.environ["SHOP_WEB_PASSWORD"])
+    except (Unavailable, psycopg2.Error) as error:
+        sys.exit("shop: cannot prepare the database: %s" % str(error).strip())
+
+
 def main():
     if "SHOP_DB_HOST" not in os.environ:
         sys.exit("shop: SHOP_DB_HOST is not set; it names the database's host")
     Handler.database = Database(os.environ)
     Handler.orders = Orders(Handler.database)
+    if sys.argv[1:] == ["prepare"]:
+        return prepare(Handler.orders)
+    if sys.argv[1:]:
+        sys.exit("shop: it is started as `shop.py`, or once as `shop.py prepare`")
     Handler.region = os.environ.get("AWS_REGION", "")
     address = (os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8080")))
     try:
         server = Server(address, Handler)
     except OSError as error:
         sys.exit("shop: cannot listen on %s:%d: %s" % (address + (error.strerror,)))
-    try:
-        Handler.orders.create_tables()
-    except (Unavailable, psycopg2.Error) as error:
-        print("shop: %s" % error, file=sys.stderr, flush=True)  # /health says so too, until it is there
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     print("shop: listening on %s:%d" % address, flush=True)
     try:
