@@ -240,12 +240,14 @@ class RegionalShop(EtcdShop):
         time.sleep(seconds)
 
     def heal_all(self):
-        # A database that was killed comes back as open as it went: its guard is there before it
-        # (docs/failover-protocol.md, "What this rests on").
-        for region in (HOME, RECOVERY):
-            self.start_again("guard", region)
         self.lab("heal")
         self.links.heal()
+        # A database that comes back before its guard lets the shop in no more than later (docs/failover-protocol.md,
+        # "A server that comes back").
+        if any(self.guards[region].poll() is not None for region in (HOME, RECOVERY)):
+            self.pause(RESTART)
+        for region in (HOME, RECOVERY):
+            self.start_again("guard", region)
         for region in REGIONS:
             self.start_again("etcd", region)
             self.start_again("observer", region)
