@@ -6,6 +6,7 @@
 #include "lab/services/cloudwatch.h"
 #include "lab/services/ec2.h"
 #include "lab/services/ecs.h"
+#include "lab/services/elasticache.h"
 #include "lab/services/elbv2.h"
 #include "lab/services/rds.h"
 #include "lab/services/route53.h"
@@ -21,6 +22,7 @@ constexpr auto kServices = std::to_array<ServiceEntry>({
     {"cloudwatch", Place::kRegion, "", MakeCloudWatch},  // before those who publish metrics
     {"ec2", Place::kRegion, "", MakeEc2},  // before what its security groups guard
     {"rds", Place::kRegion, "", MakeRds},
+    {"elasticache", Place::kRegion, "", MakeElastiCache},
     {"route53-recovery-control-config", Place::kGlobal, "us-west-2", MakeArcConfig},
     {"elbv2", Place::kRegion, "", MakeElbv2},
     {"ecs", Place::kRegion, "", MakeEcs},
