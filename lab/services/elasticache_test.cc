@@ -177,10 +177,17 @@ class ElastiCacheTest : public testing::Test {
     }
     return messages;
   }
+  // Never 0, which would name this program's own group.
   int PidOf(Side& side, const std::string& node) {
-    const auto info = Ask(side, node, "info server");
-    const auto at = info.find("process_id:");
-    return at == std::string::npos ? 0 : std::stoi(info.substr(at + 11));
+    int pid = 0;
+    world.RunUntil([&] {
+      const std::string info = Ask(side, node, "info server");
+      const auto at = info.find("process_id:");
+      if (at != std::string::npos) pid = std::stoi(info.substr(at + 11));
+      return pid > 1;
+    });
+    CHECK(pid > 1);
+    return pid;
   }
 
   static Value Global(const std::string& id) {

@@ -1,6 +1,6 @@
 """The same parts of the article with the stock AWS CLI: Debian's by --endpoint-url, a current one by AWS_ENDPOINT_URL alone.
 
-    article_awscli.py PROGRAM Rds|Route53
+    article_awscli.py PROGRAM Rds|Route53|ElastiCache
 """
 
 import json
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import unittest
 
-from tools import PASSWORD, Site, curl, dig, psql, until
+from tools import PASSWORD, Site, curl, dig, psql, redis, until
 
 AWS = sys.argv.pop(1)
 VERSION = subprocess.run([AWS, "--version"], capture_output=True, text=True, timeout=30, check=True).stdout.strip()
@@ -39,6 +39,12 @@ class Case(unittest.TestCase):
         done = self.call(region, *arguments)
         self.assertNotEqual(done.returncode, 0, arguments)
         self.assertRegex(done.stderr, expected)
+
+    def open_group(self, region, port=5432):
+        group = self.aws(region, "ec2", "create-security-group", "--group-name", "db", "--description", "clients")["GroupId"]
+        self.aws(region, "ec2", "authorize-security-group-ingress", "--group-id", group, "--protocol", "tcp", "--port", str(port),
+                 "--cidr", "0.0.0.0/0")
+        return group
 
 
 def error(code, operation):
@@ -71,12 +77,6 @@ class Rds(Case):
         self.assertEqual(psql(replica, "select max(id), pg_is_in_recovery() from orders"), "101|f")
         self.refused(AWAY, error("InvalidDBInstanceState", "PromoteReadReplica"), "rds", "promote-read-replica",
                      "--db-instance-identifier", "production-db-dr")
-
-    def open_group(self, region):
-        group = self.aws(region, "ec2", "create-security-group", "--group-name", "db", "--description", "clients")["GroupId"]
-        self.aws(region, "ec2", "authorize-security-group-ingress", "--group-id", group, "--protocol", "tcp", "--port", "5432",
-                 "--cidr", "0.0.0.0/0")
-        return group
 
     def available(self, region, name):
         def look():
@@ -148,6 +148,67 @@ class Route53(Case):
             self.refused(HOME, error("InvalidChangeBatch", "ChangeResourceRecordSets") + ".*does not lie within the target zone",
                          *self.change(zone, self.record("PRIMARY", AliasTarget={
                              "HostedZoneId": "Z2FDTNDATAQYW2", "DNSName": name, "EvaluateTargetHealth": True})))
+
+
+class ElastiCache(Case):
+    """The article's one line: "ElastiCache Global Datastore: Cross-region Redis/Memcached replication"."""
+
+    def cache(self, region, *arguments):
+        return self.aws(region, "elasticache", *arguments)
+
+    def group(self, region, name):
+        return self.cache(region, "describe-replication-groups", "--replication-group-id", name)["ReplicationGroups"][0]
+
+    def writer(self, region, name):
+        def look():
+            found = self.group(region, name)
+            return found["NodeGroups"][0]["PrimaryEndpoint"] if found["Status"] == "available" else None
+        return until(look, 60, f"{name} available", PAUSE)
+
+    def settled(self, region, status):
+        def look():
+            found = self.cache(region, "describe-global-replication-groups", "--global-replication-group-id", self.datastore,
+                               "--show-member-info")["GlobalReplicationGroups"][0]
+            return found if found["Status"] == status else None
+        found = until(look, 60, f"{self.datastore} {status} in {region}", PAUSE)
+        return {member["ReplicationGroupRegion"]: member["Role"] for member in found["Members"]}
+
+    def test_a_global_datastore_is_made_and_failed_over(self):
+        self.cache(HOME, "create-replication-group", "--replication-group-id", "sessions", "--replication-group-description",
+                   "sessions", "--engine", "valkey", "--cache-node-type", "cache.m6g.large", "--num-cache-clusters", "1",
+                   "--security-group-ids", self.open_group(HOME, 6379))
+        home = self.writer(HOME, "sessions")
+        self.assertEqual(redis(home, "set", "user:1", "ana"), "OK")
+        self.datastore = self.cache(HOME, "create-global-replication-group", "--global-replication-group-id-suffix", "sessions",
+                                    "--primary-replication-group-id", "sessions")["GlobalReplicationGroup"]["GlobalReplicationGroupId"]
+        self.assertEqual(self.settled(HOME, "primary-only"), {HOME: "PRIMARY"})
+        self.mistakes()
+        self.cache(AWAY, *self.secondary(), "--security-group-ids", self.open_group(AWAY, 6379))
+        away = self.writer(AWAY, "sessions-dr")
+        self.assertEqual(self.settled(HOME, "available"), {HOME: "PRIMARY", AWAY: "SECONDARY"})
+        until(lambda: redis(away, "get", "user:1") == "ana", 20, "the primary's key in the secondary")
+        self.assertIn("READONLY", redis(away, "set", "user:1", "eva"))
+        promote = ["failover-global-replication-group", "--global-replication-group-id", self.datastore, "--primary-region", AWAY,
+                   "--primary-replication-group-id", "sessions-dr"]
+        self.assertEqual(self.cache(AWAY, *promote)["GlobalReplicationGroup"]["Status"], "modifying")
+        until(lambda: redis(away, "set", "writer", AWAY) == "OK", 20, "the writer away")
+        self.assertEqual(self.settled(HOME, "available"), {HOME: "SECONDARY", AWAY: "PRIMARY"})
+        until(lambda: redis(home, "get", "writer") == AWAY, 20, "the new writer's key at home")
+        self.assertIn("READONLY", redis(home, "set", "writer", HOME))
+        self.refused(AWAY, error("InvalidParameterValue", "FailoverGlobalReplicationGroup"), "elasticache", *promote)
+
+    def secondary(self, *more):
+        return ["create-replication-group", "--replication-group-id", "sessions-dr", "--replication-group-description", "away",
+                "--global-replication-group-id", self.datastore, *more]
+
+    def mistakes(self):
+        create = error("InvalidParameterValue", "CreateReplicationGroup")
+        self.refused(HOME, create + ".*memcached", "elasticache", "create-replication-group", "--replication-group-id", "wrong",
+                     "--replication-group-description", "wrong", "--engine", "memcached", "--cache-node-type", "cache.m6g.large")
+        self.refused(AWAY, error("InvalidParameterCombination", "CreateReplicationGroup"), "elasticache",
+                     *self.secondary("--engine", "valkey"))
+        self.refused(HOME, error("InvalidReplicationGroupState", "DeleteReplicationGroup"), "elasticache",
+                     "delete-replication-group", "--replication-group-id", "sessions")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""The RDS and Route 53 parts of a well-known article on cross-Region recovery, with boto3, against a running lab.
+"""The RDS, Route 53 and ElastiCache parts of a well-known article on cross-Region recovery, with boto3, against a running lab.
 
-With the article's mistakes put right, each call does what the article says, and psql, dig and curl see it. With the mistakes
+With the article's mistakes put right, each call does what the article says, and psql, redis-cli, dig and curl see it. With the mistakes
 left in, each is refused as AWS refuses it. A boto3 too old for AWS_ENDPOINT_URL is given LAB_ENDPOINT as an argument.
 """
 
+import datetime
 import os
 import ssl
 import subprocess
@@ -19,7 +20,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, ParamValidationError
 
-from tools import PASSWORD, Site, curl, dig, psql, until
+from tools import PASSWORD, Site, curl, dig, psql, redis, until
 
 HOME, AWAY = "us-east-1", "us-west-2"
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -45,6 +46,14 @@ class Case(unittest.TestCase):
             return answer["Error"]["Message"]
         return self.fail(f"not refused with {code}: {arguments}")
 
+    # The article leaves the groups out: its replica could not have been reached.
+    def open_group(self, region, port=5432):
+        ec2 = client("ec2", region)
+        group = ec2.create_security_group(GroupName="db", Description="the application's clients")["GroupId"]
+        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[
+            {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])
+        return group
+
 
 class Rds(Case):
     @classmethod
@@ -53,14 +62,6 @@ class Rds(Case):
 
     def instance(self, rds, name):
         return rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
-
-    # The article leaves the groups out: its replica could not have been reached.
-    def open_group(self, region):
-        ec2 = client("ec2", region)
-        group = ec2.create_security_group(GroupName="db", Description="the application's clients")["GroupId"]
-        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[
-            {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])
-        return group
 
     def test_a_replica_in_another_region_is_made_and_promoted(self):
         source = self.create()
@@ -298,6 +299,126 @@ class Route53(Case):
             "ResourcePath": "/health", "RequestInterval": 30, "FailureThreshold": 2, "MeasureLatency": True,
             "EnableSNI": True})["HealthCheck"]["Id"]
         until(lambda: "Success: HTTP Status Code 200" in self.seen(check), 20, "a checker's success over TLS")
+
+
+class ElastiCache(Case):
+    """The article has one line on this: "ElastiCache Global Datastore: Cross-region Redis/Memcached replication"."""
+
+    SECONDARY = {"ReplicationGroupId": "sessions-dr", "ReplicationGroupDescription": "the shop's sessions, away"}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.home, cls.away = client("elasticache", HOME), client("elasticache", AWAY)
+
+    def group(self, elasticache, name):
+        return elasticache.describe_replication_groups(ReplicationGroupId=name)["ReplicationGroups"][0]
+
+    def writer(self, elasticache, name):
+        return self.group(elasticache, name)["NodeGroups"][0]["PrimaryEndpoint"]
+
+    def available(self, elasticache, name):
+        elasticache.get_waiter("replication_group_available").wait(ReplicationGroupId=name,
+                                                                   WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+
+    def datastore(self, elasticache):
+        return elasticache.describe_global_replication_groups(
+            GlobalReplicationGroupId=self.datastore_id, ShowMemberInfo=True)["GlobalReplicationGroups"][0]
+
+    def roles(self, elasticache):
+        return {member["ReplicationGroupRegion"]: member["Role"] for member in self.datastore(elasticache)["Members"]}
+
+    def test_a_global_datastore_is_made_failed_over_and_back(self):
+        self.create()
+        home = self.writer(self.home, "sessions")
+        self.assertEqual(redis(home, "set", "user:1", "ana"), "OK")
+        self.mistakes()
+        self.join()
+        away = self.writer(self.away, "sessions-dr")
+        until(lambda: redis(away, "get", "user:1") == "ana", 20, "the primary's key in the secondary")
+        self.assertIn("READONLY", redis(away, "set", "user:1", "eva"))
+        self.lag()
+        self.fail_over(self.away, AWAY, "sessions-dr", HOME, (away, home))
+        self.fail_over(self.home, HOME, "sessions", AWAY, (home, away))
+        self.remove()
+
+    def create(self):
+        made = self.home.create_replication_group(
+            ReplicationGroupId="sessions", ReplicationGroupDescription="the shop's sessions", Engine="redis",
+            CacheNodeType="cache.r6g.large", NumCacheClusters=2, AutomaticFailoverEnabled=True, MultiAZEnabled=True,
+            SecurityGroupIds=[self.open_group(HOME, 6379)])["ReplicationGroup"]
+        self.assertEqual(made["Status"], "creating")
+        self.available(self.home, "sessions")
+        made = self.home.create_global_replication_group(GlobalReplicationGroupIdSuffix="sessions",
+                                                         PrimaryReplicationGroupId="sessions")["GlobalReplicationGroup"]
+        # The Region's five letters come first: an id is read, never made.
+        type(self).datastore_id = made["GlobalReplicationGroupId"]
+        self.assertRegex(self.datastore_id, "^[a-z]{5}-sessions$")
+        until(lambda: self.datastore(self.home)["Status"] == "primary-only", 60, "a datastore of one")
+
+    def mistakes(self):
+        new = {"ReplicationGroupId": "wrong", "ReplicationGroupDescription": "wrong", "CacheNodeType": "cache.t3.micro"}
+        message = self.refused("InvalidParameterValue", self.home.create_replication_group, Engine="memcached", **new)
+        self.assertIn("memcached", message)
+        self.home.create_replication_group(**{**new, "ReplicationGroupId": "small"}, Engine="valkey")
+        self.available(self.home, "small")
+        other = {"GlobalReplicationGroupIdSuffix": "other"}
+        self.refused("InvalidParameterValue", self.home.create_global_replication_group, PrimaryReplicationGroupId="small", **other)
+        self.refused("ReplicationGroupNotFoundFault", self.home.create_global_replication_group, 404,
+                     PrimaryReplicationGroupId="absent", **other)
+        # A secondary decides nothing that its primary has decided, and is never a group that was there before.
+        self.refused("InvalidParameterCombination", self.away.create_replication_group, **self.SECONDARY, Engine="redis",
+                     CacheNodeType="cache.r6g.large", GlobalReplicationGroupId=self.datastore_id)
+        self.refused("ReplicationGroupAlreadyExists", self.home.create_replication_group,
+                     **{**self.SECONDARY, "ReplicationGroupId": "small"}, GlobalReplicationGroupId=self.datastore_id)
+        self.refused("GlobalReplicationGroupNotFoundFault", self.away.create_replication_group, 404, **self.SECONDARY,
+                     GlobalReplicationGroupId=self.datastore_id.replace("sessions", "absent"))
+        self.refused("InvalidReplicationGroupState", self.home.delete_replication_group, ReplicationGroupId="sessions")
+
+    def join(self):
+        self.away.create_replication_group(**self.SECONDARY, GlobalReplicationGroupId=self.datastore_id, NumCacheClusters=2,
+                                           AutomaticFailoverEnabled=True, SecurityGroupIds=[self.open_group(AWAY, 6379)])
+        self.available(self.away, "sessions-dr")
+        for side in (self.home, self.away):
+            until(lambda: self.datastore(side)["Status"] == "available", 20, "a datastore of two")
+            self.assertEqual(self.roles(side), {HOME: "PRIMARY", AWAY: "SECONDARY"})
+
+    # The article promises alarms on the lag and names no metric.
+    def lag(self):
+        def newest():
+            now = datetime.datetime.now(datetime.timezone.utc)
+            return client("cloudwatch", AWAY).get_metric_statistics(
+                Namespace="AWS/ElastiCache", MetricName="GlobalDatastoreReplicationLag", Period=60, Statistics=["Maximum"],
+                Dimensions=[{"Name": "CacheClusterId", "Value": "sessions-dr-001"}],
+                StartTime=now - datetime.timedelta(minutes=5), EndTime=now + datetime.timedelta(minutes=1))["Datapoints"]
+        self.assertLess(until(newest, 20, "a figure for the lag")[0]["Maximum"], 10)
+
+    # From the Region that is to lead, as it would be with the other one gone.
+    def fail_over(self, elasticache, region, group, old, writers):
+        new_writer, old_writer = writers
+        to = {"GlobalReplicationGroupId": self.datastore_id, "PrimaryRegion": region, "PrimaryReplicationGroupId": group}
+        begun = elasticache.failover_global_replication_group(**to)["GlobalReplicationGroup"]
+        self.assertEqual(begun["Status"], "modifying")
+        until(lambda: redis(new_writer, "set", "writer", region) == "OK", 20, f"a writer in {region}")
+        for side in (self.home, self.away):
+            until(lambda: self.roles(side) == {region: "PRIMARY", old: "SECONDARY"}, 20, "the new roles")
+        until(lambda: redis(old_writer, "get", "writer") == region, 20, "the new writer's key in the other Region")
+        self.assertIn("READONLY", redis(old_writer, "set", "writer", old))
+        self.assertEqual(redis(new_writer, "get", "user:1"), "ana")
+        self.refused("InvalidParameterValue", elasticache.failover_global_replication_group, **to)
+
+    def remove(self):
+        delete = {"GlobalReplicationGroupId": self.datastore_id, "RetainPrimaryReplicationGroup": False}
+        self.refused("InvalidGlobalReplicationGroupState", self.home.delete_global_replication_group, **delete)
+        self.home.disassociate_global_replication_group(GlobalReplicationGroupId=self.datastore_id,
+                                                        ReplicationGroupId="sessions-dr", ReplicationGroupRegion=AWAY)
+        away = self.writer(self.away, "sessions-dr")
+        until(lambda: redis(away, "set", "alone", "1") == "OK", 20, "a writer of its own")
+        until(lambda: self.datastore(self.home)["Status"] == "primary-only", 20, "a datastore of one")
+        self.home.delete_global_replication_group(**delete)
+        self.away.delete_replication_group(ReplicationGroupId="sessions-dr")
+        for side, name in ((self.home, "sessions"), (self.away, "sessions-dr")):
+            side.get_waiter("replication_group_deleted").wait(ReplicationGroupId=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+            self.refused("ReplicationGroupNotFoundFault", side.describe_replication_groups, 404, ReplicationGroupId=name)
 
 
 if __name__ == "__main__":

@@ -138,7 +138,7 @@ def command(client, part):
         copy_js()
         return ["node", "--test-reporter=spec", os.path.join(SDK, part + ".mjs")]
     name, version = client.split("_")
-    part = {"rds": "Rds", "route53": "Route53"}[part]
+    part = {"rds": "Rds", "route53": "Route53", "elasticache": "ElastiCache"}[part]
     if name == "boto3":
         python = "/usr/bin/python3" if version == "debian" else current(name)
         return [python, os.path.join(HERE, "article_boto3.py"), part]

@@ -1,4 +1,4 @@
-"""What a person looks with: psql, dig and curl; and waiting for a thing by looking again."""
+"""What a person looks with: psql, redis-cli, dig and curl; and waiting for a thing by looking again."""
 
 import http.server
 import os
@@ -33,6 +33,11 @@ def psql(instance, sql):
     endpoint = instance["Endpoint"]
     return output(["psql", "-h", endpoint["Address"], "-p", str(endpoint["Port"]), "-U", "shop", "-d", "shop", "-AtXq", "-c", sql],
                   {**os.environ, "PGPASSWORD": PASSWORD, "PGCONNECT_TIMEOUT": "5"})
+
+
+def redis(endpoint, *command):
+    """The answer of redis-cli, or of the server behind it when that refuses."""
+    return output(["timeout", "5", "redis-cli", "-h", endpoint["Address"], "-p", str(endpoint["Port"]), *command])
 
 
 def dig(name, *options):

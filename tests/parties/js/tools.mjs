@@ -33,6 +33,11 @@ export function psql({ Endpoint: { Address, Port } }, sql) {
   return run("psql", ["-h", Address, "-p", Port, "-U", "shop", "-d", "shop", "-AtXq", "-c", sql]);
 }
 
+/** The answer of redis-cli, or of the server behind it when that refuses. */
+export function redis({ Address, Port }, ...command) {
+  return run("timeout", ["5", "redis-cli", "-h", Address, "-p", String(Port), ...command]);
+}
+
 export function dig(name, ...options) {
   const [host, port] = process.env.LAB_DNS.split(":");
   return run("dig", [`@${host}`, "-p", port, "+short", "+time=2", "+tries=1", ...options, name, "A"]).split("\n");
