@@ -39,7 +39,8 @@ struct Limits {
   base::Duration monitor{1'000'000'000};    // between looks at a running server
   base::Duration in_sync{600'000'000'000};  // a replica's first copy
   int missed_looks = 2;                     // until a server that does not answer counts as dead
-  int recoveries = 5;
+  int recoveries = 5;                       // attempts to replace a node, in a row
+  base::Duration recover_again{30'000'000'000};
 };
 
 class ElastiCache : public Service, public GuardedByGroups {
@@ -161,6 +162,7 @@ class ElastiCache : public Service, public GuardedByGroups {
 
   // elasticache_monitor.cc
   Flow<> Monitor();
+  void RetryFailed(const GroupPtr& group);
   Flow<> LookAt(GroupPtr group, std::string node_id);
   void TakeLook(Group& group, CacheNode& node, const RedisInfo& info);
   void MissedLook(const GroupPtr& group, CacheNode& node);

@@ -51,8 +51,9 @@ struct CacheNode {
   std::shared_ptr<Engine> engine;
   bool looking = false;
   int missed_looks = 0;
-  std::int64_t offset = 0;  // of the replication stream, at the last look
-  bool link_up = false;     // to its primary, at the last look
+  base::MonotonicTime failed_at{};  // when the last attempt to replace it had failed
+  std::int64_t offset = 0;          // of the replication stream, at the last look
+  bool link_up = false;             // to its primary, at the last look
   LagMeter lag{kLagFresh};
 };
 

@@ -27,10 +27,10 @@ def headers(host, region, service, body, key="test", secret="test", now=None):
                              f"Signature={signature}"}
 
 
-def call(gateway, region, action, service="sts", version="2011-06-15", timeout=5, **keys):
+def call(gateway, region, action, service="sts", version="2011-06-15", timeout=5, parameters=None, **keys):
     """(status, body) of a query request through the gateway; raises OSError as a dead Region does."""
     host = urllib.parse.urlparse(gateway).netloc
-    body = urllib.parse.urlencode({"Action": action, "Version": version})
+    body = urllib.parse.urlencode({"Action": action, "Version": version, **(parameters or {})})
     connection = http.client.HTTPConnection(host, timeout=timeout)
     try:
         connection.request("POST", "/", body, headers(host, region, service, body, **keys))
