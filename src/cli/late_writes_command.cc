@@ -174,7 +174,8 @@ base::Result<int> List(const Arguments& arguments, World& world) {
   if (partings.empty()) {
     return base::NotFound(
         "the journal has no failover that parted a store from its old writer; "
-        "there is nothing to compare");
+        "there is nothing to compare. A failover that another controller carried out is in that "
+        "one's journal: run this where it runs, or with its --state");
   }
   Listing listing(!arguments.json);
   Json stores = Json::array();

@@ -77,9 +77,13 @@ class Trial:
             for execution, move in journals.moves(each.state).items():
                 if execution in self.before[each.name]:
                     continue
-                if execution not in found or move.outcome == "done":
+                if execution not in found or self.worth(move) > self.worth(found[execution][2]):
                     found[execution] = (each, execution, move)
         return list(found.values())
+
+    @staticmethod
+    def worth(move):
+        return move.promoted, move.outcome == "done"
 
     def done(self):
         return [each for each in self.moves() if each[2].outcome == "done"]
