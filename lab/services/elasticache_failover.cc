@@ -110,6 +110,7 @@ Flow<> ElastiCache::Recover(GroupPtr group, std::string node_id) {
   if (group->cancelled || node == nullptr) co_return;
   if (!replaced.ok()) {
     node->status = NodeStatus::kFailed;
+    node->failed_at = host_.clock().Monotonic();
     AddEvent(
         node_id, "cache-cluster",
         fmt::format("Failed to recover cache nodes {}: {}", kNodeId, replaced.error().message()));

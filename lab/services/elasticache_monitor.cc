@@ -40,10 +40,21 @@ Flow<> ElastiCache::Monitor() {
       for (const CacheNode& node : group->nodes) {
         if (node.engine->running()) LookAt(group, node.id).Detach();
       }
+      RetryFailed(group);
       Steer(group);
     }
     SnapshotsDue();
     co_await Sleep(host_, limits.monitor);
+  }
+}
+
+void ElastiCache::RetryFailed(const GroupPtr& group) {
+  if (group->status == GroupStatus::kCreateFailed) return;
+  for (CacheNode& node : group->nodes) {
+    const base::MonotonicTime due = node.failed_at + limits.recover_again;
+    if (node.status != NodeStatus::kFailed || host_.clock().Monotonic() < due) continue;
+    node.status = NodeStatus::kRecovering;
+    Recover(group, node.id).Detach();
   }
 }
 

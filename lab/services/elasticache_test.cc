@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <fstream>
 
 #include "lab/services/elasticache_test_world.h"
 
@@ -49,8 +50,8 @@ class ElastiCacheTest : public testing::Test {
   }
   ~ElastiCacheTest() override {
     for (Side* side : {&a, &b, &c}) {
+      side->host.Die();
       side->service.reset();
-      side->host.Kill();
     }
   }
 
@@ -77,8 +78,7 @@ class ElastiCacheTest : public testing::Test {
   }
   void Lose(Side& side) {
     Darken(side);
-    side.host.services.clear();
-    side.host.Kill();
+    side.host.Die();
     side.service.reset();
   }
   void Heal(Side& side) {
@@ -406,6 +406,46 @@ TEST_F(ElastiCacheTest, SnapshotIsTakenCopiedAndRestored) {
   EXPECT_EQ(Ask(a, "sessions", "get user:1"), "eva");
 }
 
+TEST_F(ElastiCacheTest, DailySnapshotIsTakenInItsWindow) {
+  const std::string hour = base::FormatIso8601(world.clock().Now()).substr(11, 2);
+  const int later = (std::stoi(hour) + 2) % 24;
+  const std::string window =
+      hour + ":00-" + (later < 10 ? "0" : "") + std::to_string(later) + ":00";
+  Value input = Group("sessions");
+  input.Set("SnapshotRetentionLimit", 1).Set("SnapshotWindow", window);
+  Done(a, "CreateReplicationGroup", input);
+  const auto taken = [&] {
+    return Done(a, "DescribeSnapshots", Value::Struct({{"SnapshotSource", "system"}}));
+  };
+  ASSERT_TRUE(world.RunUntil([&] {
+    const Value all = taken();
+    const Value::List& snapshots = all.Items("Snapshots");
+    return !snapshots.empty() && snapshots.front().String("SnapshotStatus") == "available";
+  }));
+  world.RunFor(300ms);
+  const Value all = taken();
+  ASSERT_EQ(all.Items("Snapshots").size(), 1u);
+  EXPECT_THAT(std::string(all.Items("Snapshots").front().String("SnapshotName")),
+              HasSubstr("automatic.sessions-20"));
+}
+
+TEST_F(ElastiCacheTest, NodeThatCouldNotBeReplacedIsTriedAgain) {
+  a.service->limits.recover_again = 300ms;
+  Make(a, "sessions");
+  const std::filesystem::path folder =
+      a.host.endpoints.at("elasticache:sessions").backend.parent_path();
+  const int pid = PidOf(a, "sessions");
+  std::filesystem::remove_all(folder);
+  std::ofstream(folder) << "in the way";
+  ASSERT_EQ(kill(pid, SIGKILL), 0);
+  ASSERT_TRUE(world.RunUntil(
+      [&] { return Cluster(a, "sessions-001").String("CacheClusterStatus") == "restore-failed"; }));
+  EXPECT_EQ(Status(a, "sessions"), "modifying");
+  std::filesystem::remove(folder);
+  Await(a, "sessions", "available");
+  EXPECT_EQ(Ask(a, "sessions", "set user:1 ana"), "OK");
+}
+
 TEST_F(ElastiCacheTest, TagsSubnetGroupsAndPagesAreAsAsked) {
   Make(a, "sessions");
   const std::string arn(Look(a, "sessions").String("ARN"));
@@ -508,6 +548,15 @@ TEST_F(ElastiCacheTest, PlannedFailoverAndBackKeepsWhatHadCrossed) {
   Done(b, "FailoverGlobalReplicationGroup", FailTo("us-east-1", "sessions"));
   EXPECT_TRUE(world.RunUntil([&] { return Ask(a, "sessions", "set user:3 eve") == "OK"; }));
   EXPECT_TRUE(Sees(b, "sessions-b", "user:3", "eve"));
+  AwaitGlobal(b, "available");
+  Value change = Global("ldgnf-sessions");
+  change.Erase("ShowMemberInfo");
+  EXPECT_EQ(Code(b, "ModifyGlobalReplicationGroup", change), "InvalidParameterValue");
+  change.Set("ApplyImmediately", true).Set("CacheNodeType", "cache.r6g.xlarge");
+  Done(b, "ModifyGlobalReplicationGroup", change);
+  EXPECT_TRUE(world.RunUntil(
+      [&] { return Look(a, "sessions").String("CacheNodeType") == "cache.r6g.xlarge"; }));
+  EXPECT_EQ(Look(b, "sessions-b").String("CacheNodeType"), "cache.r6g.xlarge");
 }
 
 TEST_F(ElastiCacheTest, FailoverNeedsNothingOfADarkPrimaryAndLosesWhatHadNotCrossed) {

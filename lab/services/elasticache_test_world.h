@@ -140,17 +140,36 @@ class CarryingRegion : public rds::TestRegion {
     }
     return here;
   }
-  // As in the lab: a Region that is not there says so, it is not silent.
+  // As in the lab: a Region that is not there says so, it is not silent; and a call ends with
+  // either end of it.
   void CallRegion(std::string_view region, std::string_view service, std::string_view operation,
                   shapes::Value input, base::Duration deadline, Reply reply) override {
-    for (CarryingRegion* other : *everyone) {
-      if (other->region() != region) continue;
-      return rds::TestRegion::CallRegion(region, service, operation, std::move(input), deadline,
-                                         std::move(reply));
+    CarryingRegion* other = nullptr;
+    for (CarryingRegion* each : *everyone) {
+      if (each->region() == region) other = each;
     }
-    Post([reply] {
-      reply(ApiError{"InvalidParameterValue", "not a Region of this lab", 400, {}});
+    if (other == nullptr) {
+      Post([reply] { reply(ApiError{"InvalidParameterValue", "not in this lab", 400, {}}); });
+      return;
+    }
+    if (IsDark(region) || IsDark(this->region())) {
+      After(std::min<base::Duration>(deadline, std::chrono::milliseconds(300)), [reply] {
+        reply(ApiError{"RequestTimeout", "no answer", 0, {}});
+      });
+      return;
+    }
+    const Reply answer = [this, life = lives_, reply](Answer given) {
+      if (life == lives_) reply(std::move(given));
+    };
+    other->Post([other, name = std::string(service), operation = std::string(operation),
+                 input = std::move(input), answer] {
+      if (Service* target = other->Find(name)) target->HandleInternal(operation, input, answer);
     });
+  }
+  void Die() {
+    ++lives_;
+    services.clear();
+    Kill();
   }
   void SetSilent(bool silent) {
     for (auto& [name, carrier] : carriers_) carrier->SetSilent(silent);
@@ -171,6 +190,7 @@ class CarryingRegion : public rds::TestRegion {
   }
 
   int block_;
+  int lives_ = 0;
   std::map<std::string, std::unique_ptr<Carrier>> carriers_;
   std::map<std::string, std::string> links_;
 };
