@@ -608,6 +608,33 @@ TEST_F(ElastiCacheTest, APrimaryThatWasKilledComesBackAsASecondary) {
   EXPECT_TRUE(Sees(b, "sessions-b", "user:3", "eve"));
 }
 
+TEST_F(ElastiCacheTest, TwoFailoversOutOfSightOfEachOtherEndWithOneWriter) {
+  MakeGlobal();
+  Join(c, "sessions-c");
+  Darken(b);
+  EXPECT_EQ(Code(b, "FailoverGlobalReplicationGroup", FailTo("us-west-2", "sessions-b")), "done");
+  EXPECT_EQ(Code(c, "FailoverGlobalReplicationGroup", FailTo("eu-west-1", "sessions-c")), "done");
+  EXPECT_TRUE(world.RunUntil([&] { return Ask(b, "sessions-b", "set user:b 1") == "OK"; }, 5s));
+  EXPECT_TRUE(world.RunUntil([&] { return Ask(c, "sessions-c", "set user:c 1") == "OK"; }, 5s));
+  Lighten(b);
+  const auto one_writer = [&] {
+    for (Side* side : {&a, &b, &c}) {
+      if (RoleIn(*side, "us-west-2") != "PRIMARY" || RoleIn(*side, "eu-west-1") != "SECONDARY" ||
+          LookGlobal(*side).String("Status") != "available") {
+        return false;
+      }
+    }
+    return true;
+  };
+  EXPECT_TRUE(world.RunUntil(one_writer, 20s));
+  EXPECT_EQ(Ask(b, "sessions-b", "set user:d 1"), "OK");
+  EXPECT_TRUE(Sees(a, "sessions", "user:d", "1"));
+  EXPECT_TRUE(Sees(c, "sessions-c", "user:d", "1"));
+  EXPECT_EQ(Ask(c, "sessions-c", "exists user:c"), "0");
+  EXPECT_EQ(Ask(c, "sessions-c", "get user:b"), "1");
+  EXPECT_THAT(Ask(c, "sessions-c", "set user:e 1"), HasSubstr("READONLY"));
+}
+
 TEST_F(ElastiCacheTest, DisassociatedSecondaryWritesByItself) {
   MakeGlobal();
   Ask(a, "sessions", "set user:1 ana");
