@@ -1,0 +1,59 @@
+// The parameters that expressions replaced: Expected, ConditionalOperator, AttributeUpdates,
+// KeyConditions, QueryFilter, ScanFilter, AttributesToGet. Each becomes what its expression would,
+// with its own messages.
+//
+// All take JSON whose types fit the model (the shapes of AttributeValues are checked by json.h).
+#pragma once
+
+#include <rapidjson/document.h>
+
+#include <string_view>
+#include <vector>
+
+#include "lab/items/condition.h"
+#include "lab/items/key_condition.h"
+#include "lab/items/outcome.h"
+#include "lab/items/projection.h"
+#include "lab/items/update.h"
+
+namespace leeward::lab::items {
+
+// "Can not use both expression and non-expression parameters in the same request: Non-expression
+// parameters: {AttributesToGet} Expression parameters: {ProjectionExpression}", when both lists
+// have something. They name the parameters that the request has, in the order given; names are
+// listed as DynamoDB lists them: sorted is not needed, the order here is kept.
+Verdict CheckNoMix(const std::vector<std::string_view>& legacy,
+                   const std::vector<std::string_view>& expressions);
+
+// Expected. `conditional_operator` is "AND" (also when it is empty) or "OR". "ConditionalOperator
+// can only be used when Filter or Expected has two or more elements" is checked by
+// CheckConditionalOperator, before. Per attribute, in the order of the text: "One or more parameter
+// values were invalid: Exists cannot be used with ComparisonOperator ...", "... Value or
+// AttributeValueList must be used with ComparisonOperator: EQ for Attribute: a", numbers and types
+// of arguments ("Invalid number of argument(s) for the EQ ComparisonOperator").
+Outcome<Condition> ConditionFromExpected(const rapidjson::Value& expected,
+                                         std::string_view conditional_operator);
+
+// QueryFilter or ScanFilter.
+Outcome<Condition> ConditionFromFilter(const rapidjson::Value& filter,
+                                       std::string_view conditional_operator);
+
+// "ConditionalOperator cannot be used without Filter or Expected" (elements is 0),
+// "ConditionalOperator can only be used when Filter or Expected has two or more elements" (1).
+// `elements` is the number of members of the filter or of Expected.
+Verdict CheckConditionalOperator(std::string_view conditional_operator, std::size_t elements);
+
+// AttributeUpdates. Per attribute: Action (PUT when it is missing) and Value: "One or more
+// parameter values were invalid: Only DELETE action is allowed when no attribute value is
+// specified", "... ADD action is not supported for the type S", "... DELETE action with value is
+// not supported for the type N".
+Outcome<Update> UpdateFromAttributeUpdates(const rapidjson::Value& updates);
+
+// KeyConditions.
+Outcome<KeyConditionForm> KeyConditionsFromJson(const rapidjson::Value& conditions);
+
+// AttributesToGet: top-level names. "One or more parameter values were invalid: Duplicate value in
+// attribute name: a".
+Outcome<Projection> ProjectionFromAttributesToGet(const rapidjson::Value& names);
+
+}  // namespace leeward::lab::items
