@@ -22,6 +22,8 @@ namespace leeward::lab::items {
 inline constexpr std::size_t kMaxItemSize = 400 * 1024;  // bytes, SizeOf
 inline constexpr int kMaxNesting = 32;                   // levels of L and M
 inline constexpr std::size_t kMaxHashKeySize = 2048;     // bytes
+inline constexpr std::size_t kContainerOverhead = 3;     // bytes that an L or M counts
+inline constexpr std::size_t kElementOverhead = 1;       // and each element of it
 inline constexpr std::size_t kMaxRangeKeySize = 1024;    // bytes
 
 enum class Type : unsigned char { kS, kN, kB, kBool, kNull, kSS, kNS, kBS, kL, kM };
@@ -142,5 +144,6 @@ Verdict CheckUpdatedSize(const Item& item);
 // ValidationException "Nesting Levels have exceeded supported limits: Attributes have exceeded
 // nesting limit: 32".
 Verdict CheckNesting(const Item& item);
+ApiError NestedTooDeeply();
 
 }  // namespace leeward::lab::items

@@ -50,8 +50,6 @@ void AppendJson(const Attribute& value, std::string& out);
 void AppendJson(const Item& item, std::string& out);
 // Appends the text with its quotes, escaped.
 void AppendJsonString(std::string_view text, std::string& out);
-// Appends base64, without quotes.
-void AppendBase64(std::string_view bytes, std::string& out);
 std::string ToJson(const Attribute& value);
 std::string ToJson(const Item& item);
 

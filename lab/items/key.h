@@ -29,13 +29,13 @@ struct KeySchema {
   }
 };
 
-// Checks a Key parameter (GetItem, UpdateItem, DeleteItem, batch and transaction keys). Order: the
-// number of elements and their names ("The number of conditions on the keys is invalid" when there
-// are fewer or more, else "The provided key element does not match the schema"), types (the same),
-// empty values ("One or more parameter values are not valid. The AttributeValue for a key attribute
-// cannot contain an empty string value. Key: pk"), sizes ("One or more parameter values were
-// invalid: Size of hashkey has exceeded the maximum size limit of2048 bytes", "... Aggregated size
-// of all range keys has exceeded the size limit of 1024 bytes").
+// Checks a Key parameter (GetItem, UpdateItem, DeleteItem, batch and transaction keys). Order:
+// number, names and types of its elements ("The provided key element does not match the schema"),
+// then hash and range, each: an empty value ("One or more parameter values are not valid. The
+// AttributeValue for a key attribute cannot contain an empty string value. Key: pk"), its size
+// ("One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit
+// of2048 bytes", "... Aggregated size of all range keys has exceeded the size limit of 1024
+// bytes").
 Verdict CheckKey(const KeySchema& schema, const Item& key);
 // Checks that an item to be put has the key. Order: hash then range, each: "One or more parameter
 // values were invalid: Missing the key pk in the item", "... Type mismatch for key pk expected: S
@@ -47,6 +47,10 @@ Verdict CheckItemKey(const KeySchema& schema, const Item& item);
 // supported. The AttributeValue for a key attribute cannot contain an empty string value.
 // IndexName: i, IndexKey: a"; sizes.
 Verdict CheckIndexKey(const KeySchema& schema, std::string_view index, const Item& item);
+
+// The same for one value: "One or more parameter values are not valid. The AttributeValue for a key
+// attribute cannot contain an empty string value. Key: pk".
+Verdict CheckKeyNotEmpty(std::string_view name, const Attribute& value);
 
 // The attributes of the schema that the item has: its key, as LastEvaluatedKey wants it.
 Item KeyOf(const KeySchema& schema, const Item& item);
