@@ -2,9 +2,10 @@
 // same, ready to be asked.
 //
 // Parsing gives ValidationExceptions "Invalid <parameter>: ...", in this order: empty text; longer
-// than 4 KB; syntax, from the left; then, over the parsed text from the left: reserved words,
-// undefined #names and :values, misused functions, operand types, redundant parentheses; then
-// number of operators and operands. The exact words are in condition_test.cc.
+// than 4 KB; the first syntax error; then by category, and in a category the first from the left:
+// redundant parentheses, unknown functions, misused functions, reserved words, undefined #names and
+// :values, numbers and types of operands, operands that must be distinct, more than 300 operators.
+// The exact words are in condition_test.cc.
 #pragma once
 
 #include <memory>

@@ -51,10 +51,12 @@ struct KeyCondition {
 // KeyConditionExpression or KeyConditions, read but not yet held against a key schema.
 class KeyConditionForm {
  public:
-  // "Invalid KeyConditionExpression: ..." as in condition.h, and: OR, NOT, IN, <>, other functions
-  // and nested paths "Invalid operator used in KeyConditionExpression: OR", ...; a name twice
-  // "KeyConditionExpressions must only contain one condition per key"; a condition without a path
-  // or without a value.
+  // "Invalid KeyConditionExpression: ..." as in condition.h. Then, from the left: "Invalid operator
+  // used in KeyConditionExpression: OR" (also NOT, IN, <> and all functions but begins_with),
+  // "Invalid condition in KeyConditionExpression: Multiple attribute names used in one condition",
+  // "... No key attribute specified", "... BETWEEN operator must have the key attribute as its
+  // first operand", "KeyConditionExpressions cannot have conditions on nested attributes". Last:
+  // "KeyConditionExpressions must only contain one condition per key".
   static Outcome<KeyConditionForm> Parse(std::string_view text, Placeholders& placeholders);
 
   struct Term {
@@ -63,23 +65,21 @@ class KeyConditionForm {
     Attribute value;
     Attribute high;
   };
-  enum class Origin { kExpression, kLegacy };
-  KeyConditionForm(std::vector<Term> terms, Origin origin);
+  explicit KeyConditionForm(std::vector<Term> terms);
 
-  // Against the schema. ValidationExceptions, in order: "Conditions can be of length 1 or 2 only",
-  // "Query condition missed key schema element: pk", "Query key condition not supported" (a hash
-  // key not by =, or a second condition not on the range key), types "One or more parameter values
-  // were invalid: Condition parameter type does not match schema type", empty key values "One or
-  // more parameter values are not valid. The AttributeValue for a key attribute cannot contain an
-  // empty string value. Key: pk", BETWEEN with its bounds in the wrong order "The BETWEEN condition
-  // was provided a range where the lower bound is greater than the upper bound".
+  // Against the schema. ValidationExceptions, in order: more than two conditions "Conditions can be
+  // of length 1 or 2 only"; "Query condition missed key schema element: pk" for the hash key; a
+  // second condition where there is no range key "Query key condition not supported", or not on it
+  // "Query condition missed key schema element: sk"; types "One or more parameter values were
+  // invalid: Condition parameter type does not match schema type"; a hash key not by = "Query key
+  // condition not supported"; empty key values (CheckKeyNotEmpty); of KeyConditions: "The BETWEEN
+  // condition was provided a range where the lower bound is greater than the upper bound".
   Outcome<KeyCondition> For(const KeySchema& schema) const;
 
   const std::vector<Term>& terms() const { return terms_; }
 
  private:
   std::vector<Term> terms_;
-  Origin origin_ = Origin::kExpression;
 };
 
 }  // namespace leeward::lab::items

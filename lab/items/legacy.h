@@ -2,7 +2,8 @@
 // KeyConditions, QueryFilter, ScanFilter, AttributesToGet. Each becomes what its expression would,
 // with its own messages.
 //
-// All take JSON whose types fit the model (the shapes of AttributeValues are checked by json.h).
+// All take the parameter's JSON. What does not fit the model is refused with a
+// SerializationException.
 #pragma once
 
 #include <rapidjson/document.h>
@@ -25,16 +26,24 @@ namespace leeward::lab::items {
 Verdict CheckNoMix(const std::vector<std::string_view>& legacy,
                    const std::vector<std::string_view>& expressions);
 
-// Expected. `conditional_operator` is "AND" (also when it is empty) or "OR". "ConditionalOperator
-// can only be used when Filter or Expected has two or more elements" is checked by
-// CheckConditionalOperator, before. Per attribute, in the order of the text: "One or more parameter
-// values were invalid: Exists cannot be used with ComparisonOperator ...", "... Value or
-// AttributeValueList must be used with ComparisonOperator: EQ for Attribute: a", numbers and types
-// of arguments ("Invalid number of argument(s) for the EQ ComparisonOperator").
+// Expected. `conditional_operator` is "AND", "OR" or empty, which is AND. First the values, in the
+// order of the text; then per attribute, all behind "One or more parameter values were invalid: ":
+//   "AttributeValueList can only be used with a ComparisonOperator for Attribute: a"
+//   "Exists and ComparisonOperator cannot be used together for Attribute: a"
+//   "Value and AttributeValueList cannot be used together for Attribute: a"
+//   "Value or AttributeValueList must be used with ComparisonOperator: EQ for Attribute: a"
+//   "Value cannot be used when Exists is false for Attribute: a"
+//   "Value must be provided when Exists is true for Attribute: a" ("null" when it is not there)
+// and what ConditionFromFilter says of the operator.
 Outcome<Condition> ConditionFromExpected(const rapidjson::Value& expected,
                                          std::string_view conditional_operator);
 
-// QueryFilter or ScanFilter.
+// QueryFilter or ScanFilter. Per attribute, behind "One or more parameter values were invalid: ":
+//   "Invalid number of argument(s) for the EQ ComparisonOperator"
+//   "AttributeValues inside AttributeValueList must be of same type" (IN, BETWEEN)
+//   "ComparisonOperator LT is not valid for SS AttributeValue type"
+// and without: "The BETWEEN condition was provided a range where the lower bound is greater than
+// the upper bound".
 Outcome<Condition> ConditionFromFilter(const rapidjson::Value& filter,
                                        std::string_view conditional_operator);
 
@@ -49,7 +58,8 @@ Verdict CheckConditionalOperator(std::string_view conditional_operator, std::siz
 // not supported for the type N".
 Outcome<Update> UpdateFromAttributeUpdates(const rapidjson::Value& updates);
 
-// KeyConditions.
+// KeyConditions. As a filter; then "Attempted conditional constraint is not an indexable operation"
+// for operators that no Query takes.
 Outcome<KeyConditionForm> KeyConditionsFromJson(const rapidjson::Value& conditions);
 
 // AttributesToGet: top-level names. "One or more parameter values were invalid: Duplicate value in

@@ -1,8 +1,8 @@
 // Update: UpdateExpression or AttributeUpdates, ready to be applied.
 //
-// Parse gives "Invalid UpdateExpression: ..." as in condition.h, and after those, over the whole:
-// "The "SET" section can only be used once in an update expression;", overlapping and conflicting
-// paths. What depends on the item comes from Apply.
+// Parse gives "Invalid UpdateExpression: ..." in the order of condition.h; "The "SET" section can
+// only be used once in an update expression;" comes behind reserved words, overlapping and
+// conflicting paths behind operands. What depends on the item comes from Apply.
 #pragma once
 
 #include <memory>
