@@ -210,7 +210,18 @@ Path Parser::ParsePath() {
   return path;
 }
 
-bool Parser::AtFunction() const { return token_.kind == TokenKind::kIdentifier && Peek().Is("("); }
+bool Parser::AtKeyword() const {
+  const auto is_any = [this](std::initializer_list<std::string_view> words) {
+    return std::any_of(words.begin(), words.end(),
+                       [this](std::string_view word) { return token_.IsWord(word); });
+  };
+  if (dialect_ == Dialect::kCondition) return is_any({"AND", "OR", "NOT", "BETWEEN", "IN"});
+  return dialect_ == Dialect::kUpdate && is_any({"SET", "REMOVE", "ADD", "DELETE"});
+}
+
+bool Parser::AtFunction() const {
+  return token_.kind == TokenKind::kIdentifier && Peek().Is("(") && !AtKeyword();
+}
 
 Operand Parser::ParseValue() {
   Operand operand;
@@ -263,7 +274,7 @@ Operand Parser::ParseFunctionOperand() {
   const bool update = dialect_ == Dialect::kUpdate;
   if (use == FunctionUse::kUnknown) {
     Note(Problem::kUnknownFunction, fmt::format("Invalid function name; function: {}", function));
-  } else if (update != (use == FunctionUse::kUpdateOperand)) {
+  } else if (use != (update ? FunctionUse::kUpdateOperand : FunctionUse::kConditionOperand)) {
     const bool elsewhere = update || use == FunctionUse::kUpdateOperand;
     Note(Problem::kMisusedFunction,
          elsewhere ? fmt::format("The function is not allowed in {} expression; function: {}",
