@@ -35,8 +35,13 @@ struct Entry;
 
 class Item {
  public:
-  Item() = default;
+  Item();
   Item(std::initializer_list<Entry> entries);
+  Item(const Item&);
+  Item(Item&&) noexcept;
+  Item& operator=(const Item&);
+  Item& operator=(Item&&) noexcept;
+  ~Item();
   // Takes entries in any order; of those with one name the last stays.
   static Item FromEntries(std::vector<Entry> entries);
 
@@ -125,6 +130,14 @@ struct Entry {
   std::string name;
   Attribute value;
 };
+
+// Here, where an Entry is known.
+inline Item::Item() = default;
+inline Item::Item(const Item&) = default;
+inline Item::Item(Item&&) noexcept = default;
+inline Item& Item::operator=(const Item&) = default;
+inline Item& Item::operator=(Item&&) noexcept = default;
+inline Item::~Item() = default;
 
 // Whether both are of one of the types S, N and B, the same; only then do they have an order.
 bool Comparable(const Attribute& a, const Attribute& b);
