@@ -15,7 +15,7 @@ template <typename Entries>
 auto Place(Entries& entries, std::string_view name) {
   return std::lower_bound(
       entries.begin(), entries.end(), name,
-      [](const Entry& entry, std::string_view wanted) { return entry.name < wanted; });
+      [](const Entry& entry, std::string_view wanted) { return entry.name.compare(wanted) < 0; });
 }
 
 template <typename T>

@@ -1,10 +1,17 @@
 // The stored form of an Item: compact bytes, from which an answer's JSON is written without
 // building the Item.
 //
-// A version byte, then the count of attributes and each one: name, type byte, value. Counts and
-// lengths are LEB128; numbers are their canonical text; attributes stand sorted by name, so equal
-// items have equal bytes. The bytes trust their store (RocksDB's checksums); still, reading refuses
-// what does not hold together as kCorrupt and never reads outside.
+//   item        1 (the version), attributes
+//   attributes  count, then each: name, type (a byte, items::Type), value; sorted by name, so that
+//               equal items have equal bytes
+//   text        length, bytes; lengths and counts are LEB128
+//   value       S, B and names: a text. N: its canonical text. BOOL: a byte. NULL: nothing.
+//               SS, NS, BS: size, count, texts. L: size, count, each: type, value.
+//               M: size, attributes
+//   size        four bytes, little-endian: how much of the value follows, so that it can be skipped
+//
+// The bytes trust their store (RocksDB's checksums); still, reading refuses what does not hold
+// together as kCorrupt, and never reads outside.
 #pragma once
 
 #include <optional>

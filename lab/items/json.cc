@@ -340,8 +340,9 @@ ApiError WrongJsonType(const Json& json, Wanted wanted, std::string_view java_ty
   }
   const std::string_view name = JavaName(wanted);
   if (json.IsArray()) {
-    if (!java_type.empty()) {
-      return SerializationError(fmt::format("Unrecognized collection type {}", java_type));
+    if (!java_type.empty() || name.empty()) {
+      return SerializationError(
+          fmt::format("Unrecognized collection type{}{}", java_type.empty() ? "" : " ", java_type));
     }
     return SerializationError(fmt::format("Unrecognized collection type class java.{}.{}",
                                           wanted == Wanted::kBlob ? "nio" : "lang", name));

@@ -238,14 +238,14 @@ Outcome<Update> UpdateFromAttributeUpdates(const Json& updates) {
     read.push_back(std::move(update));
   }
   for (const RawUpdate& update : read) RETURN_IF_ERROR(CheckUpdate(update));
-  Item values;
-  for (RawUpdate& update : read) {
-    if (update.value) values.Set(update.name, std::move(*update.value));
-  }
-  const auto kept = std::make_shared<const Item>(std::move(values));
+  Attribute::List values;
+  for (RawUpdate& update : read) values.push_back(std::move(update.value).value_or(Null{}));
+  const auto kept = std::make_shared<const Item>(Item{{"values", std::move(values)}});
+  const Attribute* next = kept->Find("values")->list()->data();
   std::vector<Update::Action> actions;
   for (const RawUpdate& update : read) {
-    actions.push_back(ActionOf(update, update.value ? kept->Find(update.name) : nullptr));
+    actions.push_back(ActionOf(update, update.value ? next : nullptr));
+    ++next;
   }
   return Update(std::move(actions), kept);
 }

@@ -210,6 +210,14 @@ TEST(AttributeUpdates, PutAddAndDelete) {
             "Type mismatch for attribute to update");
 }
 
+TEST(AttributeUpdates, KeepTheirOwnValuesWhenOneNameStandsTwice) {
+  const auto update = UpdateFromAttributeUpdates(
+      Parsed(R"({"a":{"Action":"DELETE","Value":{"SS":["x"]}},"a":{"Value":{"N":"1"}}})"));
+  ASSERT_TRUE(update.ok());
+  EXPECT_EQ(MessageOf(update->Apply(ItemOf(R"({"a":{"N":"2"}})"))),
+            "Type mismatch for attribute to update");
+}
+
 TEST(AttributeUpdates, RefuseWhatTheActionDoesNotTake) {
   const auto refused = [](std::string_view update) {
     return MessageOf(UpdateFromAttributeUpdates(Parsed("{\"a\":" + std::string(update) + "}")));

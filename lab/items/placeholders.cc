@@ -123,22 +123,23 @@ Outcome<Placeholders> Placeholders::FromJson(const Json* names, const Json* valu
 }
 
 const std::string* Placeholders::UseName(std::string_view key) {
-  const auto place =
-      std::lower_bound(names_.begin(), names_.end(), key,
-                       [](const NamePair& pair, std::string_view k) { return pair.key < k; });
+  const auto place = std::lower_bound(
+      names_.begin(), names_.end(), key,
+      [](const NamePair& pair, std::string_view k) { return pair.key.compare(k) < 0; });
   if (place == names_.end() || place->key != key) return nullptr;
   place->used = true;
   return &place->name;
 }
 
 const Attribute* Placeholders::UseValue(std::string_view key) {
-  const Attribute* value = values_ == nullptr ? nullptr : values_->Find(key);
-  if (value == nullptr) return nullptr;
-  // The entry that holds the value.
-  for (std::size_t i = 0; i < values_->size(); ++i) {
-    if (&values_->entries()[i].value == value) used_values_[i] = true;
-  }
-  return value;
+  if (values_ == nullptr) return nullptr;
+  const auto& entries = values_->entries();
+  const auto place = std::lower_bound(
+      entries.begin(), entries.end(), key,
+      [](const Entry& entry, std::string_view k) { return entry.name.compare(k) < 0; });
+  if (place == entries.end() || place->name != key) return nullptr;
+  used_values_[static_cast<std::size_t>(place - entries.begin())] = true;
+  return &place->value;
 }
 
 Verdict Placeholders::CheckAllUsed() const {
