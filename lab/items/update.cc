@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <optional>
 
+#include "lab/items/landing.h"
 #include "lab/items/path_list.h"
 #include "lab/items/projection.h"
+#include "lab/items/set_operations.h"
 #include "lab/items/tree.h"
 #include "lab/items/update_parser.h"
 
@@ -132,30 +134,6 @@ Verdict Remove(Item& item, const Path& path) {
   return {};
 }
 
-template <typename T>
-bool Has(const std::vector<T>& values, const T& value) {
-  return std::find(values.begin(), values.end(), value) != values.end();
-}
-
-template <typename Set>
-Attribute Union(Set set, const Set& more) {
-  for (const auto& value : more.values) {
-    if (!Has(set.values, value)) set.values.push_back(value);
-  }
-  return set;
-}
-
-// nullopt when nothing is left.
-template <typename Set>
-std::optional<Attribute> Difference(const Set& set, const Set& less) {
-  Set left;
-  for (const auto& value : set.values) {
-    if (!Has(less.values, value)) left.values.push_back(value);
-  }
-  if (left.values.empty()) return std::nullopt;
-  return Attribute(std::move(left));
-}
-
 Outcome<Attribute> Added(const Action& action, const Attribute* found) {
   const Attribute& value = *action.value->value;
   if (found == nullptr) return value;
@@ -167,11 +145,11 @@ Outcome<Attribute> Added(const Action& action, const Attribute* found) {
       return Attribute(*sum);
     }
     case Type::kSS:
-      return Union(*found->ss(), *value.ss());
+      return Attribute(Union(*found->ss(), *value.ss()));
     case Type::kNS:
-      return Union(*found->ns(), *value.ns());
+      return Attribute(Union(*found->ns(), *value.ns()));
     case Type::kBS:
-      return Union(*found->bs(), *value.bs());
+      return Attribute(Union(*found->bs(), *value.bs()));
     case Type::kL: {  // AttributeUpdates only
       Attribute list = *found;
       list.list()->insert(list.list()->end(), value.list()->begin(), value.list()->end());
@@ -182,10 +160,18 @@ Outcome<Attribute> Added(const Action& action, const Attribute* found) {
   }
 }
 
+// nullopt when nothing is left.
 std::optional<Attribute> Without(const Attribute& found, const Attribute& value) {
-  if (value.type() == Type::kSS) return Difference(*found.ss(), *value.ss());
-  if (value.type() == Type::kNS) return Difference(*found.ns(), *value.ns());
-  return Difference(*found.bs(), *value.bs());
+  const auto left = [](auto set) { return set ? std::optional<Attribute>(*set) : std::nullopt; };
+  if (value.type() == Type::kSS) return left(Difference(*found.ss(), *value.ss()));
+  if (value.type() == Type::kNS) return left(Difference(*found.ns(), *value.ns()));
+  return left(Difference(*found.bs(), *value.bs()));
+}
+
+// Whether a DELETE left something of the set that it found.
+bool LeavesSomething(const Action& action, const Attribute* found) {
+  const Attribute& value = *action.value->value;
+  return found != nullptr && found->type() == value.type() && Without(*found, value);
 }
 
 // Carries out one update. Values come from the old item. What is removed goes last and from behind,
@@ -256,35 +242,6 @@ void CollectPaths(const Operand& operand, std::vector<Path>& paths) {
   for (const Operand& part : operand.parts) CollectPaths(part, paths);
 }
 
-// Where the elements that paths set past the end of a list came to stand.
-class Landing {
- public:
-  explicit Landing(const Item& old) : old_(old) {}
-
-  // Takes paths in the order of ComesBefore.
-  Path Of(const Path& path) {
-    if (path.steps.empty() || !std::holds_alternative<std::size_t>(path.steps.back())) return path;
-    Path list = path;
-    list.steps.pop_back();
-    const Attribute* found = list.Find(old_);
-    if (found == nullptr || found->list() == nullptr) return path;
-    const std::size_t size = found->list()->size();
-    if (std::get<std::size_t>(path.steps.back()) < size) return path;
-    if (!(list == list_)) {
-      list_ = list;
-      appended_ = 0;
-    }
-    Path landed = path;
-    landed.steps.back() = size + appended_++;
-    return landed;
-  }
-
- private:
-  const Item& old_;
-  Path list_;
-  std::size_t appended_ = 0;
-};
-
 }  // namespace
 
 Outcome<Update> Update::Parse(std::string_view text, Placeholders& placeholders) {
@@ -309,14 +266,15 @@ Outcome<Item> Update::Apply(const Item& old) const { return Application(old).Run
 Item Update::TouchedOld(const Item& old) const { return Projection(Targets()).Apply(old); }
 
 Item Update::TouchedNew(const Item& old, const Item& updated) const {
-  std::vector<Path> paths;
+  std::vector<Path> written, removed;
   for (const Action& action : actions_) {
-    if (action.kind != Kind::kRemove) paths.push_back(action.path);
+    const bool gone =
+        action.kind == Kind::kRemove ||
+        (action.kind == Kind::kDelete && !LeavesSomething(action, action.path.Find(old)));
+    (gone ? removed : written).push_back(action.path);
   }
-  std::sort(paths.begin(), paths.end(), ComesBefore);
-  Landing landing(old);
-  for (Path& path : paths) path = landing.Of(path);
-  return Projection(std::move(paths)).Apply(updated);
+  std::sort(written.begin(), written.end(), ComesBefore);
+  return Projection(Landed(old, std::move(written), removed)).Apply(updated);
 }
 
 std::vector<Path> Update::Targets() const {

@@ -177,6 +177,10 @@ TEST(Update, TellsWhatItTouched) {
             R"({"m":{"M":{"x":{"N":"1"}}}} -> {"m":{"M":{"x":{"S":"new"}}}})");
   EXPECT_EQ(touched("SET l[1] = :s"), R"({"l":{"L":[{"N":"1"}]}} -> {"l":{"L":[{"S":"new"}]}})");
   EXPECT_EQ(touched("SET l[7] = :s, l[9] = :one"), R"({} -> {"l":{"L":[{"S":"new"},{"N":"1"}]}})");
+  EXPECT_EQ(touched("SET l[2] = :s REMOVE l[0]"),
+            R"({"l":{"L":[{"N":"0"},{"N":"2"}]}} -> {"l":{"L":[{"S":"new"}]}})");
+  EXPECT_EQ(touched("SET l[7] = :s REMOVE l[0], l[8]"),
+            R"({"l":{"L":[{"N":"0"}]}} -> {"l":{"L":[{"S":"new"}]}})");
   EXPECT_EQ(touched("DELETE ss :abss"), R"({"ss":{"SS":["a","b"]}} -> {})");
 }
 
