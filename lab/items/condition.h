@@ -33,9 +33,9 @@ class Condition {
   // For the legacy parameters.
   Condition(std::shared_ptr<const tree::Node> root, std::shared_ptr<const Item> values);
 
-  // Whether the item meets it. An item that does not exist is an empty one. Comparing values of
-  // different types is false (and
-  // <> true), a path that leads nowhere makes a comparison false.
+  // Whether the item meets it. An item that does not exist is an empty one. Values of different
+  // types only differ: "<>" is true, every other comparison false; so it is with a path that leads
+  // nowhere.
   bool Holds(const Item& item) const;
 
   // Every path that it names, as often as it does.

@@ -319,7 +319,8 @@ class Shape {
 
   Verdict CheckNested(Type type, const Json& json) {
     if (type == Type::kL && !json.IsArray()) return WrongJsonType(json, Wanted::kList);
-    if (++depth_ > kMaxNesting) return {};  // the Reader refuses it
+    if (depth_ == kMaxNesting) return {};  // the Reader refuses it
+    ++depth_;
     if (type == Type::kM) {
       RETURN_IF_ERROR(CheckMap(json));
     } else {

@@ -21,8 +21,7 @@ namespace leeward::lab::items {
 
 // "Can not use both expression and non-expression parameters in the same request: Non-expression
 // parameters: {AttributesToGet} Expression parameters: {ProjectionExpression}", when both lists
-// have something. They name the parameters that the request has, in the order given; names are
-// listed as DynamoDB lists them: sorted is not needed, the order here is kept.
+// have something. They name the parameters that the request has, and are written in their order.
 Verdict CheckNoMix(const std::vector<std::string_view>& legacy,
                    const std::vector<std::string_view>& expressions);
 
