@@ -190,14 +190,13 @@ Verdict CheckUpdatedSize(const Item& item) {
 
 ApiError NestedTooDeeply() {
   return ValidationError(
-      fmt::format("Nesting Levels have exceeded supported limits: Attributes have exceeded nesting "
-                  "limit: {}",
-                  kMaxNesting));
+      "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels "
+      "beyond supported limit");
 }
 
 Verdict CheckNesting(const Item& item) {
   for (const Entry& entry : item) {
-    if (!NestsWithin(entry.value, kMaxNesting)) return NestedTooDeeply();
+    if (!NestsWithin(entry.value, kMaxNesting - 1)) return NestedTooDeeply();
   }
   return {};
 }

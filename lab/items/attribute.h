@@ -20,11 +20,11 @@ namespace leeward::lab::items {
 
 // Limits of DynamoDB.
 inline constexpr std::size_t kMaxItemSize = 400 * 1024;  // bytes, SizeOf
-inline constexpr int kMaxNesting = 32;                   // levels of L and M
-inline constexpr std::size_t kMaxHashKeySize = 2048;     // bytes
-inline constexpr std::size_t kContainerOverhead = 3;     // bytes that an L or M counts
-inline constexpr std::size_t kElementOverhead = 1;       // and each element of it
-inline constexpr std::size_t kMaxRangeKeySize = 1024;    // bytes
+inline constexpr int kMaxNesting = 32;                 // levels: each L or M, and the scalar inside
+inline constexpr std::size_t kMaxHashKeySize = 2048;   // bytes
+inline constexpr std::size_t kContainerOverhead = 3;   // bytes that an L or M counts
+inline constexpr std::size_t kElementOverhead = 1;     // and each element of it
+inline constexpr std::size_t kMaxRangeKeySize = 1024;  // bytes
 
 enum class Type : unsigned char { kS, kN, kB, kBool, kNull, kSS, kNS, kBS, kL, kM };
 // "S", "N", "B", "BOOL", "NULL", "SS", "NS", "BS", "L", "M".
@@ -154,8 +154,8 @@ std::size_t SizeOf(const Item& item);
 Verdict CheckItemSize(const Item& item);
 // The same for what an update makes: "Item size to update has exceeded the maximum allowed size".
 Verdict CheckUpdatedSize(const Item& item);
-// ValidationException "Nesting Levels have exceeded supported limits: Attributes have exceeded
-// nesting limit: 32".
+// ValidationException "Nesting Levels have exceeded supported limits: Attributes in the item have
+// nested levels beyond supported limit".
 Verdict CheckNesting(const Item& item);
 ApiError NestedTooDeeply();
 

@@ -88,14 +88,14 @@ TEST(Limits, BoundAnItemsSize) {
 
 TEST(Limits, BoundNesting) {
   Attribute value("leaf");
-  for (int i = 0; i < kMaxNesting; ++i) {
+  for (int i = 0; i < kMaxNesting - 1; ++i) {
     value = i % 2 == 0 ? Attribute(Attribute::List{value}) : Attribute(Item{{"m", value}});
   }
   EXPECT_TRUE(CheckNesting(Item{{"a", value}}).ok());
   EXPECT_EQ(
       MessageOf(CheckNesting(Item{{"a", Attribute::List{value}}})),
-      "Nesting Levels have exceeded supported limits: Attributes have exceeded nesting limit: "
-      "32");
+      "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels "
+      "beyond supported limit");
 }
 
 TEST(Type, HasDynamoDbsName) {

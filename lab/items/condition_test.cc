@@ -23,7 +23,7 @@ const Item& Subject() {
   static const Item item = ItemOf(
       R"({"s":{"S":"text"},"n":{"N":"5"},"t":{"BOOL":true},"nul":{"NULL":true},"b":{"B":"AAEC"},"ss":{"SS":["b","a"]},
       "ns":{"NS":["1","2"]},"bs":{"BS":["AQ=="]},"l":{"L":[{"N":"1"},{"M":{"x":{"S":"deep"}}},{"SS":["a","b"]}]},
-      "m":{"M":{"k":{"S":"v"},"n":{"N":"5"}}},"a.b":{"S":"dotted"},"status":{"S":"text"},"blank":{"S":""}})");
+      "m":{"M":{"k":{"S":"v"},"n":{"N":"5"}}},"a.b":{"S":"dotted"},"status":{"S":"text"},"blank":{"S":""},"uni":{"S":"é𝄞𝄞"}})");
   return item;
 }
 
@@ -121,6 +121,7 @@ TEST(Condition, Measures) {
   EXPECT_TRUE(Holds("size(l) < :n AND size(l) > :one"));
   EXPECT_TRUE(Holds("size(m.k) = :one"));
   EXPECT_TRUE(Holds("size(blank) = :zero"));
+  EXPECT_TRUE(Holds("size(uni) = :n")) << "UTF-16 code units";
   EXPECT_TRUE(Holds("size(:a) = :one"));
   EXPECT_FALSE(Holds("size(n) > :zero"));
   EXPECT_TRUE(Holds("n > size(s)"));

@@ -84,6 +84,16 @@ bool HoldsFunction(const Node& node, const Attribute* first, const Item& item) {
   }
 }
 
+// In UTF-16: of each character's first byte one, two of those beyond the basic plane.
+std::size_t CodeUnits(std::string_view utf8) {
+  std::size_t units = 0;
+  for (const char c : utf8) {
+    const auto byte = static_cast<unsigned char>(c);
+    units += (byte & 0xC0) == 0x80 ? 0 : byte >= 0xF0 ? 2 : 1;
+  }
+  return units;
+}
+
 template <typename T>
 bool Has(const std::vector<T>& values, const T& value) {
   return std::find(values.begin(), values.end(), value) != values.end();
@@ -114,7 +124,7 @@ bool BeginsWith(const Attribute& value, const Attribute& prefix) {
 std::optional<std::size_t> SizeFunction(const Attribute& value) {
   switch (value.type()) {
     case Type::kS:
-      return value.s()->size();
+      return CodeUnits(*value.s());
     case Type::kB:
       return value.b()->bytes.size();
     case Type::kSS:

@@ -242,7 +242,7 @@ class Reader {
 
   Outcome<Attribute> ReadNested(Type type, const Json& json) {
     if (type == Type::kL && !json.IsArray()) return WrongJsonType(json, Wanted::kList);
-    if (++depth_ > kMaxNesting) return NestedTooDeeply();
+    if (++depth_ >= kMaxNesting) return NestedTooDeeply();
     if (type == Type::kM) {
       ASSIGN_OR_RETURN(Item map, ReadMap(json));
       --depth_;
@@ -319,7 +319,7 @@ class Shape {
 
   Verdict CheckNested(Type type, const Json& json) {
     if (type == Type::kL && !json.IsArray()) return WrongJsonType(json, Wanted::kList);
-    if (depth_ == kMaxNesting) return {};  // the Reader refuses it
+    if (depth_ == kMaxNesting - 1) return {};  // the Reader refuses it
     ++depth_;
     if (type == Type::kM) {
       RETURN_IF_ERROR(CheckMap(json));

@@ -145,10 +145,10 @@ TEST(Json, BoundsTheDepth) {
     for (int i = 0; i < levels; ++i) text += "]}";
     return text;
   };
-  EXPECT_EQ(Refusal(nested(kMaxNesting)), "");
-  EXPECT_EQ(Refusal(nested(kMaxNesting + 1)),
-            "ValidationException: Nesting Levels have exceeded supported limits: Attributes have "
-            "exceeded nesting limit: 32");
+  EXPECT_EQ(Refusal(nested(kMaxNesting - 1)), "");
+  EXPECT_EQ(Refusal(nested(kMaxNesting)),
+            "ValidationException: Nesting Levels have exceeded supported limits: Attributes in the "
+            "item have nested levels beyond supported limit");
 }
 
 TEST(Json, WordsWhatOtherMembersWant) {
