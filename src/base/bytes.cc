@@ -5,6 +5,7 @@
 #include <openssl/sha.h>
 
 #include "base/check.h"
+#include "base/digest_context.h"
 
 namespace leeward::base {
 namespace {
@@ -88,9 +89,10 @@ Result<std::string> Base64Decode(std::string_view text) {
 }
 
 Sha256Digest Sha256(std::string_view bytes) {
-  Sha256Digest digest{};
-  CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha256(), nullptr) == 1);
-  return digest;
+  static thread_local const DigestContext context;
+  context.Begin();
+  context.Add(bytes);
+  return context.End();
 }
 
 std::string Sha256Hex(std::string_view bytes) { return HexEncode(AsView(Sha256(bytes))); }
