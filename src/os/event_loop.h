@@ -33,15 +33,17 @@ class EventLoop {
   void OnSignals(const std::vector<int>& signals, std::function<void(int)> then);
 
   struct Impl;
-  Impl& impl() { return *impl_; }
+  const std::shared_ptr<Impl>& shared_impl() const { return impl_; }
 
  private:
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  // descriptors may outlive the loop
 };
 
 // An open descriptor in the loop; closed with this object, after which none of its callbacks runs.
 class Descriptor {
  public:
+  struct Impl;
+
   // Takes `descriptor` over and makes it non-blocking.
   Descriptor(EventLoop& loop, int descriptor);
   ~Descriptor();
@@ -54,7 +56,6 @@ class Descriptor {
   void OnWritable(std::function<void()> then);
 
  private:
-  struct Impl;
   std::shared_ptr<Impl> impl_;
 };
 

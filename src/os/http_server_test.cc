@@ -1,6 +1,7 @@
 #include "os/http_server.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "os/http_call.h"
@@ -55,6 +56,118 @@ TEST_F(HttpTest, AnswerMayComeLaterAndLargeBodiesPass) {
   const auto answer = Ask({"POST", "/", {{"Host", "h"}}, large});
   ASSERT_TRUE(answer.ok()) << answer.error().message();
   EXPECT_EQ(answer->body, large);
+}
+
+// Bytes as they are sent, and all that comes back until the server has answered `answers` times or
+// closed.
+class RawClient {
+ public:
+  RawClient(EventLoop& loop, const Address& to)
+      : loop_(loop), descriptor_(loop, *StartConnect(to)) {
+    descriptor_.OnWritable([this] { loop_.Stop(); });
+    loop_.Run();
+  }
+  void Send(std::string_view bytes) {
+    ASSERT_EQ(send(descriptor_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(bytes.size()));
+  }
+  std::string Receive(int answers) {
+    std::string got;
+    Wait(answers, &got);
+    loop_.Run();
+    return got;
+  }
+
+ private:
+  static int Count(std::string_view text) {
+    int count = 0;
+    for (auto at = text.find("HTTP/1.1 "); at != std::string_view::npos;
+         at = text.find("HTTP/1.1 ", at + 1))
+      ++count;
+    return count;
+  }
+  void Wait(int answers, std::string* got) {
+    descriptor_.OnReadable([this, answers, got] {
+      char buffer[4096];
+      const ssize_t count = recv(descriptor_.get(), buffer, sizeof buffer, 0);
+      if (count > 0) got->append(buffer, static_cast<std::size_t>(count));
+      if (count <= 0 || (Count(*got) == answers && got->ends_with("\n"))) return loop_.Stop();
+      Wait(answers, got);
+    });
+  }
+
+  EventLoop& loop_;
+  Descriptor descriptor_;
+};
+
+TEST_F(HttpTest, PipelinedRequestsAreAnsweredInTheirOrder) {
+  std::vector<std::shared_ptr<HttpExchange>> waiting;
+  Serve([&](const std::shared_ptr<HttpExchange>& exchange) {
+    const std::string body = exchange->request().target + " " + exchange->request().body + "\n";
+    if (exchange->request().target == "/later") {
+      loop_.After(5ms, [exchange, body] { exchange->Reply({200, {}, body}); });
+    } else {
+      exchange->Reply({200, {}, body});
+    }
+  });
+  RawClient client(loop_, server_->address());
+  client.Send(
+      "\r\nPOST /a HTTP/1.1\r\nContent-Length: 2\r\n\r\nxyGET /later HTTP/1.1\r\n\r\nPOST /b "
+      "HTTP/1.1\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\nGET /c HTTP/1.1\r\n\r\n");
+  const std::string got = client.Receive(4);
+  std::string bodies;
+  for (const char* body : {"/a xy\n", "/later \n", "/b abc\n", "/c \n"}) {
+    const auto at = got.find(body);
+    ASSERT_NE(at, std::string::npos) << got;
+    bodies += std::to_string(at) + " ";
+    EXPECT_LT(got.rfind(body, at), got.size());
+  }
+  EXPECT_LT(got.find("/a xy"), got.find("/later"));
+  EXPECT_LT(got.find("/later"), got.find("/b abc"));
+  EXPECT_LT(got.find("/b abc"), got.find("/c "));
+}
+
+TEST_F(HttpTest, ARequestMayComeByteByByteAndAskToGoOn) {
+  Serve([](const std::shared_ptr<HttpExchange>& exchange) {
+    exchange->Reply({200, {}, exchange->request().body + "\n"});
+  });
+  RawClient client(loop_, server_->address());
+  for (const char c :
+       std::string("POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")) {
+    client.Send(std::string(1, c));
+    loop_.After(0ms, [&] { loop_.Stop(); });
+    loop_.Run();
+  }
+  EXPECT_EQ(client.Receive(1), "HTTP/1.1 100 Continue\r\n\r\n");
+  client.Send("abc");
+  EXPECT_TRUE(client.Receive(1).ends_with("\r\n\r\nabc\n"));
+}
+
+TEST_F(HttpTest, WhatContradictsItselfIsRefusedAndTheConnectionClosed) {
+  Serve([](const std::shared_ptr<HttpExchange>&) { FAIL() << "it is no request"; });
+  for (const char* text :
+       {"GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", "\x16\x03\x01"}) {
+    RawClient client(loop_, server_->address());
+    client.Send(text);
+    const std::string got = client.Receive(2);
+    EXPECT_TRUE(got.starts_with("HTTP/1.1 400 Bad Request\r\n")) << got;
+  }
+}
+
+TEST_F(HttpTest, ASilentConnectionIsClosedAndABusyOneIsNot) {
+  std::shared_ptr<HttpExchange> kept;
+  Serve(
+      [&](const std::shared_ptr<HttpExchange>& exchange) {
+        kept = exchange;
+        loop_.After(60ms, [&] { std::exchange(kept, nullptr)->Reply({200, {}, "\n"}); });
+      },
+      {.idle = 20ms});
+  RawClient client(loop_, server_->address());
+  client.Send("GET / HTTP/1.1\r\n\r\n");
+  EXPECT_TRUE(client.Receive(1).starts_with("HTTP/1.1 200"));
+  EXPECT_EQ(client.Receive(1), "");
 }
 
 TEST_F(HttpTest, TooLargeBodyIsRefused) {
