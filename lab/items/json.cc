@@ -219,7 +219,7 @@ class Reader {
       ASSIGN_OR_RETURN(const Number number, Number::Parse(TextOf(value)));
       values.push_back(number);
     }
-    if (HasDuplicates(values)) return InvalidParameter("Input collection contains duplicates");
+    if (HasDuplicates(values)) return ValidationError("Input collection contains duplicates");
     return Attribute(NumberSet{std::move(values)});
   }
 

@@ -83,7 +83,8 @@ TEST(Json, RefusesValuesThatCannotBe) {
             prefix + "Input collection [a, a] contains duplicates.");
   EXPECT_EQ(Refusal(R"({"BS":["Yg==","Yg=="]})"),
             prefix + "Input collection [Yg==, Yg==]of type BS contains duplicates.");
-  EXPECT_EQ(Refusal(R"({"NS":["1","1.0"]})"), prefix + "Input collection contains duplicates");
+  EXPECT_EQ(Refusal(R"({"NS":["1","1.0"]})"),
+            "ValidationException: Input collection contains duplicates");
   EXPECT_EQ(Refusal(R"({"N":""})"),
             "ValidationException: The parameter cannot be converted to a numeric value");
   EXPECT_EQ(Refusal(R"({"NS":["1","b"]})"),

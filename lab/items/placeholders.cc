@@ -111,7 +111,7 @@ Outcome<Placeholders> Placeholders::FromJson(const Json* names, const Json* valu
                                              Expressions present, std::string_view absent) {
   std::vector<std::pair<std::string, std::string>> pairs;
   if (Given(names)) {
-    if (present == Expressions::kNone) return OnlyWithExpressions(kNamesParameter, absent);
+    if (present == Expressions::kNone) return OnlyWithExpressions(kNamesParameter, "");
     ASSIGN_OR_RETURN(pairs, ReadNames(*names));
   }
   Item read;

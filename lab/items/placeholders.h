@@ -30,9 +30,8 @@ class Placeholders {
   // which expressions that may hold values the request has none of, as DynamoDB words it:
   // "ConditionExpression is null", "UpdateExpression and ConditionExpression are null"; empty when
   // there is one. ValidationExceptions, for names and then for values:
-  //   "ExpressionAttributeNames can only be specified when using expressions"; for values, and for
-  //   names
-  //       when `absent` says something, with ": " and `absent` behind
+  //   "ExpressionAttributeNames can only be specified when using expressions"; for values with ": "
+  //       and `absent` behind
   //   "ExpressionAttributeNames must not be empty"
   //   "ExpressionAttributeNames contains invalid key: Syntax error; key: "a""
   //   "ExpressionAttributeValues contains invalid value: <what json.h says> for key :a"

@@ -50,6 +50,9 @@ TEST(Placeholders, NeedExpressions) {
   const auto null = Parsed("null");
   EXPECT_EQ(MessageOf(Placeholders::FromJson(&json, nullptr, Expressions::kNone, "")),
             "ExpressionAttributeNames can only be specified when using expressions");
+  EXPECT_EQ(MessageOf(Placeholders::FromJson(&json, &json, Expressions::kNone,
+                                             "ConditionExpression is null")),
+            "ExpressionAttributeNames can only be specified when using expressions");
   EXPECT_EQ(MessageOf(Placeholders::FromJson(nullptr, &json, Expressions::kNone,
                                              "ConditionExpression is null")),
             "ExpressionAttributeValues can only be specified when using expressions: "

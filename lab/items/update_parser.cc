@@ -85,7 +85,7 @@ class UpdateParser : Parser {
     const std::string_view name = kSections[static_cast<std::size_t>(kind)];
     Note(Problem::kOperand,
          fmt::format("Incorrect operand type for operator or function; operator: {}, operand type: "
-                     "{}, typeset: ALLOWED_FOR_{}_OPERAND",
+                     "{}, typeSet: ALLOWED_FOR_{}_OPERAND",
                      name, LongName(*type), name));
     return operand;
   }

@@ -259,11 +259,11 @@ TEST(UpdateErrors, RefuseTypes) {
   EXPECT_EQ(Refusal("SET a = b + :s"), type + " or function: +, operand type: S");
   EXPECT_EQ(Refusal("SET a = :bool - b"), type + " or function: -, operand type: BOOL");
   EXPECT_EQ(Refusal("ADD a :s"),
-            type + ": ADD, operand type: STRING, typeset: ALLOWED_FOR_ADD_OPERAND");
+            type + ": ADD, operand type: STRING, typeSet: ALLOWED_FOR_ADD_OPERAND");
   EXPECT_EQ(Refusal("ADD a :list"),
-            type + ": ADD, operand type: LIST, typeset: ALLOWED_FOR_ADD_OPERAND");
+            type + ": ADD, operand type: LIST, typeSet: ALLOWED_FOR_ADD_OPERAND");
   EXPECT_EQ(Refusal("DELETE a :one"),
-            type + ": DELETE, operand type: NUMBER, typeset: ALLOWED_FOR_DELETE_OPERAND");
+            type + ": DELETE, operand type: NUMBER, typeSet: ALLOWED_FOR_DELETE_OPERAND");
 }
 
 TEST(UpdateErrors, RefuseSuperfluousParentheses) {
