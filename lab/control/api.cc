@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "lab/control/gzip.h"
+#include "lab/services/region_links.h"
 #include "lab/wire/validate.h"
 
 namespace leeward::lab {
@@ -48,6 +49,14 @@ void Api::HandleInternal(const std::shared_ptr<os::HttpExchange>& exchange) {
     exchange->Reply(
         {200, {{"Content-Type", "application/json"}}, shapes::ToJson(AnswerToValue(answer))});
   });
+}
+
+// As they came: the item store's process checks them itself.
+void Api::HandOnItems(const std::shared_ptr<os::HttpExchange>& exchange) {
+  const auto* service = FindSibling<ReadsItsOwn>(host_, "dynamodb");
+  const std::string door = service == nullptr ? "" : service->Door();
+  if (door.empty()) return ItemsDoor::Refuse(exchange);
+  items_.HandOn(exchange, {"", 0, door});
 }
 
 std::optional<ApiError> Api::Authenticate(Incoming& incoming) {
@@ -115,6 +124,7 @@ std::optional<ApiError> Api::Prepare(Incoming& incoming, Service** service) {
 
 void Api::Handle(std::shared_ptr<os::HttpExchange> exchange) {
   if (exchange->request().target.starts_with(kInternalPath)) return HandleInternal(exchange);
+  if (host_.region() != kGlobal && IsForItems(exchange->request())) return HandOnItems(exchange);
   auto incoming = std::make_shared<Incoming>();
   incoming->request = ToWire(exchange->request());
   incoming->claim_outcome = wire::ReadClaim(incoming->request, &incoming->claim);

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "lab/control/host.h"
+#include "lab/control/items_door.h"
 #include "lab/wire/codec.h"
 #include "os/http_server.h"
 
@@ -12,7 +13,7 @@ namespace leeward::lab {
 
 class Api {
  public:
-  explicit Api(LabHost& host) : host_(host) {}
+  explicit Api(LabHost& host) : host_(host), items_(host) {}
 
   void Handle(std::shared_ptr<os::HttpExchange> exchange);
 
@@ -26,7 +27,10 @@ class Api {
   std::optional<ApiError> Authenticate(Incoming& incoming);
   std::optional<ApiError> Prepare(Incoming& incoming, Service** service);
 
+  void HandOnItems(const std::shared_ptr<os::HttpExchange>& exchange);
+
   LabHost& host_;
+  ItemsDoor items_;
   ControlPlane control_plane_ = ControlPlane::kUp;
 };
 

@@ -13,6 +13,7 @@
 #include "lab/control/config.h"
 #include "lab/control/process.h"
 #include "lab/control/supervisor.h"
+#include "lab/dynamo/process.h"
 #include "lab/network/line_channel.h"
 #include "os/environment.h"
 #include "os/files.h"
@@ -72,6 +73,8 @@ struct Options {
   std::string regions = "us-east-1,us-west-2,eu-west-1";
   std::string access_key = "test";
   std::string secret_key = "test";
+  std::string listen = "127.0.0.1:8000";
+  std::string items_region = "us-east-1";
   std::string region;
   std::string a;
   std::string b;
@@ -143,7 +146,8 @@ base::Status MakeState(const LabConfig& config, ports::Files& files) {
 void PrintUp(const Value& status) {
   fmt::print("gateway  {}\ndns      {}\n", status.String("gateway"), status.String("dns"));
   for (const auto& [region, entry] : status.Sub("regions").members()) {
-    fmt::print("{:<10} {:<16} {}\n", region, entry.String("network"), entry.String("api"));
+    fmt::print("{:<10} {:<16} {}  dynamodb {}\n", region, entry.String("network"),
+               entry.String("api"), entry.String("dynamodb"));
   }
   fmt::print("\n");
 }
@@ -155,6 +159,12 @@ void PrintEnv(const LabConfig& config) {
       "export AWS_REGION={}\nexport AWS_DEFAULT_REGION={}\nexport LEEWARD_RESOLVER={}\n",
       config.gateway, config.credentials.access_key, config.credentials.secret_key,
       config.regions.front(), config.regions.front(), config.dns);
+  // Past the gateway there is one for each Region, so none may be set for all of a shell's
+  // programs.
+  for (const std::string& region : config.regions) {
+    fmt::print("# {}, past the gateway: AWS_ENDPOINT_URL_DYNAMODB=http://{}:{}\n", region,
+               config.ItemsAddress(region), kItemsPort);
+  }
 }
 
 bool IsRunning(const LabConfig& config) {
@@ -359,6 +369,8 @@ int Status(const Options& options) {
       fmt::print("{:<12} {:<8} {:<14} control plane {:<5} clock {:+} ms\n", region,
                  entry.String("state"), entry.String("network"), entry.String("control_plane"),
                  entry.Int("clock_offset_ms"));
+      for (const auto& [part, state] : entry.Sub("parts").members())
+        fmt::print("{:<12} {}: {}\n", "", part, state.str());
     }
     for (const Value& cut : answer.Items("cuts"))
       fmt::print("cut: {} to {}\n", cut.String("from"), cut.String("to"));
@@ -401,6 +413,25 @@ int Env(const Options& options) {
   return 0;
 }
 
+int Items(const Options& options) {
+  const auto listen = os::Address::ParseHostPort(options.listen);
+  if (!listen.ok()) return Complain(kBadUsage, listen.error().message());
+  dynamo::ItemsOptions items;
+  items.listen = *listen;
+  items.directory = (std::filesystem::path(AbsoluteState(options)) / "tables").string();
+  items.region = options.items_region;
+  items.pace = options.pace == "aws" ? Pace::kAws : Pace::kFast;
+  items.credentials.access_key = options.access_key;
+  items.credentials.secret_key = options.secret_key;
+  const base::Status ran = dynamo::RunItems(items, [&](const os::Address& address) {
+    fmt::print("DynamoDB of {} answers at http://{} (key {}); its tables are in {}\n", items.region,
+               address.ToString(), items.credentials.access_key, items.directory);
+    fflush(stdout);
+  });
+  if (!ran.ok()) return Complain(kFailed, ran.error().message());
+  return 0;
+}
+
 int Down(const Options& options) {
   const LabConfig config{.state = AbsoluteState(options)};
   os::SystemFiles files;
@@ -440,6 +471,24 @@ struct Parser {
     command->callback([this, run] { chosen = run; });
     return command;
   }
+  void AddKeys(CLI::App* command) {
+    command->add_option("--access-key", options.access_key, "the only access key it knows")
+        ->capture_default_str();
+    command->add_option("--secret-key", options.secret_key, "and its secret")
+        ->capture_default_str();
+    command->add_option("--pace", options.pace, "fast: as the engines can; aws: as AWS takes")
+        ->check(CLI::IsMember({"fast", "aws"}))
+        ->capture_default_str();
+  }
+  void AddItems() {
+    CLI::App* items = Add("items", "one Region's DynamoDB alone, until it is told to end", Items);
+    items->get_option("--state")->required();  // a lab's is no place for it
+    items->add_option("--listen", options.listen, "HOST:PORT; port 0: a free one")
+        ->capture_default_str();
+    items->add_option("--region", options.items_region, "whose DynamoDB it is")
+        ->capture_default_str();
+    AddKeys(items);
+  }
   void AddRegion(CLI::App* command) {
     command->add_option("region", options.region, "Region")->required();
   }
@@ -456,14 +505,9 @@ struct Parser {
         ->capture_default_str();
     up->add_option("--dns", options.dns, "HOST:PORT of the DNS server; port 0: a free one")
         ->capture_default_str();
-    up->add_option("--pace", options.pace, "fast: as the engines can; aws: as AWS takes")
-        ->check(CLI::IsMember({"fast", "aws"}))
-        ->capture_default_str();
     up->add_option("--regions", options.regions, "the Regions, at most three")
         ->capture_default_str();
-    up->add_option("--access-key", options.access_key, "the only access key it knows")
-        ->capture_default_str();
-    up->add_option("--secret-key", options.secret_key, "and its secret")->capture_default_str();
+    AddKeys(up);
     up->add_option("--owner", options.owner,
                    "a process id: when it ends, so does the lab, and its state is deleted");
     AddRegion(Add("kill", "end everything in a Region at once; its addresses fall silent", Kill));
@@ -490,6 +534,7 @@ struct Parser {
     Add("status", "what is up, what is broken, what is published", Status);
     Add("logs", "a process's log", Logs)
         ->add_option("region", options.region, "Region, network, global; none: the supervisor");
+    AddItems();
     Add("env", "lines for a shell that point AWS tools at the lab", Env);
     Add("down", "end the lab and delete its state", Down)
         ->add_flag("--keep", options.keep, "keep the state");
@@ -502,6 +547,7 @@ std::optional<int> RunHidden(int argc, char** argv) {
   if (role == "__keeper") return RunKeeper(argv[2], argc == 4 ? Owner::kDescriptor : Owner::kNone);
   if (role == "__supervisor") return RunSupervisor(argv[2]);
   if (role == "__network") return RunNetworkProcess(argv[2]);
+  if (role == "__items") return dynamo::RunItemsProcess(argv[2]);
   if (role == "__place" && argc == 4) return RunPlaceProcess(argv[2], argv[3]);
   return std::nullopt;
 }

@@ -173,15 +173,19 @@ Value Supervisor::Status() {
     const Process& process = processes_[region];
     std::string state(silence.String(region, "up"));
     if (process.state == Process::State::kCrashed) state = "crashed";
+    const bool lives = process.state == Process::State::kUp;
     if (process.state == Process::State::kStarting) state = "starting";
     regions.Set(
         region,
-        Value::Struct({{"state", state},
-                       {"pid", process.pid},
-                       {"network", config_.Prefix(region) + "0.0/16"},
-                       {"api", fmt::format("http://{}:{}", config_.ApiAddress(region), kApiPort)},
-                       {"control_plane", process.control_plane_down ? "down" : "up"},
-                       {"clock_offset_ms", base::Millis(process.clock_offset)}}));
+        Value::Struct(
+            {{"state", state},
+             {"pid", process.pid},
+             {"network", config_.Prefix(region) + "0.0/16"},
+             {"api", fmt::format("http://{}:{}", config_.ApiAddress(region), kApiPort)},
+             {"dynamodb", fmt::format("http://{}:{}", config_.ItemsAddress(region), kItemsPort)},
+             {"parts", lives ? process.parts : Value::Struct()},
+             {"control_plane", process.control_plane_down ? "down" : "up"},
+             {"clock_offset_ms", base::Millis(process.clock_offset)}}));
   }
   Value status = Value::Struct({{"state_dir", state_},
                                 {"gateway", "http://" + config_.gateway},

@@ -31,6 +31,10 @@ std::string LabConfig::ApiAddress(std::string_view party) const {
   return Prefix(party) + (party == kGlobal ? "10" : "0.10");
 }
 
+std::string LabConfig::ItemsAddress(std::string_view region) const {
+  return fmt::format("{}0.{}", Prefix(region), kItemsNumber);
+}
+
 base::Status SaveConfig(const LabConfig& config, ports::Files& files) {
   Value::List regions;
   for (const std::string& region : config.regions) regions.emplace_back(region);

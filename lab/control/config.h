@@ -13,6 +13,7 @@
 namespace leeward::lab {
 
 inline constexpr std::uint16_t kApiPort = 4566;  // of each Region's own address
+inline constexpr std::uint16_t kItemsPort = 8000;
 inline constexpr std::uint16_t kClaimPort =
     4560;  // on 127.<block>.255.254: who holds it owns the block
 
@@ -39,6 +40,8 @@ struct LabConfig {
   std::string Prefix(std::string_view party) const;
   // Where the party's API is in the lab's network: the first address of its block.
   std::string ApiAddress(std::string_view party) const;
+  // Where a Region's item store answers, on port kItemsPort.
+  std::string ItemsAddress(std::string_view region) const;
   bool HasRegion(std::string_view name) const;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "lab/dynamo/front.h"
 #include "lab/services/all.h"
 
 namespace leeward::lab {
@@ -29,6 +30,7 @@ void Gateway::Refuse(const std::shared_ptr<os::HttpExchange>& exchange, const wi
 }
 
 void Gateway::Handle(const std::shared_ptr<os::HttpExchange>& exchange) {
+  if (IsForItems(exchange->request())) return HandleItems(exchange);
   const wire::Request request = ToWire(exchange->request());
   wire::Claim claim;
   const wire::AuthOutcome outcome = wire::ReadClaim(request, &claim);
@@ -55,6 +57,19 @@ void Gateway::Handle(const std::shared_ptr<os::HttpExchange>& exchange) {
   Forward(exchange, region);
 }
 
+// Which Region is all that is read here. One that says none, or none of this lab, is told so by the
+// first Region that can be asked: it says it as DynamoDB does.
+void Gateway::HandleItems(const std::shared_ptr<os::HttpExchange>& exchange) {
+  const LabConfig& config = host_.config();
+  std::string region(dynamo::RegionOfScope(exchange->request().Header("Authorization")));
+  if (!config.HasRegion(region)) {
+    const auto lit = std::find_if(config.regions.begin(), config.regions.end(),
+                                  [&](const auto& each) { return !host_.network().IsDark(each); });
+    region = lit == config.regions.end() ? config.regions.front() : *lit;
+  }
+  items_.HandOn(exchange, {config.ItemsAddress(region), kItemsPort, ""});
+}
+
 void Gateway::Forward(const std::shared_ptr<os::HttpExchange>& exchange,
                       const std::string& region) {
   if (calls_.size() >= kMaxHanging) {
@@ -79,9 +94,8 @@ void Gateway::Forward(const std::shared_ptr<os::HttpExchange>& exchange,
     });
     exchange->Reply(std::move(*result));
   };
-  calls_[id] = os::HttpCall::Start(host_.loop(), options,
-                                   {request.method, request.target, request.headers, request.body},
-                                   std::move(done));
+  calls_[id] = pool_.Start(options, {request.method, request.target, request.headers, request.body},
+                           std::move(done));
 }
 
 void Gateway::HandleGlobal(const std::shared_ptr<os::HttpExchange>& exchange,

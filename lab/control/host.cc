@@ -5,6 +5,8 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "lab/core/engine_user.h"
 #include "os/process.h"
 
@@ -60,6 +62,48 @@ base::Status LabHost::StartServices() {
     if (!status.ok()) return std::move(status).error().Context(service->name());
   }
   return base::Ok();
+}
+
+bool LabHost::Settled() const {
+  return std::all_of(services_.begin(), services_.end(),
+                     [](const auto& service) { return service->Settled(); });
+}
+
+void LabHost::Hear(const RegionFaults& faults) {
+  for (const auto& service : services_) service->Hear(faults);
+}
+
+void LabHost::OnReport(std::function<void(const Value&)> then) {
+  reported_ = std::move(then);
+  reported_(parts_);
+}
+
+void LabHost::AskProcess(const std::filesystem::path& socket, std::string_view target,
+                         base::Duration deadline,
+                         std::function<void(base::Result<std::string>)> done) {
+  os::HttpCallOptions options;
+  options.to = {"", 0, socket.string()};
+  options.deadline = deadline;
+  ports::HttpRequest request;
+  request.url = target;
+  request.headers = {{"Host", "leeward"}, {std::string(kInternalHeader), config_.internal_token}};
+  const std::uint64_t id = next_call_++;
+  calls_[id] = os::HttpCall::Start(
+      loop_, options, request,
+      [this, id, done = std::move(done)](base::Result<ports::HttpResponse> result) {
+        // Later: the call is still on the stack.
+        loop_.Post([this, id] { calls_.erase(id); });
+        if (!result.ok()) return done(result.error());
+        if (result->status != 200)
+          return done(base::ServiceBroken(fmt::format("answered {}", result->status)));
+        done(std::move(result->body));
+      });
+}
+
+void LabHost::Report(std::string_view part, std::string_view state) {
+  if (parts_.String(part) == state) return;
+  state.empty() ? parts_.Erase(part) : static_cast<void>(parts_.Set(part, state));
+  if (reported_) reported_(parts_);
 }
 
 std::filesystem::path LabHost::StateDirectory(std::string_view service) {

@@ -39,6 +39,10 @@ class LabHost : public Host {
 
   void AddService(std::unique_ptr<Service> service);
   base::Status StartServices();
+  bool Settled() const;
+  void Hear(const RegionFaults& faults);
+  // Runs whenever a service reports on a part: all parts and their states.
+  void OnReport(std::function<void(const shapes::Value&)> then);
   const LabConfig& config() const { return config_; }
   SkewedClock& skewed_clock() { return clock_; }
   NetworkClient& network_client() { return *network_; }
@@ -61,6 +65,11 @@ class LabHost : public Host {
   std::filesystem::path ApiSocket() const override { return config_.ApiSocket(region_); }
   std::string DnsAddress() const override;
   const Credentials& credentials() const override { return credentials_; }
+  std::string InternalToken() const override { return config_.internal_token; }
+  void AskProcess(const std::filesystem::path& socket, std::string_view target,
+                  base::Duration deadline,
+                  std::function<void(base::Result<std::string>)> done) override;
+  void Report(std::string_view part, std::string_view state) override;
   Service* Find(std::string_view name) override;
   void CallRegion(std::string_view region, std::string_view service, std::string_view operation,
                   shapes::Value input, base::Duration deadline, Reply reply) override;
@@ -89,6 +98,8 @@ class LabHost : public Host {
   std::map<ChildId, Child> children_;
   std::string source_library_;  // empty: not there, and children seem to be outside
   ChildId next_child_ = 1;
+  shapes::Value parts_ = shapes::Value::Struct();
+  std::function<void(const shapes::Value&)> reported_;
   std::map<std::uint64_t, std::unique_ptr<os::HttpCall>> calls_;
   std::uint64_t next_call_ = 1;
 };

@@ -16,6 +16,8 @@ namespace {
 
 using shapes::Value;
 
+constexpr base::Duration kLookSettled = std::chrono::milliseconds(2);
+
 // The socket to the supervisor, and what ends with it.
 class Control {
  public:
@@ -31,6 +33,7 @@ class Control {
             [&loop] { loop.Stop(); }) {
     signal(SIGPIPE, SIG_IGN);
   }
+  void Tell(const Value& message) { channel_.Send(message); }
   void Ready() { channel_.Send(Value::Struct({{"ready", true}})); }
   void Fail(const base::Error& error) {
     channel_.Send(Value::Struct({{"error", error.message()}, {"code", base::Name(error.code())}}));
@@ -60,13 +63,22 @@ class PlaceProcess {
       control_.Fail(status.error());
       return 1;
     }
-    spdlog::info("{} is up", party_);
-    control_.Ready();
+    host_->OnReport([this](const Value& parts) {
+      control_.Tell(Value::Struct({{"parts", parts}}));
+    });
+    ReadyOnceSettled();
     loop_.Run();
     return 0;
   }
 
  private:
+  void ReadyOnceSettled() {
+    if (!host_->Settled())
+      return static_cast<void>(loop_.After(kLookSettled, [this] { ReadyOnceSettled(); }));
+    spdlog::info("{} is up", party_);
+    control_.Ready();
+  }
+
   base::Status Start(const std::string& state) {
     ASSIGN_OR_RETURN(const LabConfig config, Load(state));
     RETURN_IF_ERROR(files_.MakeDirectories(config.File("regions/" + party_)));
@@ -101,6 +113,7 @@ class PlaceProcess {
     const std::string_view op = request.String("op");
     if (op == "clock") {
       host_->skewed_clock().SetOffset(base::Duration(request.Int("offset_ns")));
+      host_->Hear(Faults());
       return base::Ok();
     }
     if (op == "control-plane") {
@@ -110,10 +123,15 @@ class PlaceProcess {
         gateway_->SetControlPlane(std::string(request.String("region")), plane);
       } else {
         api_->SetControlPlane(plane);
+        host_->Hear(Faults());
       }
       return base::Ok();
     }
     return base::Invalid(fmt::format("{} knows no '{}'", party_, op));
+  }
+
+  RegionFaults Faults() const {
+    return {host_->skewed_clock().offset(), api_->control_plane() == Api::ControlPlane::kDown};
   }
 
   std::string party_;

@@ -217,6 +217,10 @@ void Supervisor::Ready() {
 
 void Supervisor::Received(const std::string& name, const Value& message) {
   Process& process = processes_[name];
+  if (const Value* parts = message.Find("parts")) {
+    process.parts = *parts;
+    return;
+  }
   if (process.ready) {
     process.state = Process::State::kUp;
     const auto ready = std::exchange(process.ready, nullptr);

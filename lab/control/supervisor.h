@@ -39,6 +39,7 @@ class Supervisor {
     // Set by faults; a restarted process is told again, a healed one starts afresh.
     base::Duration clock_offset{0};
     bool control_plane_down = false;
+    shapes::Value parts = shapes::Value::Struct();  // what it says of the processes it keeps
   };
 
   // up

@@ -47,10 +47,10 @@ std::variant<Identity, KeyProblem> Credentials::Find(std::string_view access_key
   if (!text.ok() || Seal(*text) != token.substr(dot + 1)) return KeyProblem::kBadToken;
   const auto claims = shapes::FromJson(*text);
   if (!claims.ok() || claims->String("key") != access_key) return KeyProblem::kBadToken;
-  if (now.since_epoch > std::chrono::seconds(claims->Int("expiry")))
-    return KeyProblem::kExpiredToken;
+  const base::WallTime expiry{std::chrono::seconds(claims->Int("expiry"))};
+  if (now > expiry) return KeyProblem::kExpiredToken;
   return Identity{std::string(access_key), SecretOf(access_key), std::string(claims->String("arn")),
-                  std::string(claims->String("user"))};
+                  std::string(claims->String("user")), expiry};
 }
 
 TemporaryCredentials Credentials::Issue(std::string_view arn, std::string_view user_id,

@@ -14,8 +14,9 @@ namespace leeward::lab {
 struct Identity {
   std::string access_key;
   std::string secret_key;
-  std::string arn;      // "arn:aws:iam::123456789012:user/lab"
-  std::string user_id;  // "AIDA...", or "AROA...:session" for a role
+  std::string arn;                               // "arn:aws:iam::123456789012:user/lab"
+  std::string user_id;                           // "AIDA...", or "AROA...:session" for a role
+  base::WallTime expiry{base::Duration::max()};  // of temporary ones
 };
 
 struct TemporaryCredentials {
@@ -38,6 +39,7 @@ struct CredentialSettings {
 class Credentials {
  public:
   explicit Credentials(CredentialSettings settings) : settings_(std::move(settings)) {}
+  const CredentialSettings& settings() const { return settings_; }
 
   // Who holds the key, given the session token that came with it (empty: none).
   std::variant<Identity, KeyProblem> Find(std::string_view access_key, std::string_view token,

@@ -44,7 +44,7 @@ os::ProcessSpec ToProcess(const ChildSpec& spec) {
   }
   if (!spec.directory.empty()) process.directory = spec.directory.string();
   process.output = spec.log.string();
-  process.user = os::UnprivilegedUser();
+  if (spec.user == ChildSpec::User::kEngine) process.user = os::UnprivilegedUser();
   return process;
 }
 

@@ -56,6 +56,8 @@ struct ChildSpec {
   std::vector<std::pair<std::string, std::string>> environment;  // added to a minimal one
   std::filesystem::path directory;
   std::filesystem::path log;
+  // Programs that are not ours run as the unprivileged user; this one may be where that user cannot go.
+  enum class User { kEngine, kLab } user = User::kEngine;
 };
 using ChildId = std::uint64_t;
 struct ExitStatus {
@@ -127,12 +129,27 @@ class Host {
   virtual std::string DnsAddress() const = 0;
   // The lab's keys (lab/core/credentials.h).
   virtual const Credentials& credentials() const = 0;
+  // What the lab's processes show each other in the header X-Leeward-Token; empty where there is no lab.
+  virtual std::string InternalToken() const { return ""; }
+  // GETs `target` from a process of this Region that answers HTTP on a Unix socket, showing it InternalToken.
+  // `done` gets the body, on the event thread, later; it does not run once this process is going.
+  virtual void AskProcess(const std::filesystem::path& socket, std::string_view target, base::Duration deadline,
+                          std::function<void(base::Result<std::string>)> done);
+  // What `leeward-lab status` says of a process that a service keeps: "up", or what is wrong with it. An empty
+  // state takes it off the list.
+  virtual void Report(std::string_view /*part*/, std::string_view /*state*/) {}
   // Another service in this process, or nullptr.
   virtual Service* Find(std::string_view name) = 0;
   // Calls a service in another Region (or "global") through the lab's network; ApiError with code
   // "RequestTimeout" and status 0 when the other side does not answer within `deadline`.
   virtual void CallRegion(std::string_view region, std::string_view service, std::string_view operation,
                           shapes::Value input, base::Duration deadline, Reply reply) = 0;
+};
+
+// What was done to a Region's process that a service may have to hand on.
+struct RegionFaults {
+  base::Duration clock_offset{0};
+  bool control_plane_down = false;
 };
 
 class Service {
@@ -145,6 +162,10 @@ class Service {
   virtual void Handle(const Call& call, Reply reply) = 0;
   // Reads its saved state and starts what was running, after the process (re)starts.
   virtual base::Status Start() = 0;
+  // Whether what Start began is as far as it gets; the lab is not up before. Asked again and again.
+  virtual bool Settled() const { return true; }
+  // Told whenever they change, before the command that changed them is answered.
+  virtual void Hear(const RegionFaults& /*faults*/) {}
   // Operations that only other Regions of this lab may call through Host::CallRegion (no model needed).
   virtual void HandleInternal(std::string_view operation, const shapes::Value& input, Reply reply);
 };

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "lab/network/topology.h"
+
 namespace leeward::lab {
 namespace {
 
@@ -55,6 +57,7 @@ Value NetworkClient::Ask(const Value& request) const {
 }
 
 std::string NetworkClient::AddressFor(std::string_view name) {
+  if (name == kItemsEndpoint) return fmt::format("{}0.{}", options_.prefix, kItemsNumber);
   std::int64_t number = addresses_.Int(name, -1);
   if (number < 0) {
     number = static_cast<std::int64_t>(addresses_.members().size());

@@ -4,6 +4,7 @@
 
 #include "lab/services/arc_config.h"
 #include "lab/services/cloudwatch.h"
+#include "lab/services/dynamodb.h"
 #include "lab/services/ec2.h"
 #include "lab/services/ecs.h"
 #include "lab/services/elasticache.h"
@@ -24,6 +25,7 @@ constexpr auto kServices = std::to_array<ServiceEntry>({
     {"rds", Place::kRegion, "", MakeRds},
     {"elasticache", Place::kRegion, "", MakeElastiCache},
     {"route53-recovery-control-config", Place::kGlobal, "us-west-2", MakeArcConfig},
+    {"dynamodb", Place::kRegion, "", MakeDynamoDb},  // and dynamodbstreams
     {"elbv2", Place::kRegion, "", MakeElbv2},
     {"ecs", Place::kRegion, "", MakeEcs},
     {"route53", Place::kGlobal, "us-east-1", MakeRoute53},

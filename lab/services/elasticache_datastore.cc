@@ -32,7 +32,7 @@ Answer Described(const Host& host, const GlobalRecord& record, MemberInfo info) 
   return Value::Struct({{"GlobalReplicationGroup", Describe(host, record, info)}});
 }
 
-bool Settled(const GlobalRecord& record) {
+bool IsSettled(const GlobalRecord& record) {
   return Status(record) == "available" || Status(record) == "primary-only";
 }
 
@@ -115,7 +115,7 @@ Answer ElastiCache::ModifyGlobalReplicationGroup(const Value& input) {
   const auto found = globals_.find(id);
   if (found == globals_.end()) return GlobalNotFound(id);
   GlobalRecord& record = found->second;
-  if (!Settled(record)) return GlobalState(fmt::format("{} is {}.", id, Status(record)));
+  if (!IsSettled(record)) return GlobalState(fmt::format("{} is {}.", id, Status(record)));
   if (!input.Flag("ApplyImmediately", false)) {
     return BadValue(
         "Modifications of a global replication group are applied immediately; ApplyImmediately "
@@ -164,7 +164,7 @@ Answer ElastiCache::JoinGlobal(const Value& input) {
                     record.id, kMostMembers - 1));
   }
   const GroupPtr group = MemberOf(record.id);
-  if (!Settled(record) || group == nullptr || group->status != GroupStatus::kAvailable) {
+  if (!IsSettled(record) || group == nullptr || group->status != GroupStatus::kAvailable) {
     return GlobalState(fmt::format("{} is not in available state: {}.", record.id, Status(record)));
   }
   MemberPart& member = record.members[region];
@@ -339,7 +339,7 @@ Answer ElastiCache::DeleteGlobalReplicationGroup(const Value& input) {
     return GlobalState(fmt::format(
         "{} still has secondary replication groups; disassociate and delete them first.", id));
   }
-  if (!Settled(record)) return GlobalState(fmt::format("{} is {}.", id, Status(record)));
+  if (!IsSettled(record)) return GlobalState(fmt::format("{} is {}.", id, Status(record)));
   record.settings.status = "deleting";
   ++record.settings.version;
   Save();

@@ -43,6 +43,15 @@ class MetricSink {
                        const Dimensions& dimensions, std::string_view unit, double value) = 0;
 };
 
+// A service whose requests are read by a process of its own: the Region's API hands them on as they
+// came.
+class ReadsItsOwn {
+ public:
+  virtual ~ReadsItsOwn() = default;
+  // The Unix socket that answers them; empty while none does.
+  virtual std::string Door() const = 0;
+};
+
 template <typename Interface>
 Interface* FindSibling(Host& host, std::string_view service) {
   return dynamic_cast<Interface*>(host.Find(service));

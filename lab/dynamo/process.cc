@@ -1,0 +1,139 @@
+#include "lab/dynamo/process.h"
+
+#include <signal.h>
+#include <spdlog/spdlog.h>
+
+#include <deque>
+
+#include "lab/dynamo/front.h"
+#include "lab/dynamo/region_clock.h"
+#include "os/event_loop.h"
+#include "os/files.h"
+#include "os/http_server.h"
+#include "os/random.h"
+#include "shapes/value.h"
+
+namespace leeward::lab::dynamo {
+namespace {
+
+using shapes::Value;
+
+constexpr std::size_t kMaxMetrics = 10'000;  // between two pulses
+constexpr std::string_view kTokenHeader = "X-Leeward-Token";
+constexpr std::string_view kInternalPrefix = "/.leeward/";
+
+class Process {
+ public:
+  explicit Process(const ItemsOptions& options)
+      : options_(options), credentials_(options.credentials) {}
+
+  base::Status Start() {
+    if (!options_.faults.empty()) RETURN_IF_ERROR(clock_.Follow(options_.faults));
+    RETURN_IF_ERROR(files_.MakeDirectories(options_.directory));
+    ASSIGN_OR_RETURN(engine_, tables::Engine::Open(EngineOptions()));
+    front_ = std::make_unique<Front>(FrontOptions{
+        &credentials_, &clock_, &random_, options_.region, options_.credentials.account,
+        [this] { return clock_.control_plane_down(); },
+        [this](const ItemCall& call, const tables::WireReply& reply) { Pass(call, reply); }});
+    ASSIGN_OR_RETURN(server_, os::HttpServer::Start(loop_, options_.listen,
+                                                    [this](auto exchange) { Handle(exchange); }));
+    return base::Ok();
+  }
+
+  os::Address address() const { return server_->address(); }
+  void Run() {
+    loop_.OnSignals({SIGTERM, SIGINT}, [this](int) { loop_.Stop(); });
+    loop_.Run();
+  }
+
+ private:
+  tables::EngineOptions EngineOptions() {
+    tables::EngineOptions options;
+    options.directory = options_.directory;
+    options.region = options_.region;
+    options.account = options_.credentials.account;
+    options.pace = options_.pace;
+    options.clock = &clock_;
+    options.random = &random_;
+    options.after = [this](base::Duration delay, std::function<void()> then) {
+      loop_.After(delay, std::move(then));
+    };
+    options.metric = [this](const tables::Metric& metric) { Keep(metric); };
+    return options;
+  }
+
+  void Handle(const std::shared_ptr<os::HttpExchange>& exchange) {
+    if (exchange->request().target.starts_with(kInternalPrefix)) return HandleInternal(exchange);
+    front_->Handle(exchange);
+  }
+
+  void Pass(const ItemCall& call, const tables::WireReply& reply) {
+    if (call.target.api == Api::kStreams)
+      return engine_->HandleStreams(call.target.operation, call.body, call.caller, reply);
+    engine_->Handle(call.target.operation, call.body, call.caller, reply);
+  }
+
+  void HandleInternal(const std::shared_ptr<os::HttpExchange>& exchange) {
+    const os::HttpServerRequest& request = exchange->request();
+    if (options_.internal_token.empty() || request.Header(kTokenHeader) != options_.internal_token)
+      return exchange->Reply({403, {}, ""});
+    if (request.target != kPulsePath) return exchange->Reply({404, {}, ""});
+    Value::List metrics(std::make_move_iterator(metrics_.begin()),
+                        std::make_move_iterator(metrics_.end()));
+    metrics_.clear();
+    exchange->Reply({200,
+                     {{"Content-Type", "application/json"}},
+                     shapes::ToJson(Value::Struct({{"metrics", std::move(metrics)}}))});
+  }
+
+  void Keep(const tables::Metric& metric) {
+    if (options_.internal_token.empty()) return;  // nobody asks
+    Value dimensions = Value::Struct();
+    for (const auto& [name, value] : metric.dimensions) dimensions.Set(name, value);
+    if (metrics_.size() >= kMaxMetrics) metrics_.pop_front();
+    metrics_.push_back(Value::Struct({{"name", metric.name},
+                                      {"dimensions", std::move(dimensions)},
+                                      {"unit", metric.unit},
+                                      {"value", metric.value}}));
+  }
+
+  ItemsOptions options_;
+  os::EventLoop loop_;
+  os::SystemFiles files_;
+  os::SystemRandom random_;
+  RegionClock clock_;
+  Credentials credentials_;
+  std::deque<Value> metrics_;
+  std::unique_ptr<tables::Engine> engine_;
+  std::unique_ptr<Front> front_;
+  std::unique_ptr<os::HttpServer> server_;
+};
+
+}  // namespace
+
+base::Status RunItems(const ItemsOptions& options,
+                      const std::function<void(const os::Address&)>& ready) {
+  signal(SIGPIPE, SIG_IGN);
+  Process process(options);
+  RETURN_IF_ERROR(process.Start());
+  ready(process.address());
+  process.Run();
+  return base::Ok();
+}
+
+int RunItemsProcess(const std::string& options_file) {
+  spdlog::flush_on(spdlog::level::info);
+  os::SystemFiles files;
+  const auto options = LoadItemsOptions(options_file, files);
+  const base::Status ran =
+      options.ok() ? RunItems(*options,
+                              [&](const os::Address&) {
+                                spdlog::info("the item store of {} is up", options->region);
+                              })
+                   : base::Status(options.error());
+  if (ran.ok()) return 0;
+  spdlog::error("item store: {}", ran.error().message());
+  return 1;
+}
+
+}  // namespace leeward::lab::dynamo
