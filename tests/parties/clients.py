@@ -138,9 +138,10 @@ def command(client, part):
         copy_js()
         return ["node", "--test-reporter=spec", os.path.join(SDK, part + ".mjs")]
     name, version = client.split("_")
-    part = {"rds": "Rds", "route53": "Route53", "elasticache": "ElastiCache"}[part]
+    file, part = {"rds": ("article", "Rds"), "route53": ("article", "Route53"), "elasticache": ("article", "ElastiCache"),
+                  "dynamodb": ("dynamodb", "DynamoDB")}[part]
     if name == "boto3":
         python = "/usr/bin/python3" if version == "debian" else current(name)
-        return [python, os.path.join(HERE, "article_boto3.py"), part]
+        return [python, os.path.join(HERE, file + "_boto3.py"), part]
     program = "/usr/bin/aws" if version == "debian" else current(name)
-    return [sys.executable, os.path.join(HERE, "article_awscli.py"), program, part]
+    return [sys.executable, os.path.join(HERE, file + "_awscli.py"), program, part]
