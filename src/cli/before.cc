@@ -92,7 +92,32 @@ base::Status CheckService(World& world, const Project& project, const Region& re
   return there ? base::Ok() : base::Status(Missing(project, component, region, what));
 }
 
+base::Status CheckTable(World& world, const Project& project, const Region& region,
+                        const model::Component& component, const model::Dynamodb& dynamodb) {
+  const auto answer = Ask(world, region, "dynamodb", "DescribeTable",
+                          Value::Struct({{"TableName", dynamodb.table}}));
+  if (answer.ok()) return base::Ok();
+  if (answer.error().code() != ErrorCode::kNotFound) return WithAdvice(answer.error(), world);
+  return Missing(project, component, region, "DynamoDB table '" + dynamodb.table + "'");
+}
+
+base::Status CheckGroup(World& world, const Project& project, const Region& region,
+                        const model::Component& component, const model::Elasticache& cache) {
+  const auto answer = Ask(world, region, "elasticache", "DescribeReplicationGroups",
+                          Value::Struct({{"ReplicationGroupId", cache.replication_group}}));
+  if (answer.ok()) return base::Ok();
+  if (answer.error().code() != ErrorCode::kNotFound) return WithAdvice(answer.error(), world);
+  return Missing(project, component, region,
+                 "ElastiCache replication group '" + cache.replication_group + "'");
+}
+
 }  // namespace
+
+std::string SecretVariable(const model::ComponentKind& kind) {
+  if (const auto* rds = std::get_if<model::Rds>(&kind)) return rds->password_env;
+  if (const auto* cache = std::get_if<model::Elasticache>(&kind)) return cache->auth_token_env;
+  return "";
+}
 
 base::Error WithAdvice(const base::Error& error, const World& world) {
   const std::string advice = Advice(error, world);
@@ -103,12 +128,11 @@ base::Error WithAdvice(const base::Error& error, const World& world) {
 
 base::Status CheckPasswords(const World& world, const Project& project) {
   for (const model::Component& component : project.application.components) {
-    const auto* rds = std::get_if<model::Rds>(&component.kind);
-    if (rds == nullptr || rds->password_env.empty()) continue;
-    if (!world.Variable(rds->password_env).empty()) continue;
+    const std::string variable = SecretVariable(component.kind);
+    if (variable.empty() || !world.Variable(variable).empty()) continue;
     return base::Invalid(fmt::format(
-        "{0} is not set, and {1} says that it has the password of {2}; export {0} first",
-        rds->password_env, project.spec_path, component.name.str()));
+        "{0} is not set, and {1} says that it has the password of {2}; export {0} first", variable,
+        project.spec_path, component.name.str()));
   }
   return base::Ok();
 }
@@ -164,6 +188,10 @@ base::Status CheckNamed(World& world, const Project& project, const model::Snaps
       RETURN_IF_ERROR(CheckInstance(world, project, region, component, *rds));
     } else if (const auto* ecs = std::get_if<model::Ecs>(&component.kind)) {
       RETURN_IF_ERROR(CheckService(world, project, region, component, *ecs));
+    } else if (const auto* dynamodb = std::get_if<model::Dynamodb>(&component.kind)) {
+      RETURN_IF_ERROR(CheckTable(world, project, region, component, *dynamodb));
+    } else if (const auto* cache = std::get_if<model::Elasticache>(&component.kind)) {
+      RETURN_IF_ERROR(CheckGroup(world, project, region, component, *cache));
     }
   }
   return base::Ok();

@@ -15,6 +15,8 @@ namespace leeward::cli {
 // The error of an AWS call, with what somebody can do about it behind it.
 base::Error WithAdvice(const base::Error& error, const World& world);
 
+// The environment variable with a component's password or token; empty: it has none.
+std::string SecretVariable(const model::ComponentKind& kind);
 // The passwords that the spec takes from the environment are there. kInvalid with the variable.
 base::Status CheckPasswords(const World& world, const Project& project);
 

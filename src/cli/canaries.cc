@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "cli/store_address.h"
+#include "cli/canary_writers.h"
 #include "lease/in_store.h"
 
 namespace leeward::cli {
@@ -33,16 +33,8 @@ std::string Canaries::Why() {
 }
 
 void Canaries::Start() {
-  for (const model::Component& component : project_.application.components) {
-    const auto* rds = std::get_if<model::Rds>(&component.kind);
-    if (rds == nullptr) continue;
-    probe::PostgresAddress address =
-        StoreAddress(world_, *rds, inventory_, component.name, region_);
-    if (address.host.empty()) continue;
-    writers_.push_back(std::make_unique<probe::CanaryWriter>(
-        std::move(address), "observer-" + region_.str(), probe::CanaryWriter::Options{}, resolver_,
-        world_.clock));
-  }
+  writers_ = StartCanaries(world_, project_.application, inventory_, region_,
+                           "observer-" + region_.str(), resolver_);
 }
 
 std::string Canaries::Look() {

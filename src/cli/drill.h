@@ -60,6 +60,8 @@ class Drill {
   base::Status Carry(const model::Plan& plan);
   base::Status StartLoad(const std::string& name, std::unique_ptr<DrillLoad>* load);
   model::Snapshot Here(model::Action action) const;
+  // The store that the workload's `read` looks into; empty when there are several without a read.
+  model::ComponentName ReadStore() const;
   // drill_before.cc
   base::Result<std::string> Stage();
   base::Result<std::string> Protect();

@@ -1,9 +1,9 @@
 // The drill until all is well and under load.
 #include <fmt/format.h>
 
+#include "cli/canary_writers.h"
 #include "cli/drill.h"
 #include "cli/stage_run.h"
-#include "cli/store_address.h"
 #include "cli/vantage.h"
 #include "plan/plan.h"
 
@@ -41,13 +41,8 @@ base::Result<std::string> Drill::Protect() {
 
 base::Result<std::string> Drill::Begin() {
   const model::Application& application = project_.application;
-  for (const model::Component& component : application.components) {
-    const auto* rds = std::get_if<model::Rds>(&component.kind);
-    if (rds == nullptr) continue;
-    canaries_.push_back(std::make_unique<probe::CanaryWriter>(
-        StoreAddress(world_, *rds, inventory_.current(), component.name, application.regions.home),
-        "drill", probe::CanaryWriter::Options{}, *world_.resolver, world_.clock));
-  }
+  canaries_ = StartCanaries(world_, application, inventory_.current(), application.regions.home,
+                            "drill", *world_.resolver);
   RETURN_IF_ERROR(StartLoad("out", &out_));
   return fmt::format("{:.0f} writes a second to {}",
                      arguments_.rate.value_or(application.workload->rate),

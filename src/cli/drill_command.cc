@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "cli/before.h"
 #include "cli/commands.h"
 #include "cli/drill.h"
 #include "cli/drill_voice.h"
@@ -50,10 +51,10 @@ base::Result<std::unique_ptr<World>> LabWorld(const World& outside, const Projec
                          {"AWS_ACCESS_KEY_ID", kLabKey},
                          {"AWS_SECRET_ACCESS_KEY", kLabKey}};
   for (const model::Component& component : project.application.components) {
-    const auto* rds = std::get_if<model::Rds>(&component.kind);
-    if (rds == nullptr || rds->password_env.empty()) continue;
-    const std::string given = outside.Variable(rds->password_env);
-    options.environment[rds->password_env] = given.empty() ? random.Hex(24) : given;
+    const std::string secret = SecretVariable(component.kind);
+    if (secret.empty()) continue;
+    const std::string given = outside.Variable(secret);
+    options.environment[secret] = given.empty() ? random.Hex(24) : given;
   }
   return World::Make(options);
 }

@@ -38,10 +38,10 @@ base::Result<std::string> Drill::Failback() {
 base::Result<std::string> Drill::AuditFailback() {
   load_->Stop();
   voice_.Doing([] { return std::string("every acknowledged write is read back"); });
-  ASSIGN_OR_RETURN(Audit audit, back_->ReadBack(kAuditPatience));
+  ASSIGN_OR_RETURN(Audit audit, back_->ReadBack(ReadStore(), kAuditPatience));
   back_->AddTo(&series_, audit.lost);
   // What the failover saved has to be there still.
-  ASSIGN_OR_RETURN(const Audit before, out_->ReadBack(kAuditPatience));
+  ASSIGN_OR_RETURN(const Audit before, out_->ReadBack(ReadStore(), kAuditPatience));
   const std::uint64_t lost =
       audit.lost.size() + (before.lost.size() > lost_ ? before.lost.size() - lost_ : 0);
   audit.acknowledged += before.acknowledged - lost_;

@@ -101,27 +101,59 @@ base::Duration DrillLoad::LongestGap() const {
   return longest;
 }
 
-base::Result<Audit> DrillLoad::ReadBack(base::Duration patience) {
+base::Result<std::set<std::uint64_t>> DrillLoad::Missing(
+    const std::vector<std::uint64_t>& sequences, const model::StoreRead& read,
+    base::MonotonicTime deadline) const {
+  probe::Load::Options options = options_;
+  options.workload.read_method = read.method;
+  options.workload.read_path = read.path;
+  ASSIGN_OR_RETURN(
+      const probe::ReadBack back,
+      probe::ReadBackAll(options, sequences, {}, *world_.resolver, deadline, world_.clock));
+  if (!back.unknown.empty()) {
+    return base::Unreachable(
+        fmt::format("{} of {} acknowledged writes could not be read back by {}",
+                    back.unknown.size(), sequences.size(), read.path));
+  }
+  return std::set<std::uint64_t>(back.missing.begin(), back.missing.end());
+}
+
+namespace {
+
+// Those of the writes that are in the set, the oldest acknowledgement first.
+std::vector<WriteRecord> Of(const std::vector<WriteRecord>& writes,
+                            const std::set<std::uint64_t>& wanted) {
+  std::vector<WriteRecord> found;
+  for (const WriteRecord& write : writes) {
+    if (wanted.contains(write.sequence)) found.push_back(write);
+  }
+  std::sort(found.begin(), found.end(),
+            [](const WriteRecord& a, const WriteRecord& b) { return a.ended < b.ended; });
+  return found;
+}
+
+}  // namespace
+
+base::Result<Audit> DrillLoad::ReadBack(const model::ComponentName& owner,
+                                        base::Duration patience) {
   const std::vector<WriteRecord> writes = load_->Writes();
+  const base::MonotonicTime deadline = world_.clock.Monotonic() + patience;
   std::vector<std::uint64_t> acknowledged;
   for (const WriteRecord& write : writes) {
     if (write.fate == WriteFate::kAcknowledged) acknowledged.push_back(write.sequence);
   }
-  ASSIGN_OR_RETURN(const probe::ReadBack back,
-                   probe::ReadBackAll(options_, acknowledged, {}, *world_.resolver,
-                                      world_.clock.Monotonic() + patience, world_.clock));
-  if (!back.unknown.empty()) {
-    return base::Unreachable(fmt::format("{} of {} acknowledged writes could not be read back",
-                                         back.unknown.size(), acknowledged.size()));
-  }
-  const std::set<std::uint64_t> missing(back.missing.begin(), back.missing.end());
+  const model::Workload& workload = options_.workload;
+  std::map<model::ComponentName, model::StoreRead> reads = workload.reads;
+  reads[owner] = {workload.read_method, workload.read_path};
   Audit audit;
   audit.acknowledged = acknowledged.size();
-  for (const WriteRecord& write : writes) {
-    if (missing.contains(write.sequence)) audit.lost.push_back(write);
+  std::set<std::uint64_t> missing;
+  for (const auto& [store, read] : reads) {
+    ASSIGN_OR_RETURN(const std::set<std::uint64_t> here, Missing(acknowledged, read, deadline));
+    missing.insert(here.begin(), here.end());
+    if (!store.empty()) audit.by_store[store] = Of(writes, here);
   }
-  std::sort(audit.lost.begin(), audit.lost.end(),
-            [](const WriteRecord& a, const WriteRecord& b) { return a.ended < b.ended; });
+  audit.lost = Of(writes, missing);
   return audit;
 }
 

@@ -2,8 +2,10 @@
 // acknowledged.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,7 +21,9 @@ namespace leeward::cli {
 // What reading back every acknowledged write showed.
 struct Audit {
   std::uint64_t acknowledged = 0;
-  std::vector<probe::WriteRecord> lost;  // acknowledged and missing, oldest first
+  std::vector<probe::WriteRecord> lost;  // acknowledged and missing in any store, oldest first
+  // The same for each store that the workload says how to look into.
+  std::map<model::ComponentName, std::vector<probe::WriteRecord>> by_store;
 };
 
 class DrillLoad {
@@ -47,7 +51,9 @@ class DrillLoad {
   base::Duration LongestGap() const;
   // Reads every acknowledged write through the application. The load has to be stopped. An id about
   // which the application gave no clear answer makes it fail: a count with holes is no count.
-  base::Result<Audit> ReadBack(base::Duration patience);
+  // `owner` is the store that the workload's `read` looks into; empty: all that have no read of
+  // their own.
+  base::Result<Audit> ReadBack(const model::ComponentName& owner, base::Duration patience);
   // Adds this stretch to the series; `lost` as an audit found them.
   void AddTo(report::LoadSeries* series, const std::vector<probe::WriteRecord>& lost) const;
 
@@ -55,6 +61,10 @@ class DrillLoad {
   DrillLoad(World& world, probe::Load::Options options)
       : world_(world), options_(std::move(options)) {}
   std::uint64_t Failures() const;
+  // Which of the writes the request does not find.
+  base::Result<std::set<std::uint64_t>> Missing(const std::vector<std::uint64_t>& sequences,
+                                                const model::StoreRead& read,
+                                                base::MonotonicTime deadline) const;
 
   World& world_;
   const probe::Load::Options options_;

@@ -24,18 +24,19 @@ std::vector<std::string> FrontsOf(const model::Application& application,
   return fronts;
 }
 
-// The store that every write of the workload went into; absent when there are several.
-std::optional<model::ComponentName> OnlyStoreOf(const model::Application& application) {
-  std::optional<model::ComponentName> store;
+}  // namespace
+
+model::ComponentName Drill::ReadStore() const {
+  const model::Application& application = project_.application;
+  model::ComponentName store;
   for (const model::Component& component : application.components) {
-    if (!std::holds_alternative<model::Rds>(component.kind)) continue;
-    if (store) return std::nullopt;
+    if (!model::IsStore(component.kind) || application.workload->reads.contains(component.name))
+      continue;
+    if (!store.empty()) return {};
     store = component.name;
   }
   return store;
 }
-
-}  // namespace
 
 base::Result<std::string> Drill::Fault() {
   const model::Region& home = project_.application.regions.home;
@@ -83,27 +84,31 @@ base::Result<std::string> Drill::AuditFailover() {
   canaries_.clear();
   load_->Stop();
   voice_.Doing([] { return std::string("every acknowledged write is read back"); });
-  ASSIGN_OR_RETURN(const Audit audit, load_->ReadBack(kAuditPatience));
+  ASSIGN_OR_RETURN(const Audit audit, load_->ReadBack(ReadStore(), kAuditPatience));
   lost_ = audit.lost.size();
   load_->AddTo(&series_, audit.lost);
-  const base::Duration span =
-      audit.lost.empty() ? base::Duration{} : *fault_ - audit.lost.front().ended;
-  // {} is the application as a whole.
-  std::vector<model::ComponentName> owners{{}};
-  if (const auto store = OnlyStoreOf(project_.application)) owners.push_back(*store);
   const base::WallTime now = world_.clock.Now();
   std::vector<model::Event> events;
-  for (const model::ComponentName& owner : owners) {
-    const auto measured = [&](const char* what, std::int64_t value) {
+  // An empty owner is the application as a whole.
+  const auto measured = [&](const model::ComponentName& owner,
+                            const std::vector<probe::WriteRecord>& lost) {
+    const base::Duration span = lost.empty() ? base::Duration{} : *fault_ - lost.front().ended;
+    const std::pair<const char*, std::int64_t> figures[] = {
+        {report::kAcknowledged, static_cast<std::int64_t>(audit.acknowledged)},
+        {report::kLost, static_cast<std::int64_t>(lost.size())},
+        {report::kLostSpan, span.count()}};
+    for (const auto& [what, value] : figures)
       events.push_back(report::Measured(what, owner, value, now));
-    };
-    measured(report::kAcknowledged, static_cast<std::int64_t>(audit.acknowledged));
-    measured(report::kLost, static_cast<std::int64_t>(audit.lost.size()));
-    measured(report::kLostSpan, span.count());
+  };
+  measured({}, audit.lost);
+  std::string told;
+  for (const auto& [store, lost] : audit.by_store) {
+    measured(store, lost);
+    told += fmt::format("{}{} {}", told.empty() ? "" : ", ", lost.size(), store.str());
   }
   RETURN_IF_ERROR(Record(std::move(events)));
-  return fmt::format("{} acknowledged writes read back, {} lost", audit.acknowledged,
-                     audit.lost.size());
+  return fmt::format("{} acknowledged writes read back, {} lost{}", audit.acknowledged,
+                     audit.lost.size(), audit.by_store.size() < 2 ? "" : " (" + told + ")");
 }
 
 }  // namespace leeward::cli

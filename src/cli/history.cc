@@ -23,9 +23,10 @@ std::map<model::ComponentName, Parting> PartingsOf(const std::vector<model::Even
     if (event.kind == model::EventKind::kExecutionStarted)
       left[event.execution] = model::Region(std::string(event.Field("from")));
     if (event.kind != model::EventKind::kStepDone) continue;
-    if (const auto store = ComponentOf(event.step, "rds.drain")) {
+    for (const char* kind : {"rds.drain", "dynamodb.ready"}) {
+      const auto store = ComponentOf(event.step, kind);
       const std::string_view at = event.Field("out.parted");
-      if (!at.empty()) partings[*store] = {std::string(at), left[event.execution], ""};
+      if (store && !at.empty()) partings[*store] = {std::string(at), left[event.execution], ""};
     }
     if (const auto store = ComponentOf(event.step, "rds.preserve-old")) {
       const auto found = partings.find(*store);

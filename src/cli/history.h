@@ -13,7 +13,7 @@ namespace leeward::cli {
 
 // Where a store was parted from its old writer by its last failover.
 struct Parting {
-  std::string at;            // transaction numbers, as rds.drain noted them
+  std::string at;  // of a database: transaction numbers; of a table: the newest canary's time
   model::Region old_region;  // that the failover left
   std::string kept;  // the old writer's identifier since a failback put it aside; empty: not yet
 };

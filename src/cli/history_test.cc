@@ -43,5 +43,14 @@ TEST(HistoryTest, TheLastFailoverCountsAndWhatWasPutAsideSince) {
   EXPECT_EQ(PartedOf(events).at(orders), "40:44");
 }
 
+TEST(HistoryTest, ATableIsPartedWhereItWasFoundReady) {
+  const std::string at = "2026-11-27T23:00:00.000Z";
+  const std::vector<model::Event> events = {
+      Make(EventKind::kExecutionStarted, "f1", "", {{"from", "us-east-1"}}),
+      Make(EventKind::kStepDone, "f1", "dynamodb.ready/carts", {{"out.parted", at}}),
+  };
+  EXPECT_EQ(PartedOf(events).at(model::ComponentName("carts")), at);
+}
+
 }  // namespace
 }  // namespace leeward::cli

@@ -1,6 +1,7 @@
 // late-writes: what the writer that was lost still holds and the recovery never got.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -13,8 +14,10 @@
 #include "cli/signals.h"
 #include "cli/store_address.h"
 #include "journal/journal.h"
+#include "probe/canary.h"
 #include "probe/late_writes.h"
 #include "shapes/value.h"
+#include "steps/items_late.h"
 
 namespace leeward::cli {
 namespace {
@@ -33,12 +36,13 @@ struct Looking {
   model::Inventory inventory;
 };
 
-// One store's old writer and what it alone holds.
+// One store's old writer and what it alone holds, or sent late.
 struct Found {
   model::ComponentName store;
   Parting parting;
-  std::string old_instance;
+  std::string old_instance;  // of a database
   std::vector<probe::LateTable> tables;
+  std::optional<steps::LateItems> items;  // of a table
 };
 
 // Where the old writer answers now: under the name that a failback gave it, or still its own.
@@ -105,13 +109,20 @@ class Listing {
     line["key"] = row.key.empty() ? Json(nullptr) : Json::parse(row.key, nullptr, false);
     line["row"] = row.old_row.empty() ? Json(nullptr) : Json::parse(row.old_row, nullptr, false);
     const std::string text = line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-    if (export_.size() + text.size() > kMaxExport)
-      return base::Exhausted("more than 256 MiB of late writes; compare the databases themselves");
-    export_ += text;
-    if (people_ && shown_++ < kMaxShown)
-      sample_ += fmt::format("  {:<9} {} {}\n", probe::Name(row.kind), row.table,
-                             row.key.empty() ? row.old_row : row.key);
-    return base::Ok();
+    return Add(text, fmt::format("  {:<9} {} {}\n", probe::Name(row.kind), row.table,
+                                 row.key.empty() ? row.old_row : row.key));
+  }
+
+  base::Status Take(const model::ComponentName& store, const std::string& table,
+                    const steps::LateItem& item) {
+    const char* kind = item.stands ? "late" : "replaced";
+    const std::string key = ToJson(item.key);
+    Json line{{"component", store.str()}, {"table", table}, {"kind", kind}};
+    line["key"] = Json::parse(key, nullptr, false);
+    line["row"] =
+        item.image.is_null() ? Json(nullptr) : Json::parse(ToJson(item.image), nullptr, false);
+    return Add(line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n",
+               fmt::format("  {:<9} {} {}\n", kind, table, key));
   }
 
   const std::string& lines() const { return export_; }
@@ -121,18 +132,60 @@ class Listing {
   }
 
  private:
+  base::Status Add(const std::string& line, const std::string& shown) {
+    if (export_.size() + line.size() > kMaxExport)
+      return base::Exhausted("more than 256 MiB of late writes; compare the stores themselves");
+    export_ += line;
+    if (people_ && shown_++ < kMaxShown) sample_ += shown;
+    return base::Ok();
+  }
+
   const bool people_;
   std::string export_, sample_;
   std::size_t shown_ = 0;
 };
 
+// What the old Region sent late of a table: its own stream, compared with what stands.
+base::Result<Found> ListTable(Looking& looking, const model::ComponentName& store,
+                              const model::Dynamodb& dynamodb, const Parting& parting,
+                              Listing& listing) {
+  ASSIGN_OR_RETURN(const base::WallTime from, base::ParseIso8601(parting.at));
+  ASSIGN_OR_RETURN(const model::Region writer, WriterRegion(looking, store));
+  const steps::ItemTable old =
+      ItemsOf(looking.world, dynamodb, looking.inventory, store, parting.old_region, {});
+  ASSIGN_OR_RETURN(const auto to, steps::GetStamp(old, probe::CanaryOf(parting.old_region.str())));
+  ASSIGN_OR_RETURN(const Value told,
+                   old.call("DescribeTable", Value::Struct({{"TableName", dynamodb.table}})));
+  Found found{store, parting, "", {}, steps::LateItems{}};
+  steps::LateSource source;
+  source.stream_arn = told.Sub("Table").String("LatestStreamArn");
+  source.writer = ItemsOf(looking.world, dynamodb, looking.inventory, store, writer, {});
+  source.streams = [&](std::string_view operation, const Value& input) {
+    aws::CallOptions options;
+    options.region = parting.old_region.str();
+    return looking.world.aws->Call("dynamodbstreams", operation, input, options);
+  };
+  source.cancelled = [&] { return looking.world.stop.stop_requested(); };
+  if (!to || source.stream_arn.empty())
+    return base::NotFound(fmt::format("{} in {} has no stream and no canary to compare by",
+                                      dynamodb.table, parting.old_region.str()));
+  ASSIGN_OR_RETURN(found.items, steps::FindLateItems(source, {from, *to}));
+  for (const steps::LateItem& item : found.items->items)
+    RETURN_IF_ERROR(listing.Take(store, dynamodb.table, item));
+  return found;
+}
+
 base::Result<Found> ListStore(Looking& looking, const model::ComponentName& store,
                               const Parting& parting, Listing& listing) {
   const model::Component* component = looking.project.application.Find(store);
+  if (component != nullptr) {
+    if (const auto* dynamodb = std::get_if<model::Dynamodb>(&component->kind))
+      return ListTable(looking, store, *dynamodb, parting, listing);
+  }
   const auto* rds = component == nullptr ? nullptr : std::get_if<model::Rds>(&component->kind);
   if (rds == nullptr)
     return base::Invalid(store.str() + " of the journal is no rds component of the spec any more");
-  Found found{store, parting, parting.kept.empty() ? rds->instance : parting.kept, {}};
+  Found found{store, parting, parting.kept.empty() ? rds->instance : parting.kept, {}, {}};
   ASSIGN_OR_RETURN(const probe::Divergence divergence, probe::ParseDivergence(parting.at));
   ASSIGN_OR_RETURN(const model::Region writer, WriterRegion(looking, store));
   if (parting.kept.empty() && writer == parting.old_region)
@@ -150,6 +203,13 @@ Json JsonOf(const Found& found) {
   Json json;
   json["component"] = found.store.str();
   json["region"] = found.parting.old_region.str();
+  if (found.items) {
+    json["items"] = found.items->items.size();
+    json["replaced"] = std::count_if(found.items->items.begin(), found.items->items.end(),
+                                     [](const steps::LateItem& item) { return !item.stands; });
+    json["complete"] = found.items->complete;
+    return json;
+  }
   json["instance"] = found.old_instance;
   json["tables"] = Json::array();
   for (const probe::LateTable& table : found.tables) {
@@ -174,8 +234,7 @@ base::Result<int> List(const Arguments& arguments, World& world) {
   if (partings.empty()) {
     return base::NotFound(
         "the journal has no failover that parted a store from its old writer; "
-        "there is nothing to compare. A failover that another controller carried out is in that "
-        "one's journal: run this where it runs, or with its --state");
+        "there is nothing to compare");
   }
   Listing listing(!arguments.json);
   Json stores = Json::array();
@@ -183,8 +242,11 @@ base::Result<int> List(const Arguments& arguments, World& world) {
   for (const auto& [store, parting] : partings) {
     ASSIGN_OR_RETURN(const Found found, ListStore(looking, store, parting, listing));
     stores.push_back(JsonOf(found));
-    told += fmt::format("{}: {} in {} alone holds {}\n", store.str(), found.old_instance,
-                        parting.old_region.str(), probe::Summary(found.tables));
+    told += found.items
+                ? fmt::format("{}: {} sent {}\n", store.str(), parting.old_region.str(),
+                              steps::Summary(*found.items))
+                : fmt::format("{}: {} in {} alone holds {}\n", store.str(), found.old_instance,
+                              parting.old_region.str(), probe::Summary(found.tables));
   }
   if (!arguments.export_file.empty())
     RETURN_IF_ERROR(world.files.WriteAtomically(arguments.export_file, listing.lines()));

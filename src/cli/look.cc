@@ -4,8 +4,11 @@
 #include <utility>
 
 #include "cli/store_address.h"
+#include "probe/canary.h"
 #include "probe/postgres.h"
+#include "probe/redis.h"
 #include "shapes/value.h"
+#include "steps/items.h"
 
 namespace leeward::cli {
 namespace {
@@ -16,30 +19,64 @@ using shapes::Value;
 constexpr base::Duration kPatience{2'000'000'000};
 constexpr int kMaxClusterEndpoints = 8;
 
+constexpr char kNotKnown[] = "its address is not in the inventory; run `leeward protect` first";
+
+// Looks at one store by its own protocol; `seen` is filled in, or its failure returned.
+struct LookAtKind {
+  World& world;
+  const model::Inventory& inventory;
+  const model::Region& other;  // where it is written when it is not here
+  StoreSeen& seen;
+
+  base::Status operator()(const model::Rds& rds) const {
+    probe::PostgresAddress address =
+        StoreAddress(world, rds, inventory, seen.component, seen.region);
+    address.access = probe::Access::kReadOnly;
+    if (address.host.empty()) return base::NotFound(kNotKnown);
+    const base::MonotonicTime deadline = world.clock.Monotonic() + kPatience;
+    ASSIGN_OR_RETURN(const auto session,
+                     probe::PostgresSession::Open(address, *world.resolver, deadline, world.clock));
+    ASSIGN_OR_RETURN(seen.position, probe::ReadLogPosition(*session, deadline));
+    seen.role = seen.position->in_recovery ? StoreRole::kReplica : StoreRole::kWriter;
+    const auto canary = probe::NewestCanary(*session, deadline);
+    if (canary.ok()) seen.newest_canary = *canary;
+    return base::Ok();
+  }
+  base::Status operator()(const model::Elasticache& cache) const {
+    const probe::RedisAddress address =
+        CacheAddress(world, cache, inventory, seen.component, seen.region);
+    if (address.host.empty()) return base::NotFound(kNotKnown);
+    const base::MonotonicTime deadline = world.clock.Monotonic() + kPatience;
+    ASSIGN_OR_RETURN(const auto session,
+                     probe::RedisSession::Open(address, *world.resolver, deadline, world.clock));
+    ASSIGN_OR_RETURN(const probe::RedisStanding standing, probe::ReadStanding(*session, deadline));
+    seen.role = standing.primary ? StoreRole::kWriter : StoreRole::kReplica;
+    const auto canary = probe::GetStamp(*session, probe::CanaryOf(other.str()), deadline);
+    if (canary.ok()) seen.newest_canary = *canary;
+    return base::Ok();
+  }
+  base::Status operator()(const model::Dynamodb& dynamodb) const {
+    aws::CallOptions options;
+    options.deadline = kPatience;
+    options.max_attempts = 1;
+    const steps::ItemTable table =
+        ItemsOf(world, dynamodb, inventory, seen.component, seen.region, options);
+    if (table.key.hash.name.empty())
+      return base::NotFound("its key is not in the inventory; run `leeward protect` first");
+    ASSIGN_OR_RETURN(seen.newest_canary, steps::GetStamp(table, probe::CanaryOf(other.str())));
+    seen.role = StoreRole::kPeer;
+    return base::Ok();
+  }
+  base::Status operator()(const model::Ecs&) const { return base::Ok(); }
+  base::Status operator()(const model::Route53&) const { return base::Ok(); }
+};
+
 StoreSeen LookAtStore(World& world, const model::Inventory& inventory,
-                      const model::Component& component, const Region& region) {
-  const model::Rds& rds = std::get<model::Rds>(component.kind);
-  StoreSeen seen{component.name, region, std::nullopt, std::nullopt, ""};
-  probe::PostgresAddress address = StoreAddress(world, rds, inventory, component.name, region);
-  address.access = probe::Access::kReadOnly;
-  if (address.host.empty()) {
-    seen.failure = "its address is not in the inventory; run `leeward protect` first";
-    return seen;
-  }
-  const base::MonotonicTime deadline = world.clock.Monotonic() + kPatience;
-  auto session = probe::PostgresSession::Open(address, *world.resolver, deadline, world.clock);
-  if (!session.ok()) {
-    seen.failure = session.error().message();
-    return seen;
-  }
-  const base::Result<probe::LogPosition> position = probe::ReadLogPosition(**session, deadline);
-  if (!position.ok()) {
-    seen.failure = position.error().message();
-    return seen;
-  }
-  seen.position = *position;
-  const auto canary = probe::NewestCanary(**session, deadline);
-  if (canary.ok()) seen.newest_canary = *canary;
+                      const model::Component& component, const Region& region,
+                      const Region& other) {
+  StoreSeen seen{component.name, region};
+  const base::Status looked = std::visit(LookAtKind{world, inventory, other, seen}, component.kind);
+  if (!looked.ok()) seen.failure = looked.error().message();
   return seen;
 }
 
@@ -80,8 +117,8 @@ std::optional<Region> WriterOf(const Seen& seen, const model::ComponentName& sto
                                const model::Regions& regions) {
   std::optional<bool> home, recovery;  // whether it is writable
   for (const StoreSeen& look : seen.stores) {
-    if (look.component != store || !look.position) continue;
-    (look.region == regions.home ? home : recovery) = !look.position->in_recovery;
+    if (look.component != store || !look.role || look.role == StoreRole::kPeer) continue;
+    (look.region == regions.home ? home : recovery) = look.role == StoreRole::kWriter;
   }
   if (home == true && recovery != true) return regions.home;
   if (recovery == true && home != true) return regions.recovery;
@@ -99,11 +136,16 @@ std::optional<Region> RoutedTo(const Seen& seen, const model::Regions& regions) 
   return on(regions.home) ? regions.home : regions.recovery;
 }
 
+// Whether one Region at a time is the store's writer by the store's own word.
+bool HasWriter(const model::ComponentKind& kind) {
+  return model::IsStore(kind) && !std::holds_alternative<model::Dynamodb>(kind);
+}
+
 model::Verdict VerdictFromHere(const Seen& seen, const Region& region) {
   model::Verdict verdict{
       region, model::Health::kDown, 1, 1, seen.at, "seen from here only: nothing answers"};
   for (const StoreSeen& store : seen.stores) {
-    if (store.region == region && store.position) verdict.health = model::Health::kUp;
+    if (store.region == region && store.role) verdict.health = model::Health::kUp;
   }
   const auto control = seen.control_planes.find(region);
   // A refusal is an answer, too: who refuses is not lost.
@@ -114,9 +156,15 @@ model::Verdict VerdictFromHere(const Seen& seen, const Region& region) {
   return verdict;
 }
 
-}  // namespace
+enum class Tables { kLeftOut, kAsked };
 
-Seen Look(World& world, const Project& project, const model::Inventory& inventory) {
+bool IsLookedAt(const model::ComponentKind& kind, Tables tables) {
+  if (std::holds_alternative<model::Dynamodb>(kind)) return tables == Tables::kAsked;
+  return model::IsStore(kind);
+}
+
+Seen LookAtAll(World& world, const Project& project, const model::Inventory& inventory,
+               Tables tables) {
   Seen seen;
   seen.at = world.clock.Now();
   std::vector<std::future<StoreSeen>> stores;
@@ -124,10 +172,12 @@ Seen Look(World& world, const Project& project, const model::Inventory& inventor
   const model::Regions& regions = project.application.regions;
   for (const Region& region : {regions.home, regions.recovery}) {
     for (const model::Component& component : project.application.components) {
-      if (std::holds_alternative<model::Rds>(component.kind)) {
-        stores.push_back(std::async(std::launch::async, [&world, &inventory, &component, region] {
-          return LookAtStore(world, inventory, component, region);
-        }));
+      if (IsLookedAt(component.kind, tables)) {
+        const Region& other = region == regions.home ? regions.recovery : regions.home;
+        stores.push_back(
+            std::async(std::launch::async, [&world, &inventory, &component, region, other] {
+              return LookAtStore(world, inventory, component, region, other);
+            }));
       } else if (std::holds_alternative<model::Route53>(component.kind)) {
         controls[region] = std::async(std::launch::async, [&world, &inventory, &component, region] {
           return LookAtControl(world, inventory, component.name, region);
@@ -142,6 +192,12 @@ Seen Look(World& world, const Project& project, const model::Inventory& inventor
   return seen;
 }
 
+}  // namespace
+
+Seen Look(World& world, const Project& project, const model::Inventory& inventory) {
+  return LookAtAll(world, project, inventory, Tables::kLeftOut);
+}
+
 Seen LookAround(World& world, const Project& project, const model::Inventory& inventory) {
   std::map<Region, std::future<base::Status>> planes;
   const model::Regions& regions = project.application.regions;
@@ -149,7 +205,7 @@ Seen LookAround(World& world, const Project& project, const model::Inventory& in
     planes[region] = std::async(std::launch::async,
                                 [&world, region] { return LookAtControlPlane(world, region); });
   }
-  Seen seen = Look(world, project, inventory);
+  Seen seen = LookAtAll(world, project, inventory, Tables::kAsked);
   for (auto& [region, plane] : planes) seen.control_planes.emplace(region, plane.get());
   return seen;
 }
@@ -170,7 +226,7 @@ model::Snapshot SnapshotOf(const Seen& seen, const Project& project,
   const std::optional<Region> routed = RoutedTo(seen, regions);
   std::optional<Region> writer;
   for (const model::Component& component : project.application.components) {
-    if (!std::holds_alternative<model::Rds>(component.kind)) continue;
+    if (!HasWriter(component.kind)) continue;
     std::optional<Region> own = WriterOf(seen, component.name, regions);
     if (!own)
       own = routed;  // both Regions say they are the writer: a lost one came back; traffic tells
@@ -180,7 +236,7 @@ model::Snapshot SnapshotOf(const Seen& seen, const Project& project,
   }
   const std::optional<Region> serving = routed ? routed : writer;
   for (const model::Component& component : project.application.components) {
-    if (std::holds_alternative<model::Rds>(component.kind) || !serving) continue;
+    if (HasWriter(component.kind) || !serving) continue;
     snapshot.active[component.name] = *serving;
   }
   return snapshot;

@@ -15,13 +15,21 @@
 
 namespace leeward::cli {
 
+enum class StoreRole {
+  kWriter,
+  kReplica,  // takes no writes
+  kPeer,     // takes writes beside others, as every replica of a global table does
+};
+
 // One store in one Region, as its own protocol answers.
 struct StoreSeen {
   model::ComponentName component;
   model::Region region;
-  std::optional<probe::LogPosition> position;  // absent: no answer
-  std::optional<base::WallTime> newest_canary;
-  std::string failure;  // why there was no answer
+  std::optional<StoreRole> role = {};               // absent: no answer
+  std::optional<probe::LogPosition> position = {};  // of a database that answers
+  // Written in the other Region and visible here; of a database, of any observer.
+  std::optional<base::WallTime> newest_canary = {};
+  std::string failure = {};  // why there was no answer
 };
 
 struct Seen {
@@ -33,10 +41,11 @@ struct Seen {
 };
 
 // Where the application is active. Asks everything at once, nothing for longer than two seconds:
-// each store by its own protocol, and AWS for the routing controls alone, so that what a daemon
-// asks of AWS all day does not grow with the components.
+// databases and caches by their own protocols, and AWS for the routing controls alone, so that what
+// a daemon asks of AWS all day does not grow with the components. Tables, which have no writer that
+// could be told, are left out.
 Seen Look(World& world, const Project& project, const model::Inventory& inventory);
-// And whether the Regions' APIs answer: for verdicts from here.
+// And every table, and whether the Regions' APIs answer: for verdicts from here.
 Seen LookAround(World& world, const Project& project, const model::Inventory& inventory);
 
 // A snapshot for planning. Verdicts are one view's, and say so.

@@ -84,5 +84,36 @@ TEST_F(LookTest, WithoutItsDatabasesAnApplicationIsWhereItsTrafficGoes) {
   for (const auto& [component, region] : snapshot.active) EXPECT_EQ(region.str(), "us-east-1");
 }
 
+TEST_F(LookTest, ATableIsAskedForStatusAloneAndHasNoWriterOfItsOwn) {
+  Wide wide(1, 1);
+  model::Dynamodb carts;
+  carts.table = "carts";
+  wide.project.application.components.push_back({ComponentName("carts"), carts, {}});
+  for (const char* region : {"us-east-1", "us-west-2"}) {
+    wide.inventory.facts[{ComponentName("carts"), Region(region), "key.hash.name"}] = "id";
+    wide.inventory.facts[{ComponentName("carts"), Region(region), "key.hash.type"}] = "S";
+  }
+  aws_->On("dynamodb:GetItem", [](const auto& call) -> base::Result<Value> {
+    // Each Region is asked for the other's canary.
+    const std::string key(call.input.Sub("Key").Sub("id").String("S"));
+    if (key.find(call.options.region) != std::string::npos) return Value::Struct();
+    const Value stamp = Value::Struct({{"N", "1795425253000000000"}});
+    return Value::Struct({{"Item", Value::Struct({{"leeward_stamp", stamp}})}});
+  });
+  EXPECT_EQ(CallsOf(Look, wide), 2u) << "not by a daemon, all day";
+  EXPECT_EQ(CallsOf(LookAround, wide), 6u);
+  int peers = 0;
+  for (const StoreSeen& store : seen_.stores) {
+    if (store.component != ComponentName("carts")) continue;
+    EXPECT_EQ(store.role, StoreRole::kPeer);
+    EXPECT_TRUE(store.newest_canary.has_value()) << store.region;
+    ++peers;
+  }
+  EXPECT_EQ(peers, 2);
+  const model::Snapshot snapshot = SnapshotOf(seen_, wide.project, wide.inventory);
+  EXPECT_EQ(snapshot.active.at(ComponentName("carts")).str(), "us-east-1")
+      << "where the traffic goes";
+}
+
 }  // namespace
 }  // namespace leeward::cli

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "cli/before.h"
 #include "cli/shared_folder.h"
 
 namespace leeward::cli {
@@ -18,9 +19,8 @@ Variables VariablesFor(const World& world, const model::Application& application
                          {"witness", application.regions.witness.str()},
                          {"here", folder}};
   for (const model::Component& component : application.components) {
-    const auto* rds = std::get_if<model::Rds>(&component.kind);
-    if (rds == nullptr || rds->password_env.empty()) continue;
-    variables["env:" + rds->password_env] = world.Variable(rds->password_env);
+    const std::string secret = SecretVariable(component.kind);
+    if (!secret.empty()) variables["env:" + secret] = world.Variable(secret);
   }
   return variables;
 }

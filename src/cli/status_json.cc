@@ -10,18 +10,33 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+const char* NameOf(StoreRole role) {
+  switch (role) {
+    case StoreRole::kWriter:
+      return "writer";
+    case StoreRole::kReplica:
+      return "replica";
+    case StoreRole::kPeer:
+      return "peer";
+  }
+  return "";
+}
+
 Json StoreJson(const StoreSeen& store, base::WallTime now) {
   Json json;
   json["component"] = store.component.str();
   json["region"] = store.region.str();
-  json["answers"] = store.position.has_value();
-  if (!store.position) {
+  json["answers"] = store.role.has_value();
+  if (!store.role) {
     json["failure"] = store.failure;
     return json;
   }
-  json["in_recovery"] = store.position->in_recovery;
-  json["received"] = store.position->received;
-  json["replayed"] = store.position->replayed;
+  json["role"] = NameOf(*store.role);
+  if (store.position) {
+    json["in_recovery"] = store.position->in_recovery;
+    json["received"] = store.position->received;
+    json["replayed"] = store.position->replayed;
+  }
   if (store.newest_canary) json["newest_canary_age_s"] = base::Seconds(now - *store.newest_canary);
   return json;
 }

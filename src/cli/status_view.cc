@@ -13,8 +13,9 @@ namespace {
 
 using model::Region;
 
-constexpr int kLabel = 13;             // columns of Regions and of labels
-constexpr int kText = 2 + 12 + 9 + 9;  // columns before what there is to tell of a component
+constexpr int kLabel = 13;  // columns of Regions and of labels
+constexpr int kText =
+    2 + 12 + 1 + 9;  // columns before what there is to tell of a component, without its kind
 constexpr int kUnwrapped = 1'000'000;
 
 struct Painted {
@@ -71,16 +72,28 @@ Painted ReachText(const Status& status, const Region& region) {
   return {Colour::kBad, "does not answer: " + Brief(error, region)};
 }
 
+std::string CanaryText(const Status& status, const std::optional<base::WallTime>& newest) {
+  if (!newest) return "age of its newest write unknown";
+  return "newest write seen " + base::HumanDuration(status.seen.at - *newest) + " ago";
+}
+
 Painted StoreText(const Status& status, const StoreSeen& store) {
   if (status.inventory.facts.empty()) return {Colour::kWarn, "not protected yet"};
-  if (!store.position) return {Colour::kBad, "no answer: " + store.failure};
-  if (!store.position->in_recovery) return {Colour::kGood, "takes writes"};
-  const std::optional<base::WallTime> newest =
-      std::max(store.newest_canary, store.position->last_replayed);
-  std::string text = "replica, ";
-  text += newest ? "newest write seen " + base::HumanDuration(status.seen.at - *newest) + " ago"
-                 : "age of its newest write unknown";
-  if (store.position->received != store.position->replayed) text += ", log left to replay";
+  if (!store.role) return {Colour::kBad, "no answer: " + store.failure};
+  if (store.role == StoreRole::kWriter) return {Colour::kGood, "takes writes"};
+  std::optional<base::WallTime> newest = store.newest_canary;
+  if (store.position) newest = std::max(newest, store.position->last_replayed);
+  std::string text = CanaryText(status, newest);
+  if (store.role == StoreRole::kPeer) {
+    const auto active = status.snapshot.active.find(store.component);
+    // Where the table is written its own canaries say nothing of what arrives.
+    if (active != status.snapshot.active.end() && active->second == store.region)
+      return {Colour::kGood, "takes writes, as every replica"};
+    return {newest ? Colour::kPlain : Colour::kWarn, "takes writes too, " + text};
+  }
+  text = "replica, " + text;
+  if (store.position && store.position->received != store.position->replayed)
+    text += ", log left to replay";
   return {newest ? Colour::kPlain : Colour::kWarn, text};
 }
 
@@ -97,19 +110,27 @@ Painted ComponentText(const Status& status, const model::Component& component,
   return {Colour::kPlain, routing->second ? "routing control on" : "routing control off"};
 }
 
+int KindColumns(const model::Application& application) {
+  std::size_t longest = 8;
+  for (const model::Component& component : application.components)
+    longest = std::max(longest, model::KindName(component.kind).size());
+  return static_cast<int>(longest);
+}
+
 std::string RegionText(const Status& status, const Region& region, const std::string& role,
                        const Terminal& terminal) {
   std::string text = Paint(terminal, Colour::kBold, Fit(terminal, region.str(), kLabel)) + " " +
                      Fit(terminal, role, 9) + " " +
                      Column(terminal, kLabel + 11, ReachText(status, region));
+  const int kind = KindColumns(status.application);
   for (const model::Component& component : status.application.components) {
     const std::string active = Role(status, component.name, region);
     const Colour colour = active == "active" ? Colour::kGood : Colour::kFaint;
     const Painted told = ComponentText(status, component, region);
     text += "  " + Fit(terminal, component.name.str(), 11) + " " +
-            Fit(terminal, model::KindName(component.kind), 8) + " " +
+            Fit(terminal, model::KindName(component.kind), kind) + " " +
             Paint(terminal, colour, told.text.empty() ? active : Fit(terminal, active, 8)) +
-            (told.text.empty() ? "\n" : " " + Column(terminal, kText, told));
+            (told.text.empty() ? "\n" : " " + Column(terminal, kText + kind, told));
   }
   return text;
 }

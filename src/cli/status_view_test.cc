@@ -40,8 +40,11 @@ Status Shop(const Region& active, bool home_answers) {
     status.snapshot.verdicts.push_back(
         {region, up ? model::Health::kUp : model::Health::kDown, 1, 1, status.seen.at, ""});
     status.seen.routing_on[region] = region == active;
-    StoreSeen store{model::ComponentName("orders"), region, std::nullopt, std::nullopt, ""};
-    if (up) store.position = {region != active, "0/5000", "0/5000", WallTime{1'000'298s}};
+    StoreSeen store{model::ComponentName("orders"), region};
+    if (up) {
+      store.role = region == active ? StoreRole::kWriter : StoreRole::kReplica;
+      store.position = {region != active, "0/5000", "0/5000", WallTime{1'000'298s}};
+    }
     if (!up)
       store.failure = "PostgreSQL at 127.1.0.13:5432/shop: no answer to a connection in 2.0 s";
     status.seen.stores.push_back(store);

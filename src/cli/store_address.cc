@@ -18,4 +18,26 @@ probe::PostgresAddress StoreAddress(const World& world, const model::Rds& rds,
   return address;
 }
 
+probe::RedisAddress CacheAddress(const World& world, const model::Elasticache& cache,
+                                 const model::Inventory& inventory,
+                                 const model::ComponentName& component,
+                                 const model::Region& region) {
+  probe::RedisAddress address;
+  address.host = std::string(inventory.Fact(component, region, "endpoint.address"));
+  const std::string_view port = inventory.Fact(component, region, "endpoint.port");
+  std::from_chars(port.data(), port.data() + port.size(), address.port);
+  if (!cache.auth_token_env.empty()) address.password = world.Variable(cache.auth_token_env);
+  return address;
+}
+
+steps::ItemTable ItemsOf(World& world, const model::Dynamodb& dynamodb,
+                         const model::Inventory& inventory, const model::ComponentName& component,
+                         const model::Region& region, aws::CallOptions options) {
+  options.region = region.str();
+  return {dynamodb.table, steps::KeyOf(inventory, component, region).value_or(steps::TableKey{}),
+          [&world, options](std::string_view operation, const shapes::Value& input) {
+            return world.aws->Call("dynamodb", operation, input, options);
+          }};
+}
+
 }  // namespace leeward::cli

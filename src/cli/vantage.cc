@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "cli/store_address.h"
+#include "probe/canary.h"
+#include "steps/items.h"
 
 namespace leeward::cli {
 namespace {
@@ -32,6 +34,28 @@ probe::CustomProbe ControlPlane(World& world, const Region& region,
   }};
 }
 
+// Reads the Region's own canary: the data plane, as a client would meet it.
+probe::CustomProbe Items(World& world, const model::Dynamodb& dynamodb,
+                         const model::Inventory& inventory, const model::ComponentName& component,
+                         const Standing& of) {
+  return {[&world, dynamodb, inventory, component,
+           of](base::MonotonicTime deadline) -> base::Status {
+    aws::CallOptions options;
+    options.deadline = deadline - world.clock.Monotonic();
+    options.max_attempts = 1;
+    options.source_address = of.source_address;
+    const auto read =
+        steps::GetStamp(ItemsOf(world, dynamodb, inventory, component, of.region, options),
+                        probe::CanaryOf(of.region.str()));
+    if (read.ok()) return base::Ok();
+    // As for control planes: who refuses or throttles is there.
+    const base::ErrorCode code = read.error().code();
+    const bool refused = code == base::ErrorCode::kDenied || code == base::ErrorCode::kThrottled;
+    if (refused && !read.error().service_code().empty()) return base::Ok();
+    return read.error();
+  }};
+}
+
 }  // namespace
 
 std::vector<probe::ProbeTarget> TargetsOf(World& world, const model::Application& application,
@@ -50,6 +74,16 @@ std::vector<probe::ProbeTarget> TargetsOf(World& world, const model::Application
       if (address.host.empty()) continue;
       targets.push_back(
           {{region, Signal::kStore, component.name}, probe::PostgresProbe{std::move(address)}});
+    } else if (const auto* cache = std::get_if<model::Elasticache>(&component.kind)) {
+      probe::RedisAddress address = CacheAddress(world, *cache, inventory, component.name, region);
+      if (address.host.empty()) continue;
+      targets.push_back(
+          {{region, Signal::kStore, component.name}, probe::RedisProbe{std::move(address)}});
+    } else if (const auto* dynamodb = std::get_if<model::Dynamodb>(&component.kind)) {
+      if (!steps::KeyOf(inventory, component.name, region)) continue;
+      targets.push_back(
+          {{region, Signal::kStore, component.name},
+           Items(world, *dynamodb, inventory, component.name, {region, place.source_address})});
     }
   }
   targets.push_back(

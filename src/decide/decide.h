@@ -119,6 +119,7 @@ enum class OldWriter {
 struct StoreFence {
   model::ComponentName component;
   OldWriter writer = OldWriter::kNotTried;
+  bool guarded = true;  // a guard closes it when its Region's lease ends
 };
 // A drill's own statement that it ended the Region's processes.
 struct KilledByDrill {
@@ -139,7 +140,8 @@ struct FenceEvidence {
   std::optional<LeaseGround> lease;
 };
 // Proof that no store's old writer can take a write: each closed, or the old Region's lease
-// released or expired and taken, or a signed override, or the drill's kill.
+// released or expired and taken, or a signed override, or the drill's kill. A store that no guard
+// closes rests, under the lease, on the application's asking before it writes; the reason says so.
 GateAnswer FenceProof(const FenceEvidence& evidence);
 
 }  // namespace leeward::decide

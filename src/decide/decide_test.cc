@@ -229,6 +229,15 @@ FenceEvidence Evidence(const std::vector<OldWriter>& writers) {
 TEST(FenceProofTest, EveryWriterMustBeClosed) {
   EXPECT_EQ(FenceProof(Evidence({})).answer, Answer::kPass);
   EXPECT_EQ(FenceProof(Evidence({OldWriter::kClosed, OldWriter::kClosed})).answer, Answer::kPass);
+  FenceEvidence doorless = Evidence({OldWriter::kUnreachable, OldWriter::kUnreachable});
+  doorless.lease = LeaseGround{"expired", doorless.old_region, "3", "4"};
+  EXPECT_EQ(FenceProof(doorless).reason.find("no guard closes"), std::string::npos);
+  doorless.stores[1].guarded = false;
+  EXPECT_EQ(FenceProof(doorless).answer, Answer::kPass);
+  EXPECT_NE(
+      FenceProof(doorless).reason.find("no guard closes " + doorless.stores[1].component.str()),
+      std::string::npos)
+      << FenceProof(doorless).reason;
   EXPECT_EQ(FenceProof(Evidence({OldWriter::kClosed, OldWriter::kUnreachable})).answer,
             Answer::kRefuse);
   EXPECT_EQ(FenceProof(Evidence({OldWriter::kNotTried})).answer, Answer::kRefuse);

@@ -64,6 +64,18 @@ bool IsProof(const LeaseGround& lease, const model::Region& old_region) {
          (lease.ground == "released" || lease.ground == "expired");
 }
 
+// "; carts and sessions have no door and rest on the application's asking GET /writable".
+std::string RestsOnTheApplication(const FenceEvidence& evidence) {
+  std::string names;
+  for (const StoreFence& store : evidence.stores) {
+    if (store.guarded || store.writer == OldWriter::kClosed) continue;
+    names += (names.empty() ? "" : ", ") + store.component.str();
+  }
+  if (names.empty()) return "";
+  return "; no guard closes " + names + ": for them this rests on the application's asking its " +
+         "guard before it writes";
+}
+
 const char* Why(OldWriter writer) {
   switch (writer) {
     case OldWriter::kClosed:
@@ -138,7 +150,7 @@ GateAnswer FenceProof(const FenceEvidence& evidence) {
   if (evidence.lease && IsProof(*evidence.lease, evidence.old_region)) {
     return {Answer::kPass, "the lease of epoch " + evidence.lease->from_epoch + " of " + old + " " +
                                evidence.lease->ground + ", taken as epoch " +
-                               evidence.lease->epoch};
+                               evidence.lease->epoch + RestsOnTheApplication(evidence)};
   }
   if (evidence.killed && evidence.killed->region == evidence.old_region) {
     return {Answer::kPass, "this drill ended every process of " + old + " itself at " +

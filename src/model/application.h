@@ -69,7 +69,39 @@ struct Route53 {
   base::Duration ttl{};  // of the records; at least 1 s
 };
 
-using ComponentKind = std::variant<Rds, Ecs, Route53>;
+enum class Consistency { kEventual, kStrong };
+// What stands in the third Region of a strong table: a whole replica, or a member that only votes.
+enum class ThirdMember { kWitness, kReplica };
+
+// A DynamoDB global table (version 2019.11.21): a table of the same name in both Regions that each
+// take writes. A strong one has a member in the application's witness Region too.
+struct Dynamodb {
+  std::string table;
+  Consistency consistency = Consistency::kEventual;
+  ThirdMember third = ThirdMember::kWitness;  // of kStrong
+};
+
+enum class CacheEngine { kRedis, kValkey };
+
+// An ElastiCache replication group of the same id in both Regions, members of one Global Datastore.
+struct Elasticache {
+  std::string replication_group;
+  CacheEngine engine = CacheEngine::kRedis;
+  std::string
+      datastore;  // suffix of the Global Datastore's id; default: the replication group's id
+  std::string auth_token_env;  // environment variable with the AUTH token; empty: there is none
+  std::string
+      security_group;        // name of the group in the standby's Region; empty: the VPC's default
+  std::string subnet_group;  // cache subnet group in the standby's Region; empty: the default
+};
+
+using ComponentKind = std::variant<Rds, Ecs, Route53, Dynamodb, Elasticache>;
+
+// Whether the kind keeps what the application writes: it takes writes in one Region at a time.
+inline bool IsStore(const ComponentKind& kind) {
+  return std::holds_alternative<Rds>(kind) || std::holds_alternative<Dynamodb>(kind) ||
+         std::holds_alternative<Elasticache>(kind);
+}
 
 struct Component {
   ComponentName name;
@@ -112,12 +144,19 @@ struct Failover {
   std::optional<ApprovalTerms> approval;
 };
 
+// A request that answers 2xx when the store has the write {id}, and 404 when it has not.
+struct StoreRead {
+  std::string method, path;  // "GET", "/carts/{id}"
+};
+
 // The load of a drill, sent as a client of the application would.
 struct Workload {
   std::string url;                       // "http://shop.example.test:8080"
   std::string write_method, write_path;  // "POST", "/orders"
   std::string read_method, read_path;    // "GET", "/orders/{id}"
-  double rate = 0;                       // writes per second, open loop
+  // Where a write goes into several stores: how to look for it in each. Empty: `read` tells all.
+  std::map<ComponentName, StoreRead> reads;
+  double rate = 0;  // writes per second, open loop
 };
 
 // A statement that must be true in the recovered data.

@@ -166,6 +166,36 @@ std::string_view Name(TrafficSwitch switched_by) {
   CHECK_NEVER("TrafficSwitch outside its enum");
 }
 
+std::string_view Name(Consistency consistency) {
+  switch (consistency) {
+    case Consistency::kEventual:
+      return "eventual";
+    case Consistency::kStrong:
+      return "strong";
+  }
+  CHECK_NEVER("Consistency outside its enum");
+}
+
+std::string_view Name(ThirdMember member) {
+  switch (member) {
+    case ThirdMember::kWitness:
+      return "witness";
+    case ThirdMember::kReplica:
+      return "replica";
+  }
+  CHECK_NEVER("ThirdMember outside its enum");
+}
+
+std::string_view Name(CacheEngine engine) {
+  switch (engine) {
+    case CacheEngine::kRedis:
+      return "redis";
+    case CacheEngine::kValkey:
+      return "valkey";
+  }
+  CHECK_NEVER("CacheEngine outside its enum");
+}
+
 LEEWARD_ENUM(Pattern, kBackupAndRestore, kPilotLight, kWarmStandby, kMultiActive)
 LEEWARD_ENUM(Engine, kPostgres, kMysql, kMariadb)
 LEEWARD_ENUM(FailoverMode, kAutomatic, kManual)
@@ -178,12 +208,17 @@ LEEWARD_ENUM(Signal, kApplication, kStore, kControlPlane)
 LEEWARD_ENUM(Seen, kGood, kBad, kNothing)
 LEEWARD_ENUM(Health, kUnknown, kUp, kSuspect, kDown)
 LEEWARD_ENUM(TrafficSwitch, kRoutingControl)
+LEEWARD_ENUM(Consistency, kEventual, kStrong)
+LEEWARD_ENUM(ThirdMember, kWitness, kReplica)
+LEEWARD_ENUM(CacheEngine, kRedis, kValkey)
 
 std::string_view KindName(const ComponentKind& kind) {
   struct Visitor {
     std::string_view operator()(const Rds&) const { return "rds"; }
     std::string_view operator()(const Ecs&) const { return "ecs"; }
     std::string_view operator()(const Route53&) const { return "route53"; }
+    std::string_view operator()(const Dynamodb&) const { return "dynamodb"; }
+    std::string_view operator()(const Elasticache&) const { return "elasticache"; }
   };
   return std::visit(Visitor{}, kind);
 }

@@ -21,6 +21,9 @@ std::string_view Name(Signal signal);
 std::string_view Name(Seen seen);
 std::string_view Name(Health health);
 std::string_view Name(TrafficSwitch switched_by);
+std::string_view Name(Consistency consistency);
+std::string_view Name(ThirdMember member);
+std::string_view Name(CacheEngine engine);
 
 // The value of that name; false, and `value` untouched, when there is none.
 bool FromName(std::string_view name, Pattern* value);
@@ -34,13 +37,16 @@ bool FromName(std::string_view name, Signal* value);
 bool FromName(std::string_view name, Seen* value);
 bool FromName(std::string_view name, Health* value);
 bool FromName(std::string_view name, TrafficSwitch* value);
+bool FromName(std::string_view name, Consistency* value);
+bool FromName(std::string_view name, ThirdMember* value);
+bool FromName(std::string_view name, CacheEngine* value);
 
 // Every value of one of the enums above, in its order. For messages that list what is allowed, and
 // for tests.
 template <typename Enum>
 const std::vector<Enum>& AllOf();
 
-// "rds", "ecs", "route53": the component's kind as in the spec.
+// "rds", "ecs", "route53", "dynamodb", "elasticache": the component's kind as in the spec.
 std::string_view KindName(const ComponentKind& kind);
 
 }  // namespace leeward::model

@@ -87,6 +87,10 @@ const std::vector<StepTemplate>& CommonTemplates() {
         {"elbv2", "DescribeLoadBalancers", Where::kOther},
         {"elbv2", "DescribeTargetGroups"},
         {"elbv2", "DescribeTargetGroups", Where::kOther},
+        {"dynamodb", "DescribeTable"},
+        {"dynamodb", "DescribeTable", Where::kOther},
+        {"elasticache", "DescribeReplicationGroups"},
+        {"elasticache", "DescribeReplicationGroups", Where::kOther},
         {"route53-recovery-control-config", "DescribeCluster", Where::kGlobal},
         {"route53-recovery-control-config", "ListControlPanels", Where::kGlobal},
         {"route53-recovery-control-config", "ListRoutingControls", Where::kGlobal}}},
@@ -98,55 +102,47 @@ const std::vector<StepTemplate>& CommonTemplates() {
 const std::vector<OrderRule>& CommonOrder() {
   static const std::vector<OrderRule> kOrder = {
       // Nothing of the old Region is touched before the loss is known and accepted.
-      {"rds.measure", "gate.loss", Scope::kAll},
+      {":measures", "gate.loss", Scope::kAll},
       // What may be lost is measured when people have agreed: while they think it may grow.
-      {"gate.approval", "rds.measure", Scope::kAll},
+      {"gate.approval", ":measures", Scope::kAll},
       {"gate.approval", "gate.loss", Scope::kAll},
-      {"gate.loss", "rds.fence", Scope::kAll},
-      {"gate.loss", "ecs.quiesce", Scope::kAll},
+      {"gate.loss", ":fences", Scope::kAll},
+      {"gate.loss", ":stops", Scope::kAll},
       {"gate.loss", "lease.take", Scope::kAll},
       {"lease.take", "gate.fence-proof", Scope::kAll},
       {"gate.loss", "gate.fence-proof", Scope::kAll},
-      {"rds.fence", "gate.fence-proof", Scope::kAll},
-      {"ecs.quiesce", "gate.fence-proof", Scope::kAll},
+      {":fences", "gate.fence-proof", Scope::kAll},
+      {":stops", "gate.fence-proof", Scope::kAll},
       // Nothing of the new Region is changed before both gates have passed.
-      {"gate.loss", "rds.drain", Scope::kAll},
-      {"gate.loss", "ecs.scale", Scope::kAll},
-      {"gate.loss", "route53.shift", Scope::kAll},
-      {"gate.fence-proof", "rds.drain", Scope::kAll},
-      {"gate.fence-proof", "ecs.scale", Scope::kAll},
-      {"gate.fence-proof", "route53.shift", Scope::kAll},
-      // A planned move: tasks are there, and every replica, before the first writer is closed.
-      {"rds.replicate@to", "rds.quiesce@from", Scope::kAll},
+      {"gate.loss", ":changes", Scope::kAll},
+      {"gate.fence-proof", ":changes", Scope::kAll},
+      // A planned move: tasks are there, and every copy, before the first writer is closed.
+      {":replicates@to", ":closes@from", Scope::kAll},
       // Service ends with the hand-over, so all that can be prepared is there by then.
-      {"rds.replicate@to", "lease.hand-over", Scope::kAll},
-      {"rds.late-writes@to", "lease.hand-over", Scope::kAll},
+      {":replicates@to", "lease.hand-over", Scope::kAll},
+      {":keeps@to", "lease.hand-over", Scope::kAll},
       {"ecs.scale@to", "lease.hand-over", Scope::kAll},
       // Without the lease nothing of the move begins.
       {"lease.hand-over", "lease.take", Scope::kAll},
-      {"lease.take", "rds.quiesce@from", Scope::kAll},
-      {"lease.take", "rds.open@to", Scope::kAll},
-      {"rds.replicate@to", "ecs.replicate@to", Scope::kAll},
+      {"lease.take", ":closes@from", Scope::kAll},
+      {"lease.take", ":opens@to", Scope::kAll},
+      {":replicates@to", "ecs.replicate@to", Scope::kAll},
       {"ecs.replicate@to", "ecs.scale@to", Scope::kSame},
-      {"rds.replicate@to", "ecs.scale@to", Scope::kAll},
-      {"ecs.scale@to", "rds.quiesce@from", Scope::kAll},
+      {":replicates@to", "ecs.scale@to", Scope::kAll},
+      {"ecs.scale@to", ":closes@from", Scope::kAll},
       // Traffic moves last, to what is ready, whether the spec says `needs` or not.
-      {"rds.promote@to", "route53.shift", Scope::kAll},
-      {"rds.open@to", "route53.shift", Scope::kAll},
-      {"ecs.ready@to", "route53.shift", Scope::kAll},
+      {":serves@to", "route53.shift", Scope::kAll},
       {"route53.confirm", "ecs.settle@to", Scope::kAll},
-      {"rds.promote@to", "app.verify", Scope::kAll},
-      {"rds.open@to", "app.verify", Scope::kAll},
-      {"ecs.ready@to", "app.verify", Scope::kAll},
+      {":serves@to", "app.verify", Scope::kAll},
       {"route53.confirm", "app.verify", Scope::kAll},
       // The old side is put away only when the new side is proven.
       {"app.verify", "ecs.scale@from", Scope::kAll},
-      {"app.verify", "rds.retire-old@from", Scope::kAll},
-      {"rds.replicate@from", "ecs.replicate@from", Scope::kAll},
+      {"app.verify", ":retires@from", Scope::kAll},
+      {":replicates@from", "ecs.replicate@from", Scope::kAll},
       {"ecs.scale@from", "ecs.replicate@from", Scope::kSame},
       {"app.verify", "rds.check-source@to", Scope::kAll},
       // The inventory describes what is there in the end.
-      {"rds.replicate", "inventory.refresh", Scope::kAll},
+      {":replicates", "inventory.refresh", Scope::kAll},
       {"ecs.replicate", "inventory.refresh", Scope::kAll},
       {"ecs.scale", "inventory.refresh", Scope::kAll},
       {"route53.protect", "inventory.refresh", Scope::kAll},
@@ -158,10 +154,11 @@ const std::vector<OrderRule>& CommonOrder() {
 
 namespace {
 
-std::string StepIds(const Draft& draft, std::string_view kind) {
+// The ids of the steps that play a part, in the plan's order.
+std::string StepIds(const Draft& draft, std::string_view part) {
   std::string ids;
   for (const model::Step& step : draft.plan.steps) {
-    if (step.kind.str() == kind)
+    if (IsMeant(part, step.kind))
       ids += (ids.empty() ? "" : ",") + step.kind.str() + "/" + step.component.str();
   }
   return ids;
@@ -170,7 +167,18 @@ std::string StepIds(const Draft& draft, std::string_view kind) {
 std::string Stores(const Draft& draft) {
   std::string names;
   for (const model::Component& component : draft.application.components) {
-    if (!std::holds_alternative<model::Rds>(component.kind)) continue;
+    if (!model::IsStore(component.kind)) continue;
+    names += (names.empty() ? "" : ",") + component.name.str();
+  }
+  return names;
+}
+
+// Stores that no guard closes.
+std::string WithoutDoor(const Draft& draft) {
+  std::string names;
+  for (const model::Component& component : draft.application.components) {
+    if (!model::IsStore(component.kind)) continue;
+    if (RecipeOf(component).door == Recipe::Door::kGuarded) continue;
     names += (names.empty() ? "" : ",") + component.name.str();
   }
   return names;
@@ -198,7 +206,7 @@ void EmitGates(Draft& draft) {
   loss.parameters = {
       {"budget-ns", std::to_string(draft.application.objectives.rpo.count())},
       {"policy", std::string(model::Name(draft.application.failover.when_loss_over_rpo))},
-      {"measures", StepIds(draft, "rds.measure")}};
+      {"measures", StepIds(draft, ":measures")}};
   if (options.accept_loss)
     loss.parameters["accept-loss-ns"] = std::to_string(options.accept_loss->count());
   // Whoever says how much may be lost has answered the gate's question.
@@ -210,8 +218,10 @@ void EmitGates(Draft& draft) {
   model::Step& fence = draft.Emit("gate.fence-proof", {}, draft.plan.to);
   fence.parameters = {{"old-region", draft.plan.from.str()},
                       {"stores", Stores(draft)},
-                      {"fences", StepIds(draft, "rds.fence")}};
+                      {"fences", StepIds(draft, ":fences")}};
   if (!lease.empty()) fence.parameters["lease"] = lease;
+  const std::string without_door = WithoutDoor(draft);
+  if (!lease.empty() && !without_door.empty()) fence.parameters["without-door"] = without_door;
   if (!options.override_fence.empty()) fence.parameters["override"] = options.override_fence;
   if (options.killed) {
     fence.parameters["killed-region"] = options.killed->region.str();

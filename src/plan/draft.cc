@@ -31,7 +31,8 @@ std::vector<const StepTemplate*> AllTemplates() {
 }  // namespace
 
 const std::vector<const Recipe*>& Recipes() {
-  static const std::vector<const Recipe*> kRecipes = {&RdsRecipe(), &EcsRecipe(), &Route53Recipe()};
+  static const std::vector<const Recipe*> kRecipes = {&RdsRecipe(), &EcsRecipe(), &Route53Recipe(),
+                                                      &DynamodbRecipe(), &ElasticacheRecipe()};
   return kRecipes;
 }
 
@@ -65,6 +66,36 @@ model::Step& Draft::Emit(std::string_view kind, const model::ComponentName& comp
   step.on_failure = one.on_failure;
   plan.steps.push_back(std::move(step));
   return plan.steps.back();
+}
+
+namespace {
+
+struct NamedPart {
+  std::string_view name;
+  Part part;
+};
+constexpr NamedPart kParts[] = {
+    {":measures", Part::kMeasures},     {":fences", Part::kFences}, {":stops", Part::kStops},
+    {":changes", Part::kChanges},       {":keeps", Part::kKeeps},   {":closes", Part::kCloses},
+    {":replicates", Part::kReplicates}, {":opens", Part::kOpens},   {":serves", Part::kServes},
+    {":retires", Part::kRetires},
+};
+
+}  // namespace
+
+bool IsMeant(std::string_view side, const model::StepKind& kind) {
+  if (!side.starts_with(':')) return side == kind.str();
+  for (const NamedPart& one : kParts) {
+    if (one.name == side) return Plays(TemplateOf(kind.str()).parts, one.part);
+  }
+  CHECK_NEVER(std::string(side).c_str());
+}
+
+bool MeansAny(std::string_view side) {
+  const auto kinds = AllTemplates();
+  return std::any_of(kinds.begin(), kinds.end(), [&](const StepTemplate* one) {
+    return IsMeant(side, model::StepKind(one->kind));
+  });
 }
 
 bool Draft::Has(std::string_view kind) const {

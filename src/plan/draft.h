@@ -28,8 +28,31 @@ struct CallTemplate {
 
 enum class Attempts { kOnce, kSeveral };
 
-// Everything about a step kind that does not depend on the plan. Tables: rds.cc, ecs.cc,
-// route53.cc, common.cc.
+// The part that a step kind plays in plans. The rules between components and those of the gates are
+// written for parts, so that a new component kind declares what its steps are, and is ordered,
+// measured and fenced with the rest.
+enum class Part : unsigned {
+  kNone = 0,
+  kMeasures = 1u << 0,    // states what a store would lose at most: output `bound_ns`
+  kFences = 1u << 1,      // closes a store's old writer, best effort: output `proof`
+  kStops = 1u << 2,       // stops what writes in the old Region, best effort
+  kChanges = 1u << 3,     // the first of its component to change the new Region in a failover
+  kReplicates = 1u << 4,  // makes the other Region's copy, or finds it whole
+  kKeeps = 1u << 5,       // keeps and lists what a returning old writer alone holds
+  kCloses = 1u << 6,      // ends the writes of a store for a planned move
+  kOpens = 1u << 7,       // lets writes into a store again
+  kServes = 1u << 8,      // after it the store takes writes, or the service answers
+  kRetires = 1u << 9,     // puts the old side away after a planned move
+};
+constexpr Part operator|(Part a, Part b) {
+  return static_cast<Part>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
+}
+constexpr bool Plays(Part parts, Part one) {
+  return (static_cast<unsigned>(parts) & static_cast<unsigned>(one)) != 0;
+}
+
+// Everything about a step kind that does not depend on the plan. Tables: one a component kind, and
+// common.cc.
 struct StepTemplate {
   const char* kind;
   model::Phase phase;
@@ -40,10 +63,11 @@ struct StepTemplate {
   Attempts attempts;
   model::OnFailure on_failure;
   std::vector<CallTemplate> calls;
+  Part parts = Part::kNone;
 };
 
-// A step that must come after another, by kind; "@to" or "@from" behind the kind narrows it to the
-// steps that act in that Region. Tables beside the step kinds.
+// A step that must come after another, by kind, or by part: ":measures". "@to" or "@from" behind it
+// narrows it to the steps that act in that Region. Tables beside the step kinds.
 enum class Scope {
   kSame,  // within one component
   kAll,   // over all components
@@ -74,6 +98,11 @@ struct Draft {
   bool Has(std::string_view kind) const;
 };
 
+// Whether the step kind is meant by a rule's side without its "@": "rds.replicate", ":replicates".
+bool IsMeant(std::string_view side, const model::StepKind& kind);
+// Whether there are kinds that the side means.
+bool MeansAny(std::string_view side);
+
 // What a component kind brings to plans.
 struct Recipe {
   const char* kind;  // as model::KindName says it
@@ -94,6 +123,8 @@ struct Recipe {
     const char* waits;
   };
   Ends in_protect, in_failover, in_move;
+  // Whether a guard closes the store by itself when its Region's lease ends.
+  enum class Door { kNone, kGuarded } door = Door::kNone;
 };
 const std::vector<const Recipe*>& Recipes();
 const Recipe& RecipeOf(const model::Component& component);
@@ -101,6 +132,8 @@ const Recipe& RecipeOf(const model::Component& component);
 const Recipe& RdsRecipe();
 const Recipe& EcsRecipe();
 const Recipe& Route53Recipe();
+const Recipe& DynamodbRecipe();
+const Recipe& ElasticacheRecipe();
 
 // Steps of the whole application: gates, verification, inventory.
 const std::vector<StepTemplate>& GateTemplates();

@@ -49,6 +49,16 @@ model::AwsCall CallOf(const CallTemplate& one, const Draft& draft, const model::
   return call;
 }
 
+// A service that a component kind is named after is asked only where there is such a component.
+bool HasUseFor(std::string_view service, const model::Application& application) {
+  const bool is_kind = std::any_of(Recipes().begin(), Recipes().end(),
+                                   [&](const Recipe* recipe) { return recipe->kind == service; });
+  return !is_kind || std::any_of(application.components.begin(), application.components.end(),
+                                 [&](const model::Component& component) {
+                                   return model::KindName(component.kind) == service;
+                                 });
+}
+
 }  // namespace
 
 model::Region ControlPlaneOf(std::string_view service, const model::Region& region) {
@@ -71,8 +81,9 @@ base::Status SetLimits(Draft& draft) {
 
 base::Status AnnotateCalls(Draft& draft) {
   for (model::Step& step : draft.plan.steps) {
-    for (const CallTemplate& one : TemplateOf(step.kind.str()).calls)
-      step.calls.push_back(CallOf(one, draft, step));
+    for (const CallTemplate& one : TemplateOf(step.kind.str()).calls) {
+      if (HasUseFor(one.service, draft.application)) step.calls.push_back(CallOf(one, draft, step));
+    }
   }
   return base::Ok();
 }

@@ -15,13 +15,14 @@ using model::ComponentName;
 using model::Step;
 using model::StepId;
 
-// Steps that an order rule's side means: "rds.replicate@to".
+// Steps that an order rule's side means: "rds.replicate@to", ":replicates@to".
 std::vector<Step*> StepsOf(Draft& draft, std::string_view pattern) {
   const auto at = pattern.find('@');
   const std::string_view kind = pattern.substr(0, at);
+  if (kind.empty()) return {};
   std::vector<Step*> found;
   for (Step& step : draft.plan.steps) {
-    if (step.kind.str() != kind) continue;
+    if (!IsMeant(kind, step.kind)) continue;
     if (at != std::string_view::npos) {
       const bool to = pattern.substr(at + 1) == "to";
       if (step.region != (to ? draft.plan.to : draft.plan.from)) continue;

@@ -6,12 +6,57 @@
 
 namespace leeward::probe {
 
-CanaryWriter::CanaryWriter(PostgresAddress address, std::string observer, Options options,
-                           const Resolver& resolver, const ports::Clock& clock)
-    : address_(std::move(address)),
+namespace {
+
+// A session that is opened when there is none, or when the last one is broken.
+template <typename Session, typename Address>
+base::Result<Session*> ReadySession(std::shared_ptr<std::unique_ptr<Session>> kept, const Address& address,
+                             const Resolver& resolver, base::MonotonicTime deadline,
+                             const ports::Clock& clock, const Cancelled& cancelled) {
+  if (*kept && (*kept)->broken()) kept->reset();
+  if (!*kept) {
+    ASSIGN_OR_RETURN(*kept, Session::Open(address, resolver, deadline, clock, cancelled));
+  }
+  return kept->get();
+}
+
+}  // namespace
+
+std::string CanaryOf(const std::string& region) { return "canary:" + region; }
+
+WriteOne IntoPostgres(PostgresAddress address, const Resolver& resolver,
+                      const ports::Clock& clock) {
+  auto kept = std::make_shared<std::unique_ptr<PostgresSession>>();
+  return [address = std::move(address), &resolver, &clock, kept](
+             const Canary& canary, base::MonotonicTime deadline,
+             const Cancelled& cancelled) -> base::Status {
+    ASSIGN_OR_RETURN(PostgresSession * session,
+                     ReadySession(kept, address, resolver, deadline, clock, cancelled));
+    base::Status written = WriteCanary(*session, canary, deadline);
+    if (!written.ok()) kept->reset();
+    return written;
+  };
+}
+
+WriteOne IntoRedis(RedisAddress address, const std::string& region, const Resolver& resolver,
+                   const ports::Clock& clock) {
+  auto kept = std::make_shared<std::unique_ptr<RedisSession>>();
+  return [address = std::move(address), region, &resolver, &clock, kept](
+             const Canary& canary, base::MonotonicTime deadline,
+             const Cancelled& cancelled) -> base::Status {
+    ASSIGN_OR_RETURN(RedisSession * session,
+                     ReadySession(kept, address, resolver, deadline, clock, cancelled));
+    base::Status written = PutStamp(*session, CanaryOf(region), canary.stamp, deadline);
+    if (!written.ok()) kept->reset();
+    return written;
+  };
+}
+
+CanaryWriter::CanaryWriter(WriteOne write, std::string observer, Options options,
+                           const ports::Clock& clock)
+    : write_(std::move(write)),
       observer_(std::move(observer)),
       options_(options),
-      resolver_(resolver),
       clock_(clock),
       thread_([this] { Run(); }) {}
 
@@ -51,16 +96,8 @@ void CanaryWriter::Run() {
 
 base::Status CanaryWriter::Write() {
   const base::MonotonicTime deadline = clock_.Monotonic() + options_.timeout;
-  if (session_ && session_->broken()) session_.reset();
-  if (!session_) {
-    ASSIGN_OR_RETURN(session_, PostgresSession::Open(address_, resolver_, deadline, clock_,
-                                                     [this] { return stopping(); }));
-  }
   // The stamp is read before the write is sent: it must not be younger than what it vouches for.
-  base::Status written =
-      probe::WriteCanary(*session_, {observer_, ++sequence_, clock_.Now()}, deadline);
-  if (!written.ok()) session_.reset();
-  return written;
+  return write_({observer_, ++sequence_, clock_.Now()}, deadline, [this] { return stopping(); });
 }
 
 }  // namespace leeward::probe

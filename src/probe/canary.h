@@ -3,6 +3,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -10,10 +11,23 @@
 
 #include "base/time.h"
 #include "ports/clock.h"
+#include "probe/database.h"
 #include "probe/dns.h"
 #include "probe/postgres.h"
+#include "probe/redis.h"
 
 namespace leeward::probe {
+
+// Writes one canary; has to return by the deadline, and soon when it is cancelled.
+using WriteOne = std::function<base::Status(const Canary& canary, base::MonotonicTime deadline,
+                                            const Cancelled& cancelled)>;
+// Both keep their session between writes. `resolver` and `clock` outlive what they return.
+WriteOne IntoPostgres(PostgresAddress address, const Resolver& resolver, const ports::Clock& clock);
+// Under the key of the Region that takes the writes: "leeward:canary:us-east-1".
+WriteOne IntoRedis(RedisAddress address, const std::string& region, const Resolver& resolver,
+                   const ports::Clock& clock);
+// What the canary of a Region's writes is called in stores that keep one a Region.
+std::string CanaryOf(const std::string& region);
 
 class CanaryWriter {
  public:
@@ -26,9 +40,8 @@ class CanaryWriter {
     std::uint64_t failed = 0;
     std::string last_error;  // empty when the last write worked
   };
-  // `resolver` and `clock` outlive it. Starts to write at once.
-  CanaryWriter(PostgresAddress address, std::string observer, Options options,
-               const Resolver& resolver, const ports::Clock& clock);
+  // `clock` outlives it. Starts to write at once.
+  CanaryWriter(WriteOne write, std::string observer, Options options, const ports::Clock& clock);
   ~CanaryWriter();  // stops
   CanaryWriter(const CanaryWriter&) = delete;
   CanaryWriter& operator=(const CanaryWriter&) = delete;
@@ -42,12 +55,10 @@ class CanaryWriter {
   base::Status Write();
   bool stopping() const;
 
-  PostgresAddress address_;
-  std::string observer_;
-  Options options_;
-  const Resolver& resolver_;
+  const WriteOne write_;
+  const std::string observer_;
+  const Options options_;
   const ports::Clock& clock_;
-  std::unique_ptr<PostgresSession> session_;
   std::uint64_t sequence_ = 0;
   mutable std::mutex mutex_;
   std::condition_variable stop_changed_;

@@ -120,9 +120,10 @@ TEST_F(PostgresTest, CanaryWriterWritesAndComesBackAfterItsSessionIsEnded) {
   const auto soon = std::chrono::seconds(5);
   auto session = Session();
   ASSERT_TRUE(EnsureTables(*session, In(soon)).ok());
-  CanaryWriter writer(server_->Address(), "test",
+  CanaryWriter writer(IntoPostgres(server_->Address(), server_->resolver(), server_->clock()),
+                      "test",
                       {.every = std::chrono::milliseconds(20), .timeout = std::chrono::seconds(2)},
-                      server_->resolver(), server_->clock());
+                      server_->clock());
   const auto await = [&](std::uint64_t written) {
     const base::MonotonicTime until = In(std::chrono::seconds(10));
     while (writer.counts().written < written && server_->clock().Monotonic() < until) {

@@ -55,6 +55,7 @@ base::Result<std::string> Prober::Ask(base::MonotonicTime deadline) {
                    return std::string("connects");
                  },
                  [&](const PostgresProbe& probe) -> Answer { return AskPostgres(probe, deadline); },
+                 [&](const RedisProbe& probe) -> Answer { return AskRedis(probe, deadline); },
                  [&](const CustomProbe& probe) -> Answer {
                    RETURN_IF_ERROR(probe.ask(deadline));
                    return std::string("answers");
@@ -80,6 +81,23 @@ base::Result<std::string> Prober::AskPostgres(const PostgresProbe& probe,
     return std::move(rows).error();
   }
   return "answers, " + (*rows)[0][0].value_or("");
+}
+
+base::Result<std::string> Prober::AskRedis(const RedisProbe& probe, base::MonotonicTime deadline) {
+  base::Result<RedisStanding> standing = base::Unreachable("not connected");
+  if (redis_) standing = ReadStanding(*redis_, deadline);
+  if (!standing.ok()) {
+    redis_.reset();
+    RedisAddress address = probe.address;
+    address.source_address = standpoint_.source_address;
+    ASSIGN_OR_RETURN(redis_, RedisSession::Open(address, resolver_, deadline, clock_));
+    standing = ReadStanding(*redis_, deadline);
+  }
+  if (!standing.ok()) {
+    redis_.reset();
+    return std::move(standing).error();
+  }
+  return std::string(standing->primary ? "answers, primary" : "answers, replica");
 }
 
 }  // namespace leeward::probe

@@ -13,6 +13,7 @@
 #include "probe/dns.h"
 #include "probe/http.h"
 #include "probe/postgres.h"
+#include "probe/redis.h"
 
 namespace leeward::probe {
 
@@ -31,6 +32,10 @@ struct TcpProbe {
 struct PostgresProbe {
   PostgresAddress address;
 };
+// Good: it says what its role is. The session is kept as for a database.
+struct RedisProbe {
+  RedisAddress address;
+};
 // Good: an ok status. For what only a higher room can ask, such as a Region's control plane. Has to
 // return by the deadline.
 struct CustomProbe {
@@ -39,7 +44,7 @@ struct CustomProbe {
 
 struct ProbeTarget {
   model::Target target;
-  std::variant<HttpProbe, TcpProbe, PostgresProbe, CustomProbe> how;
+  std::variant<HttpProbe, TcpProbe, PostgresProbe, RedisProbe, CustomProbe> how;
 };
 
 // Where an observer stands and who it is.
@@ -62,6 +67,7 @@ class Prober {
  private:
   base::Result<std::string> Ask(base::MonotonicTime deadline);
   base::Result<std::string> AskPostgres(const PostgresProbe& probe, base::MonotonicTime deadline);
+  base::Result<std::string> AskRedis(const RedisProbe& probe, base::MonotonicTime deadline);
 
   ProbeTarget target_;
   Standpoint standpoint_;
@@ -69,6 +75,7 @@ class Prober {
   const ports::Clock& clock_;
   std::uint64_t sequence_ = 0;
   std::unique_ptr<PostgresSession> session_;
+  std::unique_ptr<RedisSession> redis_;
 };
 
 }  // namespace leeward::probe

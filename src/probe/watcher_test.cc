@@ -32,7 +32,7 @@ class WatcherTest : public ::testing::Test {
     }
     return true;
   }
-  Prober MakeProber(std::variant<HttpProbe, TcpProbe, PostgresProbe, CustomProbe> how) {
+  Prober MakeProber(decltype(ProbeTarget::how) how) {
     return Prober({TargetNamed("x"), std::move(how)}, standpoint_, resolver_, clock_);
   }
 

@@ -210,6 +210,22 @@ std::string PlanTable(const Report& report) {
                rows);
 }
 
+std::string ChainTable(const Report& report) {
+  if (!report.chain) return {};
+  std::string rows;
+  for (const ChainLink& link : report.chain->links) {
+    rows +=
+        "<tr>" + Cell(link.step.str()) + NumberCell(base::HumanDuration(link.ended - link.began)) +
+        NumberCell(base::HumanDuration(link.ended - report.chain->links.front().began)) + "</tr>\n";
+  }
+  return "<p>" +
+         Escape("The failover took " + base::HumanDuration(report.chain->length) +
+                " up to the switch of its traffic, as long as these steps; one after another all "
+                "would have taken " +
+                base::HumanDuration(report.chain->in_turn) + ".") +
+         "</p>\n" + Table({"step", "#took", "#done after"}, rows);
+}
+
 std::string Configuration(const Report& report) {
   return report.spec_text.empty() ? "" : "<pre>" + Escape(report.spec_text) + "</pre>\n";
 }
@@ -238,6 +254,7 @@ std::string ToHtml(const Report& report) {
          Section("Acknowledged writes", Writes(report)) + Section("Steps", Timeline(report)) +
          Section("Objectives", Objectives(report)) +
          Section("Loss by component", Components(report)) +
+         Section("Longest chain", ChainTable(report)) +
          Section("Plan of the failover", PlanTable(report)) +
          Section("Configuration", Configuration(report)) + Section("Journal", Journal(report)) +
          "<footer>Made by Leeward.</footer>\n</body>\n</html>\n";

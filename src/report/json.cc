@@ -81,6 +81,19 @@ Json JsonOf(const TimelineRow& row) {
   return json;
 }
 
+Json JsonOf(const Chain& chain) {
+  Json json;
+  json["length_s"] = Seconds(chain.length);
+  json["in_turn_s"] = Seconds(chain.in_turn);
+  json["steps"] = Json::array();
+  for (const ChainLink& link : chain.links) {
+    json["steps"].push_back({{"step", link.step.str()},
+                             {"began", base::FormatIso8601(link.began)},
+                             {"took_s", Seconds(link.ended - link.began)}});
+  }
+  return json;
+}
+
 Json JsonOf(const Failback& failback) {
   Json json;
   json["acknowledged"] = failback.acknowledged;
@@ -131,6 +144,7 @@ std::string ToJson(const Report& report) {
   json["rpo"] = OrNull(report.rpo);
   json["components"] = Json::object();
   for (const auto& [name, rpo] : report.components) json["components"][name.str()] = JsonOf(rpo);
+  json["longest_chain"] = OrNull(report.chain);
   json["failback"] = OrNull(report.failback);
   json["objectives"] = ListOf(report.objectives);
   json["problems"] = report.problems;

@@ -182,6 +182,7 @@ Report Make(const Input& input) {
       report.plan = plan->second;
     }
   }
+  ReadChain(&report);
   Judge(&report);
   return report;
 }

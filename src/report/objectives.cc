@@ -56,6 +56,21 @@ void JudgeRpo(Report* report) {
   }
 }
 
+// Where a store has a count of its own it has to keep to its own bound too.
+void JudgeStores(Report* report) {
+  if (report->components.size() < 2) return;
+  for (const auto& [name, store] : report->components) {
+    if (!store.writes || !store.bound) continue;
+    const Rpo& writes = *store.writes;
+    Add(report, "loss of " + name.str() + " within its own bound",
+        "at most " + base::HumanDuration(*store.bound),
+        writes.lost == 0
+            ? "nothing lost"
+            : std::to_string(writes.lost) + " writes, " + base::HumanDuration(writes.lost_span),
+        Of(writes.lost == 0 || writes.lost_span <= *store.bound));
+  }
+}
+
 void JudgeFailback(Report* report) {
   if (!report->failback) return;
   const Failback& failback = *report->failback;
@@ -89,6 +104,7 @@ void JudgeExecutions(Report* report) {
 void Judge(Report* report) {
   JudgeRto(report);
   JudgeRpo(report);
+  JudgeStores(report);
   JudgeFailback(report);
   JudgeExecutions(report);
   const auto any = [&](Verdict verdict) {

@@ -11,6 +11,8 @@ void ReadExecutions(const Input& input, Report* report);
 void ReadRto(const Input& input, Report* report);
 // What was acknowledged, lost, and stated before; by component and as a whole.
 void ReadRpo(const Input& input, Report* report);
+// The longest chain of the failover; needs its plan and the executions.
+void ReadChain(Report* report);
 // Objectives, problems and the verdict; needs everything else.
 void Judge(Report* report);
 

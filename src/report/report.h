@@ -103,6 +103,18 @@ struct ExecutionSummary {
   std::string outcome_reason;
 };
 
+// The steps that the failover's length was made of: the last before the traffic is switched, the
+// one it waited for longest, and so on back. All others ran beside them.
+struct ChainLink {
+  model::StepId step;
+  base::WallTime began, ended;
+};
+struct Chain {
+  std::vector<ChainLink> links;  // in time order
+  base::Duration length{};       // from the first one's begin to the last one's end
+  base::Duration in_turn{};      // what all steps up to there would take one after another
+};
+
 struct Failback {
   std::int64_t acknowledged = 0, lost = 0;
   base::Duration unavailable{};
@@ -129,6 +141,7 @@ struct Report {
   std::optional<RtoSplit> rto;  // absent: never recovered, or there was no fault
   std::optional<Rpo> rpo;       // absent: no load was measured
   std::map<model::ComponentName, StoreRpo> components;
+  std::optional<Chain> chain;  // absent: no failover that came to switch the traffic
   std::optional<Failback> failback;
   std::vector<Objective> objectives;
   Verdict verdict = Verdict::kIncomplete;

@@ -196,6 +196,51 @@ TEST(RtoTest, PartsAreTheOnesDefinedAndAddUp) {
   EXPECT_EQ(Sum(rto), rto.total);
 }
 
+//   measure → gate.loss → drain → promote → ready → shift: what ran beside it does not count
+TEST(ChainTest, IsTheStepsThatTheLengthWasMadeOf) {
+  const Report report = Make(Drill());
+  ASSERT_TRUE(report.chain.has_value());
+  std::vector<std::string> steps;
+  for (const ChainLink& link : report.chain->links) steps.push_back(link.step.str());
+  EXPECT_EQ(steps, (std::vector<std::string>{"rds.measure/orders", "gate.loss", "rds.drain/orders",
+                                             "rds.promote/orders", "ecs.ready/web",
+                                             "route53.shift/traffic"}));
+  EXPECT_EQ(report.chain->length, milliseconds(1893 - 1520));
+  EXPECT_EQ(report.chain->in_turn, milliseconds(8 + 21 + 8 + 18 + 88 + 149 + 119 + 49));
+}
+
+TEST(StoresTest, EachIsCountedAndJudgedByItself) {
+  Input input = Drill();
+  input.application = model::testing::ShopOfThreeStores();
+  const model::ComponentName carts("carts"), sessions("sessions");
+  for (const auto& [store, lost, span] :
+       {std::tuple(carts, 2, 900'000'000LL), std::tuple(sessions, 0, 0LL)}) {
+    input.events.push_back(Measured(kAcknowledged, store, 3412, At(9000)));
+    input.events.push_back(Measured(kLost, store, lost, At(9000)));
+    input.events.push_back(Measured(kLostSpan, store, span, At(9000)));
+    Event bound = input.events.front();
+    for (const Event& event : input.events) {
+      if (event.kind == EventKind::kLossBound) bound = event;
+    }
+    bound.fields["component"] = store.str();
+    input.events.push_back(bound);
+  }
+  const Report report = Make(input);
+  EXPECT_EQ(report.components.at(carts).writes->lost, 2);
+  EXPECT_EQ(report.components.at(sessions).writes->lost, 0);
+  const auto verdict = [&](const std::string& name) {
+    for (const Objective& one : report.objectives) {
+      if (one.name == name) return one.verdict;
+    }
+    return Verdict::kIncomplete;
+  };
+  EXPECT_EQ(verdict("loss of carts within its own bound"), Verdict::kFail) << "900 ms over 640";
+  EXPECT_EQ(verdict("loss of sessions within its own bound"), Verdict::kPass);
+  const std::string text = ToText(report, Colour::kNo);
+  EXPECT_NE(text.find("lost of carts"), std::string::npos) << text;
+  EXPECT_NE(text.find("longest chain"), std::string::npos) << text;
+}
+
 TEST(RtoTest, PartsAddUpWhateverTheOrderOfEvents) {
   std::mt19937 random(3);
   for (int round = 0; round < 300; ++round) {

@@ -11,6 +11,8 @@ namespace {
 
 constexpr int kWidth = 78;
 constexpr int kBarWidth = 40;
+constexpr int kChainShare = 50;            // links shorter than one part in so many are left out
+constexpr std::size_t kFewComponents = 3;  // with so few there is hardly anything to run beside
 
 class Printer {
  public:
@@ -71,6 +73,36 @@ void PrintRto(const RtoSplit& rto, Printer& out) {
   }
 }
 
+// How many stores have a count of their own.
+std::size_t Counted(const Report& report) {
+  return static_cast<std::size_t>(
+      std::count_if(report.components.begin(), report.components.end(),
+                    [](const auto& store) { return store.second.writes.has_value(); }));
+}
+
+void PrintStores(const Report& report, Printer& out) {
+  if (Counted(report) < 2) return;
+  for (const auto& [name, store] : report.components) {
+    if (!store.writes) continue;
+    const Rpo& writes = *store.writes;
+    std::string note = "of " + Grouped(writes.acknowledged);
+    if (writes.lost > 0)
+      note += "; the oldest " + base::HumanDuration(writes.lost_span) + " before the fault";
+    out.Row("  lost of " + name.str(), Grouped(writes.lost), note);
+  }
+}
+
+// "measure 12 ms → gate.loss 1 ms → ...", the steps without their components where that is clear.
+void PrintChain(const Chain& chain, Printer& out) {
+  out.Row("longest chain", base::HumanDuration(chain.length),
+          "of steps; one after another all would take " + base::HumanDuration(chain.in_turn));
+  for (const ChainLink& link : chain.links) {
+    const base::Duration took = link.ended - link.began;
+    if (took * kChainShare < chain.length) continue;  // too short to matter
+    out.Row("  " + link.step.str(), base::HumanDuration(took), Bar(took, chain.length));
+  }
+}
+
 void PrintRpo(const Report& report, Printer& out) {
   const Rpo& rpo = *report.rpo;
   out.Row("writes acknowledged", Grouped(rpo.acknowledged));
@@ -82,6 +114,7 @@ void PrintRpo(const Report& report, Printer& out) {
             component.bound ? base::HumanDuration(*component.bound) : "none",
             "stated before promotion");
   }
+  PrintStores(report, out);
 }
 
 }  // namespace
@@ -94,6 +127,8 @@ std::string ToText(const Report& report, Colour colour) {
   out.Line(" " + title);
   out.Rule();
   if (report.rto) PrintRto(*report.rto, out);
+  if (report.chain && report.application.components.size() > kFewComponents)
+    PrintChain(*report.chain, out);
   if (report.rpo) PrintRpo(report, out);
   if (report.failback) {
     out.Row("failback home", Grouped(report.failback->lost) + " lost",

@@ -16,6 +16,7 @@ using std::chrono::seconds;
 
 constexpr char kApiVersion[] = "leeward/v1";
 constexpr int kMaxChecks = 100;
+constexpr int kMaxReads = 100;
 
 Field<Application> ApiVersionField() {
   return {{"apiVersion", Need::kRequired, WordShape({kApiVersion}), kApiVersion},
@@ -135,6 +136,26 @@ Field<model::Workload> RequestField(const char* key, std::string model::Workload
           }};
 }
 
+// carts: GET /carts/{id}
+Field<model::Workload> ReadsField() {
+  return {{"reads", Need::kOptional, MapShape(kName, TextShape(kRequestLine), kMaxReads),
+           "by store: how to look for a write in it, such as GET /carts/{id}; default: `read` "
+           "tells of all stores"},
+          [](Context& context, const YAML::Node& node, const std::string& name,
+             model::Workload& workload) {
+            if (!context.Mapping(node, name)) return;
+            for (const auto& entry : node) {
+              std::string store, text;
+              if (!context.Text(entry.first, "a key of " + name, kName, &store)) continue;
+              if (!context.Text(entry.second, NameOf(store, "'reads'"), kRequestLine, &text))
+                continue;
+              const auto space = text.find(' ');
+              workload.reads[model::ComponentName(store)] = {text.substr(0, space),
+                                                             text.substr(space + 1)};
+            }
+          }};
+}
+
 std::vector<Field<model::Workload>> WorkloadFields() {
   using model::Workload;
   return {
@@ -143,6 +164,7 @@ std::vector<Field<model::Workload>> WorkloadFields() {
       RequestField("write", &Workload::write_method, &Workload::write_path, "such as POST /orders"),
       RequestField("read", &Workload::read_method, &Workload::read_path,
                    "such as GET /orders/{id}"),
+      ReadsField(),
       {{"rate", Need::kRequired, TextShape(kRate), "writes per second, such as 200/s"},
        [](Context& context, const YAML::Node& node, const std::string& name, Workload& workload) {
          std::string text;
@@ -185,6 +207,12 @@ void FillComponent(model::Component& component, const Application& application) 
   };
   if (auto* rds = std::get_if<model::Rds>(&component.kind))
     fill(&rds->instance, component.name.str());
+  if (auto* dynamodb = std::get_if<model::Dynamodb>(&component.kind))
+    fill(&dynamodb->table, component.name.str());
+  if (auto* cache = std::get_if<model::Elasticache>(&component.kind)) {
+    fill(&cache->replication_group, component.name.str());
+    fill(&cache->datastore, cache->replication_group);
+  }
   if (auto* ecs = std::get_if<model::Ecs>(&component.kind)) {
     fill(&ecs->cluster, application.name.str());
     fill(&ecs->service, component.name.str());

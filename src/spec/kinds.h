@@ -19,6 +19,8 @@ const std::vector<const Kind*>& Kinds();
 const Kind& RdsKind();
 const Kind& EcsKind();
 const Kind& Route53Kind();
+const Kind& DynamodbKind();
+const Kind& ElasticacheKind();
 
 // Fields of a kind's own struct as fields of a component of that kind.
 template <typename K>

@@ -50,9 +50,10 @@ class Relations {
     for (std::size_t i = 0; i < application_.checks.size(); ++i) {
       const ComponentName& name = application_.checks[i].component;
       if (!name.empty())
-        CheckStore(name, "check '" + application_.checks[i].name + "'",
-                   {"checks", std::to_string(i), "component"});
+        CheckDatabase(name, "check '" + application_.checks[i].name + "'",
+                      {"checks", std::to_string(i), "component"});
     }
+    CheckReads();
   }
 
  private:
@@ -108,6 +109,36 @@ class Relations {
         CheckStore(store, where, {"components", component.name.str(), "environment", variable});
       }
     }
+    if (const auto* table = std::get_if<model::Dynamodb>(&component.kind))
+      CheckTable(*table, component.name.str(), where);
+  }
+
+  // A table is strong with three members in three Regions, and with nothing less.
+  void CheckTable(const model::Dynamodb& table, const std::string& name, const std::string& where) {
+    const bool strong = table.consistency == model::Consistency::kStrong;
+    if (strong && application_.regions.witness.empty()) {
+      Complain({"components", name, "consistency"},
+               where + " is strong, which takes exactly three Regions, and the spec has two",
+               "add the third as 'witness' in regions, or write eventual");
+    }
+    const YAML::Node third = At(root_, {"components", name})["third"];
+    if (!strong && third.IsDefined()) {
+      Complain({"components", name, "third"}, "'third' in " + where + " is only for strong tables",
+               "leave it out, or write consistency: strong");
+    }
+  }
+
+  void CheckReads() {
+    if (!application_.workload) return;
+    for (const auto& read : application_.workload->reads) {
+      const std::string& name = read.first.str();
+      CheckStore(read.first, "'reads' in workload", {"workload", "reads", name});
+      if (read.second.path.find("{id}") == std::string::npos) {
+        Complain({"workload", "reads", name},
+                 "'" + name + "' in 'reads' asks for no write: its path has no {id}",
+                 "write a path such as /" + name + "/{id}");
+      }
+    }
   }
 
   bool CheckKnown(const ComponentName& name, const std::string& where, const Path& path) {
@@ -124,6 +155,13 @@ class Relations {
   }
 
   void CheckStore(const ComponentName& name, const std::string& where, const Path& path) {
+    if (!CheckKnown(name, where, path)) return;
+    if (model::IsStore(application_.Find(name)->kind)) return;
+    Complain(path, where + " names component '" + name.str() + "', which is not a store",
+             "write a component of kind rds, dynamodb or elasticache");
+  }
+
+  void CheckDatabase(const ComponentName& name, const std::string& where, const Path& path) {
     if (!CheckKnown(name, where, path)) return;
     if (std::holds_alternative<model::Rds>(application_.Find(name)->kind)) return;
     Complain(path, where + " names component '" + name.str() + "', which is not a database",

@@ -23,6 +23,17 @@ bool AllowsName(std::string_view text) {
   return !text.empty() && text.size() <= kMaxName && IsAlnum(text.front()) &&
          AllOf(text, [](char c) { return IsAlnum(c) || c == '-' || c == '_'; });
 }
+// DynamoDB's rule.
+bool AllowsTable(std::string_view text) {
+  return text.size() >= 3 && text.size() <= 255 &&
+         AllOf(text, [](char c) { return IsAlnum(c) || c == '-' || c == '_' || c == '.'; });
+}
+// ElastiCache's rule.
+bool AllowsCache(std::string_view text) {
+  return !text.empty() && text.size() <= 40 && (IsLower(text.front()) || IsUpper(text.front())) &&
+         text.back() != '-' && text.find("--") == std::string_view::npos &&
+         AllOf(text, [](char c) { return IsAlnum(c) || c == '-'; });
+}
 bool AllowsHost(std::string_view text) {
   return !text.empty() && text.size() <= kMaxHost && IsAlnum(text.front()) &&
          IsAlnum(text.back()) && text.find("..") == std::string_view::npos &&
@@ -92,6 +103,11 @@ std::size_t EditDistance(std::string_view a, std::string_view b) {
 const TextRule kAnyText = {"some text", ".+", AllowsAny};
 const TextRule kName = {"a name of letters, digits, '-' and '_', at most 63",
                         "^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$", AllowsName};
+const TextRule kTableName = {"a table's name: 3 to 255 letters, digits, '-', '_' and '.'",
+                             "^[A-Za-z0-9._-]{3,255}$", AllowsTable};
+const TextRule kCacheName = {
+    "1 to 40 letters, digits and single '-', beginning with a letter and not ending with '-'",
+    "^[A-Za-z](-?[A-Za-z0-9]){0,39}$", AllowsCache};
 const TextRule kHostName = {"a host name such as shop.example.com",
                             "^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", AllowsHost};
 const TextRule kHealthPath = {"a path that begins with '/', such as /health", "^/[!-~]*$",

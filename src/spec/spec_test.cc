@@ -19,7 +19,7 @@ std::string ReadFile(const std::string& path) {
   return text.str();
 }
 
-std::string ShopText() { return ReadFile("examples/shop/shop.yaml"); }
+std::string ShopText() { return ReadFile("examples/shop/orders-only.yaml"); }
 
 std::string Replaced(std::string text, const std::string& from, const std::string& to) {
   const auto at = text.find(from);
@@ -63,7 +63,7 @@ TEST(SpecTest, TheShopIsRead) {
   EXPECT_EQ(shop.workload->write_path, "/orders");
   EXPECT_EQ(shop.workload->rate, 200);
   ASSERT_EQ(shop.checks.size(), 1u);
-  EXPECT_EQ(shop.lab->file, "stage.yaml");
+  EXPECT_EQ(shop.lab->file, "stage-orders-only.yaml");
 }
 
 TEST(SpecTest, TheShortestSpecGetsDefaults) {
@@ -213,7 +213,7 @@ const std::vector<Mistake> kMistakes = {
      "9 addresses such as http://10.0.0.1:2379, no user or password in them, with commas between"},
     {"[web]", "web", "web }",
      "'needs' in component traffic is a single value; write a list, such as [a, b]"},
-    {"lab: { stage: stage.yaml }", "lab: stage.yaml", "stage.yaml",
+    {"lab: { stage: stage-orders-only.yaml }", "lab: stage.yaml", "stage.yaml",
      "lab is a single value; write a mapping: keys with values"},
     {"rpo: 5s", "rpo:", "}", "'rpo' in objectives is empty; write a duration such as 5s"},
 };
@@ -223,6 +223,86 @@ TEST(SpecTest, EachMistakeIsNamedWithPlaceAndWhatToDo) {
     const std::string text = Replaced(ShopText(), mistake.from, mistake.to);
     EXPECT_EQ(Complaints(text),
               PlaceOf(text, mistake.to, mistake.token) + ": " + mistake.complaint + "\n")
+        << mistake.to;
+  }
+}
+
+constexpr char kStores[] = R"(apiVersion: leeward/v1
+application: shop
+regions: { home: us-east-1, recovery: us-west-2, witness: eu-west-1 }
+objectives: { rto: 15m, rpo: 5s }
+components:
+  carts:    { kind: dynamodb }
+  prices:   { kind: dynamodb, table: shop.prices, consistency: strong, third: replica }
+  sessions: { kind: elasticache, engine: valkey, auth-token-env: SESSIONS_TOKEN }
+  web:      { kind: ecs, environment: { CARTS: carts, REDIS: sessions }, needs: [carts, sessions] }
+workload:
+  url: http://shop.example.test
+  write: POST /orders
+  read: GET /orders/{id}
+  reads: { carts: "GET /carts/{id}", sessions: "HEAD /sessions/{id}" }
+  rate: 10/s
+)";
+
+TEST(SpecTest, TablesAndCachesAreReadWithTheirDefaults) {
+  const auto parsed = Parse(kStores, "shop.yaml");
+  ASSERT_TRUE(std::holds_alternative<model::Application>(parsed)) << Complaints(kStores);
+  const auto& shop = std::get<model::Application>(parsed);
+  const auto& carts = std::get<model::Dynamodb>(shop.components[0].kind);
+  EXPECT_EQ(carts.table, "carts");
+  EXPECT_EQ(carts.consistency, model::Consistency::kEventual);
+  const auto& prices = std::get<model::Dynamodb>(shop.components[1].kind);
+  EXPECT_EQ(prices.table, "shop.prices");
+  EXPECT_EQ(prices.third, model::ThirdMember::kReplica);
+  const auto& sessions = std::get<model::Elasticache>(shop.components[2].kind);
+  EXPECT_EQ(sessions.replication_group, "sessions");
+  EXPECT_EQ(sessions.datastore, "sessions");
+  EXPECT_EQ(sessions.engine, model::CacheEngine::kValkey);
+  EXPECT_EQ(sessions.auth_token_env, "SESSIONS_TOKEN");
+  EXPECT_EQ(std::get<model::Ecs>(shop.components[3].kind).environment.at("REDIS").str(),
+            "sessions");
+  const auto& reads = shop.workload->reads;
+  ASSERT_EQ(reads.size(), 2u);
+  EXPECT_EQ(reads.at(model::ComponentName("sessions")).method, "HEAD");
+  EXPECT_EQ(reads.at(model::ComponentName("carts")).path, "/carts/{id}");
+}
+
+TEST(SpecTest, MistakesInTablesAndCachesAreNamed) {
+  const std::vector<Mistake> mistakes = {
+      {"engine: valkey", "engine: memcached", "memcached",
+       "'engine' in component sessions is 'memcached', which has no replication between Regions; "
+       "write redis or valkey: Global Datastore knows no other"},
+      {"engine: valkey", "engine: redsi", "redsi",
+       "'engine' in component sessions is 'redsi', which is not known; did you mean redis?"},
+      {", witness: eu-west-1", "", "strong",
+       "component prices is strong, which takes exactly three Regions, and the spec has two; "
+       "add the third as 'witness' in regions, or write eventual"},
+      {"carts:    { kind: dynamodb }", "carts:    { kind: dynamodb, third: replica }", "replica",
+       "'third' in component carts is only for strong tables; leave it out, or write "
+       "consistency: strong"},
+      {"table: shop.prices", "table: a/b", "a/b",
+       "'table' in component prices is 'a/b'; write a table's name: 3 to 255 letters, digits, "
+       "'-', '_' and '.'"},
+      {"engine: valkey", "replication-group: my--cache", "my--cache",
+       "'replication-group' in component sessions is 'my--cache'; write 1 to 40 letters, digits "
+       "and single '-', beginning with a letter and not ending with '-'"},
+      {"REDIS: sessions", "REDIS: web", "web }",
+       "component web names component 'web', which is not a store; write a component of kind "
+       "rds, dynamodb or elasticache"},
+      {"carts: \"GET /carts/{id}\"", "carts: \"GET /carts\"", "\"GET /carts",
+       "'carts' in 'reads' asks for no write: its path has no {id}; write a path such as "
+       "/carts/{id}"},
+      {"carts: \"GET", "cart: \"GET", "\"GET",
+       "'reads' in workload names component 'cart', which does not exist; did you mean carts?"},
+      {"sessions: \"HEAD", "web: \"HEAD", "\"HEAD",
+       "'reads' in workload names component 'web', which is not a store; write a component of "
+       "kind rds, dynamodb or elasticache"},
+  };
+  for (const Mistake& mistake : mistakes) {
+    const std::string text = Replaced(kStores, mistake.from, mistake.to);
+    const std::string near = mistake.to.empty() ? "consistency" : mistake.to;
+    EXPECT_EQ(Complaints(text),
+              PlaceOf(text, near, mistake.token) + ": " + mistake.complaint + "\n")
         << mistake.to;
   }
 }

@@ -8,6 +8,7 @@
 #include "probe/testing/postgres_server.h"
 #include "steps/read_only.h"
 #include "steps/sessions.h"
+#include "steps/testing/fake_items.h"
 #include "steps/testing/shop.h"
 
 namespace leeward::steps {
@@ -127,7 +128,15 @@ TEST_F(DryRunTest, NoLookWritesAnything) {
                                                     {"Engine", "postgres"},
                                                     {"Endpoint", endpoint}})}}});
   });
+  testing::FakeItems items(shop_);
+  items.MakeReplica();
+  items.home().policy = R"({"Statement":[{"Sid":"Mine"}]})";
+  shop_.application.components.push_back(
+      {testing::ComponentName("carts"), model::Dynamodb{"carts"}, {}});
+  shop_.application.components.push_back(
+      {testing::ComponentName("sessions"), model::Elasticache{"sessions"}, {}});
   const std::map<std::string, std::string> parameters = {{"source-region", "us-east-1"},
+                                                         {"how", "planned"},
                                                          {"writer-region", "us-west-2"},
                                                          {"desired", "3"},
                                                          {"healthy", "1"},
@@ -141,10 +150,12 @@ TEST_F(DryRunTest, NoLookWritesAnything) {
                                                          {"parted", ""}};
   for (const model::StepKind& kind : AllLooks()) {
     const std::string& name = kind.str();
-    const char* component = name.starts_with("rds.")       ? "/orders"
-                            : name.starts_with("ecs.")     ? "/web"
-                            : name.starts_with("route53.") ? "/traffic"
-                                                           : "";
+    const char* component = name.starts_with("rds.")           ? "/orders"
+                            : name.starts_with("dynamodb.")    ? "/carts"
+                            : name.starts_with("elasticache.") ? "/sessions"
+                            : name.starts_with("ecs.")         ? "/web"
+                            : name.starts_with("route53.")     ? "/traffic"
+                                                               : "";
     shop_.Add(name + component, shop_.home, parameters);
   }
   const Findings findings = Walk();
@@ -156,10 +167,13 @@ TEST_F(DryRunTest, NoLookWritesAnything) {
   const Finding& verify = findings.at(model::StepId("app.verify"));
   EXPECT_EQ(verify.stop, ErrorCode::kWrongState)
       << "a check that writes is stopped: " << verify.detail;
+  EXPECT_EQ(findings.at(model::StepId("dynamodb.quiesce/carts")).detail,
+            "would add a statement that denies writes to its policy");
   EXPECT_FALSE(shop_.aws.Calls().empty());
   for (const SeenCall& call : shop_.aws.Calls()) {
     const std::string verb = call.operation.substr(call.operation.find(':') + 1);
-    EXPECT_TRUE(verb.starts_with("Describe") || verb.starts_with("List") || verb.starts_with("Get"))
+    EXPECT_TRUE(verb.starts_with("Describe") || verb.starts_with("List") ||
+                verb.starts_with("Get") || verb.starts_with("BatchGet"))
         << call.operation;
   }
   EXPECT_EQ(lease_.writes, 0);

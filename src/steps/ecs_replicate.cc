@@ -4,6 +4,7 @@
 #include <array>
 
 #include "steps/ecs.h"
+#include "steps/elasticache.h"
 #include "steps/look.h"
 #include "steps/rds.h"
 
@@ -46,18 +47,34 @@ Result<Value> TaskDefinition(const Work& work, const Region& region, const std::
   return Registrable(answer.Sub("taskDefinition"));
 }
 
-// The address in the step's Region of every component that a container variable names.
+// What a container variable that names a store carries in the step's Region: the address of a
+// database or a cache; of a table its name, since a table answers at its Region's own endpoint.
+struct ValueOf {
+  const Work& work;
+  Result<std::string> operator()(const model::Rds& rds) const {
+    ASSIGN_OR_RETURN(const Instance instance, NeedInstance(work, work.region(), rds.instance));
+    return instance.address;
+  }
+  Result<std::string> operator()(const model::Elasticache& cache) const {
+    ASSIGN_OR_RETURN(const Group group, NeedGroup(work, work.region(), cache.replication_group));
+    return group.address;
+  }
+  Result<std::string> operator()(const model::Dynamodb& dynamodb) const { return dynamodb.table; }
+  template <typename Other>
+  Result<std::string> operator()(const Other&) const {
+    return base::Invalid("it is no store; name a component of kind rds, dynamodb or elasticache");
+  }
+};
+
 Result<std::map<std::string, std::string>> Addresses(const Work& work, const model::Ecs& ecs) {
   std::map<std::string, std::string> values;
   for (const auto& [variable, component] : ecs.environment) {
     const model::Component* found = work.application().Find(component);
-    const auto* rds = found == nullptr ? nullptr : std::get_if<model::Rds>(&found->kind);
-    if (rds == nullptr) {
-      return base::Invalid("component '" + component.str() + "' has no address that " + variable +
-                           " could carry; name an rds component");
-    }
-    ASSIGN_OR_RETURN(const Instance instance, NeedInstance(work, work.region(), rds->instance));
-    values[variable] = instance.address;
+    Result<std::string> value = found == nullptr ? base::Invalid("there is no such component")
+                                                 : std::visit(ValueOf{work}, found->kind);
+    if (!value.ok())
+      return std::move(value).error().Context("variable " + variable + " of " + component.str());
+    values[variable] = *std::move(value);
   }
   return values;
 }
@@ -255,8 +272,10 @@ Result<Finding> LookAtEcsReplicate(const Look& look) {
   const Region from(source_region);
   for (const auto& [variable, store] : ecs->environment) {
     // Its address, which the tasks are to carry, is that of an instance that is not there yet.
-    const model::Step* made = look.Pending(
-        {{"rds.replicate", "rds.preserve-old", "rds.retire-old"}, work.region(), store});
+    const model::Step* made = look.Pending({{"rds.replicate", "rds.preserve-old", "rds.retire-old",
+                                             "elasticache.replicate", "elasticache.preserve-old"},
+                                            work.region(),
+                                            store});
     if (made != nullptr) return Later(*made);
   }
   const model::Step* scale = look.Pending({{"ecs.scale"}, work.region(), work.step().component});

@@ -1,5 +1,6 @@
 #include "steps/gates.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "decide/decide.h"
@@ -95,12 +96,14 @@ Result<StepOutcome> GateFenceProof(const Work& work) {
     fenced[ComponentOf(work, fence).str()] =
         closed ? decide::OldWriter::kClosed : decide::OldWriter::kUnreachable;
   }
+  const std::vector<std::string> open = SplitList(Optional(work, "without-door"));
   ASSIGN_OR_RETURN(const std::string stores, work.Parameter("stores"));
   for (const std::string& store : SplitList(stores)) {
     const auto found = fenced.find(store);
-    evidence.stores.push_back({model::ComponentName(store), found == fenced.end()
-                                                                ? decide::OldWriter::kNotTried
-                                                                : found->second});
+    const bool guarded = std::find(open.begin(), open.end(), store) == open.end();
+    evidence.stores.push_back({model::ComponentName(store),
+                               found == fenced.end() ? decide::OldWriter::kNotTried : found->second,
+                               guarded});
   }
   if (const std::string take = Optional(work, "lease"); !take.empty()) {
     decide::LeaseGround& lease = evidence.lease.emplace();

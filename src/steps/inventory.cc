@@ -1,6 +1,8 @@
 // Learning, while all is well, everything a failover needs, so that then nothing has to be asked.
 #include "steps/app.h"
+#include "steps/dynamodb.h"
 #include "steps/ecs.h"
+#include "steps/elasticache.h"
 #include "steps/rds.h"
 #include "steps/route53.h"
 
@@ -81,6 +83,28 @@ class Refresh {
     for (std::size_t i = 0; i < panel.endpoints.size(); ++i) {
       Put(name, Region(), EndpointUrlFact(i), panel.endpoints[i].url);
       Put(name, Region(), EndpointRegionFact(i), panel.endpoints[i].region.str());
+    }
+    return base::Ok();
+  }
+
+  Status Learn(const model::ComponentName& name, const model::Dynamodb& dynamodb) {
+    for (const Region& region : BothRegions()) {
+      ASSIGN_OR_RETURN(const Table table, NeedTable(work_, region, dynamodb.table));
+      Put(name, region, "table.arn", table.arn);
+      NoteKey(table.key, [&](const std::string& fact, std::string value) {
+        Put(name, region, fact, std::move(value));
+      });
+    }
+    return base::Ok();
+  }
+
+  Status Learn(const model::ComponentName& name, const model::Elasticache& cache) {
+    for (const Region& region : BothRegions()) {
+      ASSIGN_OR_RETURN(const Group group, NeedGroup(work_, region, cache.replication_group));
+      Put(name, region, "group.arn", group.arn);
+      Put(name, region, "datastore.id", group.datastore);
+      Put(name, region, "endpoint.address", group.address);
+      Put(name, region, "endpoint.port", std::to_string(group.port));
     }
     return base::Ok();
   }

@@ -51,6 +51,27 @@ Result<Finding> LookAtOpen(const Look& look);
 Result<Finding> LookAtPreserveOld(const Look& look);
 Result<Finding> LookAtLateWrites(const Look& look);
 Result<Finding> LookAtRetireOld(const Look& look);
+// look_dynamodb.cc
+Result<Finding> LookAtTableSource(const Look& look);
+Result<Finding> LookAtTableReplicate(const Look& look);
+Result<Finding> LookAtTableMeasure(const Look& look);
+Result<Finding> LookAtTableFence(const Look& look);
+Result<Finding> LookAtTableQuiesce(const Look& look);
+Result<Finding> LookAtTableReady(const Look& look);
+Result<Finding> LookAtTableOpen(const Look& look);
+Result<Finding> LookAtTableConverge(const Look& look);
+Result<Finding> LookAtTableDrainTo(const Look& look);
+Result<Finding> LookAtTableLateWrites(const Look& look);
+// look_elasticache.cc
+Result<Finding> LookAtCacheSource(const Look& look);
+Result<Finding> LookAtCacheReplicate(const Look& look);
+Result<Finding> LookAtCacheMeasure(const Look& look);
+Result<Finding> LookAtCacheFence(const Look& look);
+Result<Finding> LookAtCacheQuiesce(const Look& look);
+Result<Finding> LookAtCachePromote(const Look& look);
+Result<Finding> LookAtCacheOpen(const Look& look);
+Result<Finding> LookAtCacheDrainTo(const Look& look);
+Result<Finding> LookAtCachePreserveOld(const Look& look);
 // look_ecs.cc
 Result<Finding> LookAtEcsQuiesce(const Look& look);
 Result<Finding> LookAtEcsScale(const Look& look);

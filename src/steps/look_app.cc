@@ -30,7 +30,10 @@ Result<Finding> LookAtAppVerify(const Look& look) {
   if (made != nullptr) return Later(*made);
   const Result<StepOutcome> now = AppVerify(work);
   const model::Step* behind =
-      look.Pending({{"rds.promote", "rds.open", "route53.confirm"}, {}, {}});
+      look.Pending({{"rds.promote", "rds.open", "dynamodb.ready", "dynamodb.open",
+                     "elasticache.promote", "elasticache.open", "route53.confirm"},
+                    {},
+                    {}});
   if (behind != nullptr) {
     return Later(*behind,
                  (now.ok() ? now->detail : now.error().message()) + " in " + work.region().str());

@@ -6,7 +6,8 @@
 namespace leeward::steps {
 namespace {
 
-constexpr std::array<std::string_view, 3> kReadingVerbs = {"Describe", "List", "Get"};
+constexpr std::array<std::string_view, 4> kReadingVerbs = {"Describe", "List", "Get",
+                                                           "BatchGet"};
 
 base::Error WouldChange(std::string_view service, std::string_view operation) {
   return base::Refused("a dry run does not call " + std::string(service) + " " +

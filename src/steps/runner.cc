@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "steps/app.h"
+#include "steps/dynamodb.h"
 #include "steps/ecs.h"
+#include "steps/elasticache.h"
 #include "steps/gates.h"
 #include "steps/lease.h"
 #include "steps/rds.h"
@@ -24,11 +26,31 @@ struct Entry {
 // Sorted by kind.
 constexpr std::array kRunners = {
     Entry{"app.verify", AppVerify},
+    Entry{"dynamodb.check-source", DynamodbCheckSource},
+    Entry{"dynamodb.converge", DynamodbConverge},
+    Entry{"dynamodb.drain-to", DynamodbDrainTo},
+    Entry{"dynamodb.fence", DynamodbFence},
+    Entry{"dynamodb.late-writes", DynamodbLateWrites},
+    Entry{"dynamodb.measure", DynamodbMeasure},
+    Entry{"dynamodb.open", DynamodbOpen},
+    Entry{"dynamodb.quiesce", DynamodbQuiesce},
+    Entry{"dynamodb.ready", DynamodbReady},
+    Entry{"dynamodb.release", DynamodbRelease},
+    Entry{"dynamodb.replicate", DynamodbReplicate},
     Entry{"ecs.quiesce", EcsQuiesce},
     Entry{"ecs.ready", EcsReady},
     Entry{"ecs.replicate", EcsReplicate},
     Entry{"ecs.scale", EcsScale},
     Entry{"ecs.settle", EcsSettle},
+    Entry{"elasticache.check-source", ElasticacheCheckSource},
+    Entry{"elasticache.drain-to", ElasticacheDrainTo},
+    Entry{"elasticache.fence", ElasticacheFence},
+    Entry{"elasticache.measure", ElasticacheMeasure},
+    Entry{"elasticache.open", ElasticacheOpen},
+    Entry{"elasticache.preserve-old", ElasticachePreserveOld},
+    Entry{"elasticache.promote", ElasticachePromote},
+    Entry{"elasticache.quiesce", ElasticacheQuiesce},
+    Entry{"elasticache.replicate", ElasticacheReplicate},
     Entry{"gate.approval", GateApproval},
     Entry{"gate.fence-proof", GateFenceProof},
     Entry{"gate.loss", GateLoss},

@@ -69,7 +69,13 @@ struct Limits {
       std::chrono::milliseconds(150);  // no log moved for so long: the rest is an unfinished record
   base::Duration clock_margin =
       std::chrono::milliseconds(100);  // by which two Regions' clocks may differ; 0 to 1 min
-  int backup_retention_days = 1;       // of sources and promoted instances; 1 to 35
+  base::Duration items_settle =
+      std::chrono::milliseconds(500);  // what left with a table's last write is waited for
+  base::Duration writes_held =
+      std::chrono::minutes(2);  // a cache's, in a planned move, before they go on by themselves
+  base::Duration datastore_failover =
+      std::chrono::minutes(2);    // before a secondary that is not promoted is cut loose
+  int backup_retention_days = 1;  // of sources and promoted instances; 1 to 35
 };
 
 struct Shared;  // what steps have in common while the runner lives

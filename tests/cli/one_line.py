@@ -11,7 +11,7 @@ import cleaned  # noqa: E402
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LEEWARD = os.environ.get("LEEWARD", os.path.join(ROOT, "build", "leeward"))
 LAB = os.path.join(os.path.dirname(LEEWARD), "leeward-lab")
-SPEC = os.path.join(ROOT, "examples", "shop", "shop.yaml")
+SPEC = os.path.join(ROOT, "examples", "shop", "orders-only.yaml")
 
 DONE, FAILED, USAGE, REFUSED, CANNOT_REACH = range(5)
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "SHOP_DB_PASSWORD": "only-for-this-test"}

@@ -22,7 +22,7 @@ import signed  # noqa: E402
 BUILD = os.path.dirname(os.environ.get("LEEWARD", os.path.join(ROOT, "build", "leeward")))
 LEEWARD = os.path.join(BUILD, "leeward")
 LAB = os.path.join(BUILD, "leeward-lab")
-SPEC = os.path.join(ROOT, "examples", "shop", "shop.yaml")
+SPEC = os.path.join(ROOT, "examples", "shop", "orders-only.yaml")
 HOME, RECOVERY = "us-east-1", "us-west-2"
 PASSWORD = secret("Passw0rd")
 KEY = "AKIDOFTHISTESTONLY00"

@@ -39,4 +39,20 @@ inline Application Shop() {
   return shop;
 }
 
+// The same with carts in a global table and sessions in a Global Datastore.
+inline Application ShopOfThreeStores() {
+  Application shop = Shop();
+  Dynamodb carts;
+  carts.table = "carts";
+  Elasticache sessions;
+  sessions.replication_group = sessions.datastore = "sessions";
+  shop.components.insert(shop.components.begin() + 1, {{ComponentName("carts"), carts, {}},
+                                                       {ComponentName("sessions"), sessions, {}}});
+  Component& web = shop.components[3];
+  std::get<Ecs>(web.kind).environment["SHOP_CARTS_TABLE"] = ComponentName("carts");
+  std::get<Ecs>(web.kind).environment["SHOP_REDIS_HOST"] = ComponentName("sessions");
+  web.needs.insert(web.needs.end(), {ComponentName("carts"), ComponentName("sessions")});
+  return shop;
+}
+
 }  // namespace leeward::model::testing

@@ -1,0 +1,61 @@
+#include "cli/canary_writers.h"
+
+#include <utility>
+
+#include "cli/store_address.h"
+#include "steps/items.h"
+
+namespace leeward::cli {
+namespace {
+
+// How one kind of store gets a canary; empty: its place is not known, or it is no store.
+struct Into {
+  World& world;
+  const model::Inventory& inventory;
+  const model::ComponentName& component;
+  const model::Region& region;
+  const probe::Resolver& resolver;
+
+  probe::WriteOne operator()(const model::Rds& rds) const {
+    probe::PostgresAddress address = StoreAddress(world, rds, inventory, component, region);
+    if (address.host.empty()) return {};
+    return probe::IntoPostgres(std::move(address), resolver, world.clock);
+  }
+  probe::WriteOne operator()(const model::Elasticache& cache) const {
+    probe::RedisAddress address = CacheAddress(world, cache, inventory, component, region);
+    if (address.host.empty()) return {};
+    return probe::IntoRedis(std::move(address), region.str(), resolver, world.clock);
+  }
+  probe::WriteOne operator()(const model::Dynamodb& dynamodb) const {
+    if (!steps::KeyOf(inventory, component, region)) return {};
+    return [this_world = &world, dynamodb, known = inventory, name = component, where = region](
+               const probe::Canary& canary, base::MonotonicTime deadline,
+               const probe::Cancelled&) -> base::Status {
+      aws::CallOptions options;
+      options.deadline = deadline - this_world->clock.Monotonic();
+      options.max_attempts = 1;
+      return steps::PutStamp(ItemsOf(*this_world, dynamodb, known, name, where, options),
+                             probe::CanaryOf(where.str()), canary.stamp);
+    };
+  }
+  probe::WriteOne operator()(const model::Ecs&) const { return {}; }
+  probe::WriteOne operator()(const model::Route53&) const { return {}; }
+};
+
+}  // namespace
+
+std::vector<std::unique_ptr<probe::CanaryWriter>> StartCanaries(
+    World& world, const model::Application& application, const model::Inventory& inventory,
+    const model::Region& region, const std::string& observer, const probe::Resolver& resolver) {
+  std::vector<std::unique_ptr<probe::CanaryWriter>> writers;
+  for (const model::Component& component : application.components) {
+    probe::WriteOne write =
+        std::visit(Into{world, inventory, component.name, region, resolver}, component.kind);
+    if (!write) continue;
+    writers.push_back(std::make_unique<probe::CanaryWriter>(
+        std::move(write), observer, probe::CanaryWriter::Options{}, world.clock));
+  }
+  return writers;
+}
+
+}  // namespace leeward::cli

@@ -1,0 +1,237 @@
+// DynamoDB: a global table, of which every replica takes writes. Nothing is promoted; what is done
+// instead is to deny, to wait, and to prove.
+#include "model/names.h"
+#include "plan/draft.h"
+
+namespace leeward::plan {
+namespace {
+
+using model::OnFailure;
+using model::Phase;
+
+constexpr char kItems[] = "dynamodb";
+constexpr char kStreams[] = "dynamodbstreams";
+
+const std::vector<StepTemplate> kTemplates = {
+    {"dynamodb.check-source",
+     Phase::kPrepare,
+     "check that {component} in {region} can be a global table",
+     "a replica needs a table that is active, of the current version, and empty where it is to be "
+     "strong",
+     "nothing to take back",
+     &Timeouts::look,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{kItems, "DescribeTable"}}},
+    {"dynamodb.replicate",
+     Phase::kPrepare,
+     "make {component} in {region} a replica of {other}",
+     "the items must be in {region} before {other} is lost, and what AWS does not copy too",
+     "delete the replica in {region}, which deletes its items",
+     &Timeouts::create,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{kItems, "DescribeTable", Where::kOther},
+      {kItems, "UpdateTable", Where::kOther},
+      {kItems, "DescribeTable"},
+      {kItems, "DescribeContinuousBackups", Where::kOther},
+      {kItems, "DescribeContinuousBackups"},
+      {kItems, "UpdateContinuousBackups"},
+      {kItems, "UpdateTable"},
+      {kItems, "ListTagsOfResource", Where::kOther},
+      {kItems, "ListTagsOfResource"},
+      {kItems, "TagResource"},
+      {kItems, "GetResourcePolicy", Where::kOther},
+      {kItems, "GetResourcePolicy"},
+      {kItems, "PutResourcePolicy"},
+      {kItems, "PutItem", Where::kOther},
+      {kItems, "GetItem"}},
+     Part::kReplicates},
+    {"dynamodb.measure",
+     Phase::kDecide,
+     "measure what {component} would lose",
+     "the loss bound is journalled and compared with the RPO before anything is changed",
+     "nothing to take back",
+     &Timeouts::look,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{kItems, "DescribeTable"}, {kItems, "GetItem"}},
+     Part::kMeasures},
+    {"dynamodb.fence",
+     Phase::kFence,
+     "deny writes to {component} in {region}",
+     "{region} may still answer; no two Regions may write",
+     "remove the statement LeewardFence from the resource policy",
+     &Timeouts::fence,
+     Attempts::kOnce,
+     OnFailure::kContinue,
+     {{kItems, "GetResourcePolicy"}, {kItems, "PutResourcePolicy"}, {kItems, "PutItem"}},
+     Part::kFences},
+    {"dynamodb.ready",
+     Phase::kPromote,
+     "check that {component} in {region} takes writes",
+     "there is nothing to promote: every replica takes writes, and one is proven to",
+     "nothing to take back",
+     &Timeouts::promote,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{kItems, "DescribeTable"},
+      {kItems, "PutItem"},
+      {kItems, "GetResourcePolicy"},
+      {kItems, "PutResourcePolicy"},
+      {kItems, "DeleteResourcePolicy"}},
+     Part::kChanges | Part::kServes},
+    {"dynamodb.converge",
+     Phase::kPrepare,
+     "wait until {component} is the same in both Regions",
+     "what the old writer had not sent arrives late, and traffic goes back when it has",
+     "nothing to take back",
+     &Timeouts::create,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{kItems, "GetItem"}, {kItems, "GetItem", Where::kOther}, {kItems, "PutItem", Where::kOther}},
+     Part::kReplicates},
+    {"dynamodb.late-writes",
+     Phase::kReprotect,
+     "list what {component} in {region} sent late",
+     "writes that arrived after the failover, and those that later ones had replaced, are told of",
+     "nothing to take back",
+     &Timeouts::create,
+     Attempts::kSeveral,
+     OnFailure::kContinue,
+     {{kItems, "DescribeTable"},
+      {kStreams, "DescribeStream"},
+      {kStreams, "GetShardIterator"},
+      {kStreams, "GetRecords"},
+      {kItems, "BatchGetItem", Where::kOther}},
+     Part::kKeeps},
+    {"dynamodb.quiesce",
+     Phase::kFence,
+     "deny writes to {component} in {region}",
+     "a planned move loses nothing: writes end here before they begin in {other}",
+     "remove the statement LeewardFence from the resource policy",
+     &Timeouts::drain,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{kItems, "GetResourcePolicy"}, {kItems, "PutResourcePolicy"}, {kItems, "PutItem"}},
+     Part::kCloses},
+    {"dynamodb.drain-to",
+     Phase::kPromote,
+     "wait for the last write to {component} of {other}",
+     "a planned move goes on when all that was written has arrived",
+     "nothing to take back",
+     &Timeouts::drain,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{kItems, "GetItem"}}},
+    {"dynamodb.open",
+     Phase::kPromote,
+     "let {component} in {region} take writes",
+     "the fence is taken away, and a write is proven",
+     "deny writes again",
+     &Timeouts::promote,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{kItems, "GetResourcePolicy"},
+      {kItems, "PutResourcePolicy"},
+      {kItems, "DeleteResourcePolicy"},
+      {kItems, "DescribeTable"},
+      {kItems, "PutItem"}},
+     Part::kOpens | Part::kServes},
+    {"dynamodb.release",
+     Phase::kReprotect,
+     "take the fence of {component} in {region} away",
+     "a failover to {region} must not have to change a policy first",
+     "deny writes again",
+     &Timeouts::look,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{kItems, "GetResourcePolicy"},
+      {kItems, "PutResourcePolicy"},
+      {kItems, "DeleteResourcePolicy"},
+      {kItems, "PutItem"}},
+     Part::kRetires},
+};
+
+const std::vector<StepTemplate>& Templates() { return kTemplates; }
+
+const std::vector<OrderRule>& Order() {
+  static const std::vector<OrderRule> kOrder = {
+      {"dynamodb.check-source@from", "dynamodb.replicate@to", Scope::kSame},
+      {"dynamodb.replicate@to", "dynamodb.converge@to", Scope::kSame},
+      {"dynamodb.converge@to", "dynamodb.late-writes@to", Scope::kSame},
+      {"dynamodb.late-writes@to", "dynamodb.quiesce@from", Scope::kSame},
+      {"dynamodb.quiesce@from", "dynamodb.drain-to@to", Scope::kSame},
+      {"dynamodb.drain-to@to", "dynamodb.open@to", Scope::kSame},
+      {"dynamodb.open@to", "dynamodb.release@from", Scope::kSame},
+  };
+  return kOrder;
+}
+
+model::Step& EmitFor(const char* kind, const model::Component& component,
+                     const model::Region& region, Draft& draft) {
+  const auto& table = std::get<model::Dynamodb>(component.kind);
+  model::Step& step = draft.Emit(kind, component.name, region);
+  step.parameters["table"] = table.table;
+  step.parameters["consistency"] = model::Name(table.consistency);
+  return step;
+}
+
+void Replicate(const model::Component& component, const model::Region& into, Draft& draft) {
+  EmitFor("dynamodb.replicate", component, into, draft).parameters["source-region"] =
+      draft.Other(into).str();
+}
+
+void Protect(const model::Component& component, Draft& draft) {
+  EmitFor("dynamodb.check-source", component, draft.plan.from, draft);
+  Replicate(component, draft.plan.to, draft);
+}
+
+void Failover(const model::Component& component, Draft& draft) {
+  const model::Region& from = draft.plan.from;
+  model::Step& measure = EmitFor("dynamodb.measure", component, draft.plan.to, draft);
+  measure.parameters["source-region"] = from.str();
+  measure.parameters["budget-ns"] = std::to_string(draft.application.objectives.rpo.count());
+  if (draft.from_may_answer) EmitFor("dynamodb.fence", component, from, draft);
+  EmitFor("dynamodb.ready", component, draft.plan.to, draft).parameters["source-region"] =
+      from.str();
+}
+
+void Move(const model::Component& component, Draft& draft) {
+  const model::Region& from = draft.plan.from;
+  const model::Region& to = draft.plan.to;
+  if (draft.plan.action == model::Action::kFailback) {
+    Replicate(component, to, draft);
+    EmitFor("dynamodb.converge", component, to, draft).parameters["writer-region"] = from.str();
+    model::Step& late = EmitFor("dynamodb.late-writes", component, to, draft);
+    late.parameters["writer-region"] = from.str();
+    const auto parted = draft.options.parted.find(component.name);
+    late.parameters["parted"] = parted == draft.options.parted.end() ? "" : parted->second;
+  }
+  EmitFor("dynamodb.quiesce", component, from, draft);
+  EmitFor("dynamodb.drain-to", component, to, draft).parameters["source-region"] = from.str();
+  EmitFor("dynamodb.open", component, to, draft);
+  EmitFor("dynamodb.release", component, from, draft);
+}
+
+void CallOff(const model::Component& component, Draft& draft) {
+  EmitFor("dynamodb.open", component, draft.plan.to, draft);
+}
+
+}  // namespace
+
+const Recipe& DynamodbRecipe() {
+  static const Recipe kRecipe = {"dynamodb",
+                                 Templates,
+                                 Order,
+                                 Protect,
+                                 Failover,
+                                 Move,
+                                 CallOff,
+                                 {"dynamodb.replicate", "dynamodb.check-source"},
+                                 {"dynamodb.ready", "dynamodb.ready"},
+                                 {"dynamodb.open", "dynamodb.open"}};
+  return kRecipe;
+}
+
+}  // namespace leeward::plan
