@@ -3,6 +3,7 @@
 
 #include <csignal>
 
+#include "lab/core/credentials.h"
 #include "lab/services/dispatch.h"
 #include "lab/services/ecs.h"
 #include "lab/services/ecs_internal.h"
@@ -211,6 +212,27 @@ Ecs::Task& Ecs::NewTask(const std::string& cluster, const Value& definition) {
   return added;
 }
 
+namespace {
+
+constexpr base::Duration kRoleLives = std::chrono::hours(24 * 7);  // longer than any task of a lab
+
+// The credentials of a task's role, which on AWS its SDK fetches from the agent beside it.
+void GiveRole(Host& host, std::string_view role_arn, const std::string& task_id,
+              std::map<std::string, std::string>* environment) {
+  const std::size_t name = role_arn.rfind('/');
+  if (role_arn.empty() || name == std::string_view::npos) return;
+  const std::string arn = fmt::format("arn:aws:sts::{}:assumed-role{}/{}", host.account(),
+                                      role_arn.substr(name), task_id);
+  const TemporaryCredentials issued = host.credentials().Issue(
+      arn, Credentials::UniqueId("AROA", role_arn) + ":" + task_id, host.clock().Now() + kRoleLives,
+      host.random());
+  (*environment)["AWS_ACCESS_KEY_ID"] = issued.access_key;
+  (*environment)["AWS_SECRET_ACCESS_KEY"] = issued.secret_key;
+  (*environment)["AWS_SESSION_TOKEN"] = issued.token;
+}
+
+}  // namespace
+
 base::Result<ChildSpec> Ecs::SpecFor(const Task& task, const Value& definition) {
   const Value& container = definition.Items("containerDefinitions").front();
   const Value& changed = ContainerOverride(task.overrides);
@@ -226,6 +248,7 @@ base::Result<ChildSpec> Ecs::SpecFor(const Task& task, const Value& definition) 
   std::map<std::string, std::string> environment;
   if (task.endpoint.port != 0) environment["PORT"] = std::to_string(task.endpoint.port);
   environment["AWS_REGION"] = environment["AWS_DEFAULT_REGION"] = host_.region();
+  GiveRole(host_, definition.String("taskRoleArn"), task.id, &environment);
   for (const Value::List* list : {&container.Items("environment"), &changed.Items("environment")}) {
     for (const Value& pair : *list)
       environment[std::string(pair.String("name"))] = pair.String("value");
