@@ -1,15 +1,21 @@
 #!/usr/bin/python3
-"""A small shop: orders in PostgreSQL behind HTTP/1.1, with Debian's stock libraries only.
+"""A small shop: orders in PostgreSQL, carts in DynamoDB and sessions in Redis behind HTTP/1.1, with Debian's stock
+libraries only.
 
-  GET  /health       200 {"role": "primary" | "replica", "region": ...} when the database answers, else 503
-  POST /orders       {"id": "...", "item": "lantern", "quantity": 2}: commits, then answers 201 with the order;
-                     the same id again answers the same order (200). The id may also be sent as Idempotency-Key
-  GET  /orders/{id}  200 with the order, or 404
+  GET  /health         200 {"role": "primary" | "replica", "region": ...} when the database answers, else 503
+  POST /orders         {"id": "...", "item": "lantern", "quantity": 2}: commits the order, then writes the cart that it came
+                       from and the session that it was made in, and then answers 201 with the order; the same id again
+                       answers the same order (200). The id may also be sent as Idempotency-Key
+  GET  /orders/{id}    200 with the order, or 404
+  GET  /carts/{id}     200 with the cart of the order, or 404
+  GET  /sessions/{id}  200 with the session of the order, or 404
 
 `shop.py prepare` makes the tables, once, as the database's owner, and the login SHOP_WEB_USER that the shop then uses.
 
-Environment: SHOP_DB_HOST, SHOP_DB_PORT, SHOP_DB_NAME, SHOP_DB_USER, SHOP_DB_PASSWORD; HOST and PORT to listen on;
-AWS_REGION is what /health says it is in. For `prepare` also SHOP_WEB_USER and SHOP_WEB_PASSWORD.
+Environment: SHOP_DB_HOST, SHOP_DB_PORT, SHOP_DB_NAME, SHOP_DB_USER, SHOP_DB_PASSWORD; SHOP_CARTS_TABLE and SHOP_REDIS_HOST
+(SHOP_REDIS_PORT), without which there are no carts or no sessions; HOST and PORT to listen on; AWS_REGION is what /health
+says it is in, and where the table is; AWS_ENDPOINT_URL_DYNAMODB where it is asked, when it is not at AWS. For `prepare`
+also SHOP_WEB_USER and SHOP_WEB_PASSWORD.
 """
 
 import json
@@ -30,6 +36,8 @@ POOL_SIZE = 8          # idle connections kept
 MAX_CONNECTIONS = 16   # of orders at once; more wait, so that a rush cannot lock everyone else out of the database
 WRITE_SECONDS = 2.0    # longest a request waits for the database
 HEALTH_SECONDS = 0.4   # longest a health check does: shorter than any prober's patience
+ITEM_SECONDS = 1.0     # longest an attempt at the table or at Redis takes
+SESSION_LIVES = 86400  # seconds
 MAX_BODY = 64 * 1024
 ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
 CATALOGUE = {"lantern": 4200, "rope": 1250, "oilskin": 8900, "compass": 3300}  # cents
@@ -204,6 +212,72 @@ class Orders:
         self._database.run(LOGIN, {"user": user, "password": password})
 
 
+# --- carts and sessions -------------------------------------------------------------------------------
+
+class Carts:
+    """The cart that an order came from: one item of a DynamoDB table whose key is `id`."""
+
+    def __init__(self, table, environment):
+        import boto3             # only where there is a table: it takes its time to load
+        import botocore.config
+        import botocore.exceptions
+        self._table = table
+        self._errors = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError)
+        self._client = boto3.client(
+            "dynamodb", region_name=environment.get("AWS_REGION"),
+            endpoint_url=environment.get("AWS_ENDPOINT_URL_DYNAMODB") or environment.get("AWS_ENDPOINT_URL"),
+            config=botocore.config.Config(connect_timeout=ITEM_SECONDS, read_timeout=ITEM_SECONDS,
+                                          max_pool_connections=MAX_CONNECTIONS, retries={"total_max_attempts": 2}))
+
+    def _ask(self, operation, **members):
+        try:
+            return getattr(self._client, operation)(TableName=self._table, **members)
+        except self._errors as error:
+            raise Unavailable("no carts: %s" % error) from None
+
+    def put(self, order):
+        self._ask("put_item", Item={"id": {"S": order["id"]}, "item": {"S": order["item"]},
+                                    "quantity": {"N": str(order["quantity"])}})
+
+    def find(self, order_id):
+        item = self._ask("get_item", Key={"id": {"S": order_id}}, ConsistentRead=True).get("Item")
+        return item and {"id": order_id, "item": item["item"]["S"], "quantity": int(item["quantity"]["N"])}
+
+
+class Sessions:
+    """The session that an order was made in: one key in Redis that ends by itself."""
+
+    def __init__(self, host, environment):
+        import redis
+        self._error = redis.RedisError
+        self._redis = redis.Redis(host=host, port=int(environment.get("SHOP_REDIS_PORT", "6379")),
+                                  socket_timeout=ITEM_SECONDS, socket_connect_timeout=ITEM_SECONDS,
+                                  max_connections=64, decode_responses=True)
+
+    def _ask(self, operation, *words, **options):
+        try:
+            return getattr(self._redis, operation)(*words, **options)
+        except self._error as error:
+            raise Unavailable("no sessions: %s" % error) from None
+
+    def put(self, order):
+        self._ask("set", "session:" + order["id"], json.dumps({"last_item": order["item"]}), ex=SESSION_LIVES)
+
+    def find(self, order_id):
+        session = self._ask("get", "session:" + order_id)
+        return session and dict(json.loads(session), id=order_id)
+
+
+class Absent:
+    """In the place of a store that this shop does without."""
+
+    def put(self, _):
+        pass
+
+    def find(self, _):
+        return None
+
+
 def read_order(body, key):
     """The order that a request asks for, or ValueError with what is wrong with it."""
     try:
@@ -234,6 +308,7 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1   # one packet an answer
     timeout = 75    # of an idle connection
     orders = None
+    carts = sessions = Absent()
     database = None
     region = ""
 
@@ -259,10 +334,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/health":
             self.guarded(self.health)
-        elif self.path.startswith("/orders/"):
-            self.guarded(self.show)
-        else:
-            self.answer(404, {"error": "there is /health, /orders and /orders/{id}"})
+            return
+        for name in ("orders", "carts", "sessions"):
+            if self.path.startswith("/%s/" % name):
+                self.guarded(lambda: self.show(name, getattr(self, name)))
+                return
+        self.answer(404, {"error": "there are /health, /orders, /orders/{id}, /carts/{id} and /sessions/{id}"})
 
     def do_POST(self):
         length = self.headers.get("Content-Length", "0")
@@ -291,15 +368,18 @@ class Handler(BaseHTTPRequestHandler):
             raise Unavailable("the order was not found again; try once more")
         if (placed["item"], placed["quantity"]) != (order["item"], order["quantity"]):
             self.answer(409, {"error": "this id has another order already"})
-        else:
-            self.answer(201 if is_new else 200, placed)
+            return
+        # Who is told no for want of one of these sends the order again, and finds it placed.
+        self.carts.put(order)
+        self.sessions.put(order)
+        self.answer(201 if is_new else 200, placed)
 
-    def show(self):
-        order = self.orders.find(self.path[len("/orders/"):])
-        if order is None:
-            self.answer(404, {"error": "no such order"})
+    def show(self, name, store):
+        found = store.find(self.path[len(name) + 2:])
+        if found is None:
+            self.answer(404, {"error": "no such " + name[:-1]})
         else:
-            self.answer(200, order)
+            self.answer(200, found)
 
 
 class Server(ThreadingHTTPServer):
@@ -329,6 +409,10 @@ def main():
     if sys.argv[1:]:
         sys.exit("shop: it is started as `shop.py`, or once as `shop.py prepare`")
     Handler.region = os.environ.get("AWS_REGION", "")
+    if os.environ.get("SHOP_CARTS_TABLE"):
+        Handler.carts = Carts(os.environ["SHOP_CARTS_TABLE"], os.environ)
+    if os.environ.get("SHOP_REDIS_HOST"):
+        Handler.sessions = Sessions(os.environ["SHOP_REDIS_HOST"], os.environ)
     address = (os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8080")))
     try:
         server = Server(address, Handler)

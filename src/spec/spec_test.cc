@@ -66,6 +66,17 @@ TEST(SpecTest, TheShopIsRead) {
   EXPECT_EQ(shop.lab->file, "stage-orders-only.yaml");
 }
 
+TEST(SpecTest, TheShopOfSeveralStoresIsRead) {
+  const std::string text = ReadFile("examples/shop/shop.yaml");
+  const auto parsed = Parse(text, "shop.yaml");
+  ASSERT_TRUE(std::holds_alternative<model::Application>(parsed)) << Complaints(text);
+  const auto& shop = std::get<model::Application>(parsed);
+  EXPECT_EQ(std::count_if(shop.components.begin(), shop.components.end(),
+                          [](const model::Component& one) { return model::IsStore(one.kind); }),
+            2);
+  EXPECT_EQ(shop.workload->reads.size(), 1u);
+}
+
 TEST(SpecTest, TheShortestSpecGetsDefaults) {
   const auto parsed = Parse(R"(apiVersion: leeward/v1
 application: tiny

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""One whole drill of the shop with several stores: each acknowledged write is looked for in every one of them."""
+
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+
+from labs import LEEWARD, PASSWORD, ROOT
+from planted import Planted, open_to_others
+
+SPEC = os.path.join(ROOT, "examples", "shop", "shop.yaml")
+RATE = int(os.environ.get("LEEWARD_DRILL_RATE", "200"))  # requests a second
+PROMOTIONS = {"orders": "rds.promote/orders", "sessions": "elasticache.promote/sessions"}  # by store
+
+
+class StoresTest(unittest.TestCase):
+    def test_a_lost_region_and_home_again_with_several_stores(self):
+        with tempfile.TemporaryDirectory(prefix="leeward-drill-") as folder:
+            planted = Planted(password=PASSWORD)
+            environment = {"PATH": "/usr/bin:/bin", "HOME": folder, "LANG": "C.UTF-8", "SHOP_DB_PASSWORD": PASSWORD}
+            done = subprocess.run([LEEWARD, "drill", SPEC, "--lab", "--json", "--rate", str(RATE)], env=environment,
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr + done.stdout[-4000:])
+            self.judge(json.loads(done.stdout))
+            self.assertEqual(planted.leaks(folder) + open_to_others(folder), [])
+
+    def judge(self, report):
+        self.assertEqual(report["verdict"], "pass", report["problems"])
+        self.assertEqual([execution["action"] for execution in report["executions"]], ["protect", "failover", "failback"])
+        for name in PROMOTIONS:
+            store = report["components"][name]
+            self.assertEqual(store["acknowledged"], report["rpo"]["acknowledged"], name)
+            self.assertLessEqual(store["lost"], report["rpo"]["lost"], name)
+            self.assertIsNotNone(store["bound_s"], name)
+            self.assertLessEqual(store["lost_s"], store["bound_s"], name)
+        self.assertGreaterEqual(sum(report["components"][name]["lost"] for name in PROMOTIONS), report["rpo"]["lost"])
+        self.assertGreater(report["failback"]["acknowledged"], 0)
+        self.assertEqual(report["failback"]["lost"], 0)
+        self.beside_each_other(report)
+
+    def beside_each_other(self, report):
+        """Stores are promoted in parallel: the longest chain has the promotion of one of them."""
+        failover = [execution["execution"] for execution in report["executions"] if execution["action"] == "failover"][0]
+        rows = {row["step"]: row for row in report["timeline"] if row["execution"] == failover}
+        for step in PROMOTIONS.values():
+            self.assertEqual(rows[step]["state"], "done", rows[step])
+        chain = [link["step"] for link in report["longest_chain"]["steps"]]
+        self.assertEqual(sum(step in chain for step in PROMOTIONS.values()), 1, chain)
+        self.assertEqual(chain[-1], "route53.shift/traffic")
+        self.assertLess(report["longest_chain"]["length_s"], report["rto"]["total_s"])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
