@@ -30,6 +30,17 @@ class DynamoDB(Case):
     def setUpClass(cls):
         cls.clients = {region: client("dynamodb", region) for region in REGIONS}
 
+    # An error in JSON does not say whose fault it was; its status does.
+    def refused(self, code, call, status=400, **arguments):
+        try:
+            call(**arguments)
+        except ClientError as error:
+            answer = error.response
+            self.assertEqual((answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]), (code, status), answer)
+            self.assertTrue(answer["ResponseMetadata"]["RequestId"])
+            return answer["Error"]["Message"]
+        return self.fail(f"not refused with {code}: {arguments}")
+
     def described(self, region):
         return self.clients[region].describe_table(TableName=TABLE)["Table"]
 
