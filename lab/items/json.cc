@@ -63,6 +63,7 @@ std::string_view JavaName(Wanted wanted) {
 std::string_view TokenName(const Json& json) {
   if (json.IsTrue()) return "TRUE_VALUE";
   if (json.IsFalse()) return "FALSE_VALUE";
+  if (json.IsDouble()) return "DECIMAL_VALUE";
   return json.IsString() ? "STRING_VALUE" : "NUMBER_VALUE";
 }
 

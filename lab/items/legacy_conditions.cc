@@ -151,6 +151,9 @@ ApiError Refused(const Raw& raw, std::string_view what) {
 
 // Which of the members an entry of Expected may have together.
 Verdict CheckMembers(const Raw& raw) {
+  if (raw.value && raw.list) {
+    return Refused(raw, "Value and AttributeValueList cannot be used together");
+  }
   if (!raw.op) {
     if (raw.list)
       return Refused(raw, "AttributeValueList can only be used with a ComparisonOperator");
@@ -164,9 +167,6 @@ Verdict CheckMembers(const Raw& raw) {
     return {};
   }
   if (raw.exists) return Refused(raw, "Exists and ComparisonOperator cannot be used together");
-  if (raw.value && raw.list) {
-    return Refused(raw, "Value and AttributeValueList cannot be used together");
-  }
   const bool alone = *raw.op == LegacyOperator::kNull || *raw.op == LegacyOperator::kNotNull;
   if (!alone && !raw.value && !raw.list) {
     return Refused(raw, fmt::format("Value or AttributeValueList must be used with "

@@ -12,6 +12,7 @@
 #include "lab/tables/capacity.h"
 #include "lab/tables/handlers.h"
 #include "lab/tables/parameters.h"
+#include "lab/tables/scalars.h"
 
 namespace leeward::lab::tables {
 namespace {
@@ -67,6 +68,7 @@ Verdict FindTables(const Core& core, std::vector<Part>& parts) {
   std::set<std::string> seen;
   for (Part& part : parts) {
     ASSIGN_OR_RETURN(part.table, TableOfItems(core, part.name));
+    RETURN_IF_ERROR(CheckScalars(*part.table, part.projection));
     for (const items::Item& key : part.keys) {
       RETURN_IF_ERROR(items::CheckKey(part.table->keys, key));
       part.places.push_back(ItemPlace(*part.table, key));

@@ -5,6 +5,7 @@
 #include "lab/tables/handlers.h"
 #include "lab/tables/item_writes.h"
 #include "lab/tables/parameters.h"
+#include "lab/tables/scalars.h"
 
 namespace leeward::lab::tables {
 namespace {
@@ -17,8 +18,7 @@ struct Deletion {
 
 Outcome<Deletion> Read(const Json& body) {
   Deletion deletion;
-  RETURN_IF_ERROR(
-      CheckOneKind(body, {"Expected", "ConditionalOperator"}, {"ConditionExpression"}));
+  RETURN_IF_ERROR(CheckOneKind(body, {"Expected", "ConditionalOperator"}, {"ConditionExpression"}));
   ASSIGN_OR_RETURN(items::Placeholders placeholders,
                    PlaceholdersOf(body, {"ConditionExpression"}, {"ConditionExpression"}));
   ASSIGN_OR_RETURN(deletion.key, items::ItemFromJson(*Find(body, "Key")));
@@ -40,6 +40,7 @@ Outcome<WireAnswer> Carry(const Request& request) {
   ASSIGN_OR_RETURN(const Deletion deletion, Read(body));
   ASSIGN_OR_RETURN(Table* const table, TableOfItems(core, body));
   RETURN_IF_ERROR(items::CheckKey(table->keys, deletion.key));
+  RETURN_IF_ERROR(CheckScalars(*table, deletion.condition));
   RETURN_IF_ERROR(AdmitWrite(core, *table));
   const std::string place = ItemPlace(*table, deletion.key);
   ASSIGN_OR_RETURN(const Found old, ReadItem(core, place));

@@ -6,6 +6,7 @@
 #include "lab/tables/capacity.h"
 #include "lab/tables/handlers.h"
 #include "lab/tables/parameters.h"
+#include "lab/tables/scalars.h"
 
 namespace leeward::lab::tables {
 namespace {
@@ -21,12 +22,12 @@ Outcome<std::string> Get(const Request& request) {
   RETURN_IF_ERROR(placeholders.CheckAllUsed());
   ASSIGN_OR_RETURN(Table* const table, TableOfItems(request.core, body));
   RETURN_IF_ERROR(items::CheckKey(table->keys, key));
+  RETURN_IF_ERROR(CheckScalars(*table, projection));
   RETURN_IF_ERROR(AdmitRead(request.core, *table));
   ASSIGN_OR_RETURN(const Found found, ReadItem(request.core, ItemPlace(*table, key)));
 
-  const Consistency consistency = FlagOf(body, "ConsistentRead") == Flag::kOn
-                                      ? Consistency::kStrong
-                                      : Consistency::kEventual;
+  const Consistency consistency =
+      FlagOf(body, "ConsistentRead") == Flag::kOn ? Consistency::kStrong : Consistency::kEventual;
   Meter meter(*table, Text(body, "TableName"));
   meter.Read(ReadUnits(found.size(), consistency));
   meter.Charge();

@@ -50,7 +50,16 @@ Outcome<items::Placeholders> PlaceholdersOf(const Json& body, Names expressions,
   using Kind = items::Placeholders::Expressions;
   const Kind present = Given(body, expressions).empty() ? Kind::kNone : Kind::kSome;
   const std::string absent = Given(body, valued).empty() ? NullText(valued) : "";
-  return items::Placeholders::FromJson(names, values, present, absent);
+  auto read = items::Placeholders::FromJson(names, values, present, absent);
+  const bool misplaced =
+      (names != nullptr && present == Kind::kNone) || (values != nullptr && !absent.empty());
+  if (read.ok() || misplaced) return read;
+  // What is wrong with the item or its key is told before what is wrong with placeholders.
+  for (const std::string_view member : {"Item", "Key"}) {
+    const Json* item = Find(body, member);
+    if (item != nullptr) RETURN_IF_ERROR(items::ItemFromJson(*item));
+  }
+  return read;
 }
 
 Outcome<std::optional<items::Condition>> ExpectedOf(const Json& body) {
@@ -92,8 +101,8 @@ WireAnswer ConditionFailed(const Json& body, const Found& found) {
   if (Text(body, "ReturnValuesOnConditionCheckFailure") == "ALL_OLD" && found.exists()) {
     AppendStoredAttributes("Item", found.head().item, members);
   }
-  return ErrorAnswer(
-      {"ConditionalCheckFailedException", "The conditional request failed", 400, {}}, members);
+  return ErrorAnswer({"ConditionalCheckFailedException", "The conditional request failed", 400, {}},
+                     members);
 }
 
 void AppendAttributes(std::string_view name, const items::Item& item, std::string& out) {

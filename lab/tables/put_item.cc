@@ -6,6 +6,7 @@
 #include "lab/tables/handlers.h"
 #include "lab/tables/item_writes.h"
 #include "lab/tables/parameters.h"
+#include "lab/tables/scalars.h"
 
 namespace leeward::lab::tables {
 namespace {
@@ -19,8 +20,7 @@ struct Put {
 // What can be said of the request without its table.
 Outcome<Put> Read(const Json& body) {
   Put put;
-  RETURN_IF_ERROR(
-      CheckOneKind(body, {"Expected", "ConditionalOperator"}, {"ConditionExpression"}));
+  RETURN_IF_ERROR(CheckOneKind(body, {"Expected", "ConditionalOperator"}, {"ConditionExpression"}));
   ASSIGN_OR_RETURN(items::Placeholders placeholders,
                    PlaceholdersOf(body, {"ConditionExpression"}, {"ConditionExpression"}));
   ASSIGN_OR_RETURN(put.item, items::ItemFromJson(*Find(body, "Item")));
@@ -43,6 +43,7 @@ Outcome<WireAnswer> Carry(const Request& request) {
   ASSIGN_OR_RETURN(const Put put, Read(body));
   ASSIGN_OR_RETURN(Table* const table, TableOfItems(core, body));
   RETURN_IF_ERROR(CheckItem(*table, put.item));
+  RETURN_IF_ERROR(CheckScalars(*table, put.condition));
   RETURN_IF_ERROR(AdmitWrite(core, *table));
   const std::string place = ItemPlace(*table, put.item);
   ASSIGN_OR_RETURN(const Found old, ReadItem(core, place));

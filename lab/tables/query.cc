@@ -10,6 +10,7 @@
 #include "lab/tables/layout.h"
 #include "lab/tables/page.h"
 #include "lab/tables/parameters.h"
+#include "lab/tables/scalars.h"
 
 namespace leeward::lab::tables {
 namespace {
@@ -20,20 +21,34 @@ struct Asked {
   std::optional<items::Item> start;
 };
 
-Verdict ReadConditions(const Json& body, items::Placeholders& placeholders, Asked& query) {
+// KeyConditions stand in for KeyConditionExpression alone: they go with the other expressions.
+Verdict CheckNoMix(const Json& body) {
+  if (Find(body, "KeyConditionExpression") == nullptr) {
+    return CheckOneKind(body, {"AttributesToGet", "QueryFilter", "ConditionalOperator"},
+                        {"ProjectionExpression", "FilterExpression"});
+  }
+  return CheckOneKind(body,
+                      {"AttributesToGet", "QueryFilter", "ConditionalOperator", "KeyConditions"},
+                      {"ProjectionExpression", "FilterExpression", "KeyConditionExpression"});
+}
+
+Verdict ReadLegacy(const Json& body, Asked& query) {
   if (const Json* filter = Find(body, "QueryFilter")) {
-    ASSIGN_OR_RETURN(query.plan.filter, items::ConditionFromFilter(
-                                            *filter, Text(body, "ConditionalOperator")));
+    ASSIGN_OR_RETURN(query.plan.filter,
+                     items::ConditionFromFilter(*filter, Text(body, "ConditionalOperator")));
   }
   if (const Json* keys = Find(body, "KeyConditions")) {
     ASSIGN_OR_RETURN(query.conditions, items::KeyConditionsFromJson(*keys));
   }
+  return {};
+}
+
+Verdict ReadConditions(const Json& body, items::Placeholders& placeholders, Asked& query) {
   if (Find(body, "FilterExpression") != nullptr) {
     ASSIGN_OR_RETURN(query.plan.filter, ConditionOf(body, "FilterExpression", placeholders));
   }
   if (const Json* text = Find(body, "KeyConditionExpression")) {
-    ASSIGN_OR_RETURN(query.conditions,
-                     items::KeyConditionForm::Parse(TextOf(*text), placeholders));
+    ASSIGN_OR_RETURN(query.conditions, items::KeyConditionForm::Parse(TextOf(*text), placeholders));
   }
   ASSIGN_OR_RETURN(query.plan.projection, ProjectionOf(body, placeholders));
   return placeholders.CheckAllUsed();
@@ -42,19 +57,18 @@ Verdict ReadConditions(const Json& body, items::Placeholders& placeholders, Aske
 // What can be said of the request without its table.
 Outcome<Asked> Read(const Json& body) {
   Asked query;
-  RETURN_IF_ERROR(CheckOneKind(
-      body, {"AttributesToGet", "QueryFilter", "ConditionalOperator", "KeyConditions"},
-      {"ProjectionExpression", "FilterExpression", "KeyConditionExpression"}));
+  RETURN_IF_ERROR(CheckNoMix(body));
+  RETURN_IF_ERROR(ReadLegacy(body, query));
+  ASSIGN_OR_RETURN(query.start, StartOf(body));
   ASSIGN_OR_RETURN(
       items::Placeholders placeholders,
       PlaceholdersOf(body, {"FilterExpression", "KeyConditionExpression", "ProjectionExpression"},
                      {"FilterExpression", "KeyConditionExpression"}));
-  ASSIGN_OR_RETURN(query.start, StartOf(body));
   const std::string_view combined = Text(body, "ConditionalOperator");
   if (!combined.empty()) {
     const Json* filter = Find(body, "QueryFilter");
-    RETURN_IF_ERROR(items::CheckConditionalOperator(
-        combined, filter == nullptr ? 0 : filter->MemberCount()));
+    RETURN_IF_ERROR(
+        items::CheckConditionalOperator(combined, filter == nullptr ? 0 : filter->MemberCount()));
   }
   RETURN_IF_ERROR(ReadConditions(body, placeholders, query));
   ASSIGN_OR_RETURN(query.plan.select, SelectOf(body, "Querying"));
@@ -76,19 +90,20 @@ Verdict CheckFilter(const Json& body, const PagePlan& plan, const items::KeySche
   if (!plan.filter) return {};
   for (const items::Path& path : plan.filter->Paths()) {
     if (!keys.Has(path.top)) continue;
-    const std::string_view what = Find(body, "QueryFilter") != nullptr ? "QueryFilter" : "Filter Expression";
-    return ValidationError(fmt::format(
-        "{} can only contain non-primary key attributes: Primary key attribute: {}", what,
-        path.top));
+    const std::string_view what =
+        Find(body, "QueryFilter") != nullptr ? "QueryFilter" : "Filter Expression";
+    return ValidationError(
+        fmt::format("{} can only contain non-primary key attributes: Primary key attribute: {}",
+                    what, path.top));
   }
   return {};
 }
 
 Verdict StartFrom(const items::Item& start, const items::KeyCondition& condition,
                   const items::KeySchema& keys, PagePlan& plan) {
-  const bool single = plan.index == nullptr &&
-                      (!keys.range || (condition.range &&
-                                       condition.range->op == items::KeyOperator::kEqual));
+  const bool single =
+      plan.index == nullptr &&
+      (!keys.range || (condition.range && condition.range->op == items::KeyOperator::kEqual));
   ASSIGN_OR_RETURN(const std::string place, StartPlace(plan, start));
   if (single) {
     return ValidationError("The query can return at most one row and cannot be restarted");
@@ -117,6 +132,8 @@ Outcome<std::string> Carry(const Request& request) {
   const items::KeySchema& keys = plan.index == nullptr ? plan.table->keys : plan.index->keys;
   ASSIGN_OR_RETURN(const items::KeyCondition condition, query.conditions->For(keys));
   RETURN_IF_ERROR(CheckFilter(body, plan, keys));
+  RETURN_IF_ERROR(CheckScalars(*plan.table, plan.filter));
+  RETURN_IF_ERROR(CheckScalars(*plan.table, plan.projection));
   RETURN_IF_ERROR(CheckProjected(plan));
   const Slot slot = plan.index == nullptr ? kItemsSlot : plan.index->slot;
   const items::KeyCondition::Bytes bytes =

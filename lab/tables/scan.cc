@@ -10,6 +10,7 @@
 #include "lab/tables/layout.h"
 #include "lab/tables/page.h"
 #include "lab/tables/parameters.h"
+#include "lab/tables/scalars.h"
 
 namespace leeward::lab::tables {
 namespace {
@@ -61,10 +62,6 @@ Outcome<Asked> Read(const Json& body) {
   PagePlan& plan = scan.plan;
   RETURN_IF_ERROR(CheckOneKind(body, {"AttributesToGet", "ScanFilter", "ConditionalOperator"},
                                {"ProjectionExpression", "FilterExpression"}));
-  ASSIGN_OR_RETURN(
-      items::Placeholders placeholders,
-      PlaceholdersOf(body, {"FilterExpression", "ProjectionExpression"}, {"FilterExpression"}));
-  ASSIGN_OR_RETURN(scan.start, StartOf(body));
   const Json* filter = Find(body, "ScanFilter");
   const std::string_view combined = Text(body, "ConditionalOperator");
   if (!combined.empty()) {
@@ -74,13 +71,17 @@ Outcome<Asked> Read(const Json& body) {
   if (filter != nullptr) {
     ASSIGN_OR_RETURN(plan.filter, items::ConditionFromFilter(*filter, combined));
   }
+  ASSIGN_OR_RETURN(scan.segment, SegmentOf(body));
+  ASSIGN_OR_RETURN(scan.start, StartOf(body));
+  ASSIGN_OR_RETURN(
+      items::Placeholders placeholders,
+      PlaceholdersOf(body, {"FilterExpression", "ProjectionExpression"}, {"FilterExpression"}));
   if (Find(body, "FilterExpression") != nullptr) {
     ASSIGN_OR_RETURN(plan.filter, ConditionOf(body, "FilterExpression", placeholders));
   }
   ASSIGN_OR_RETURN(plan.projection, ProjectionOf(body, placeholders));
   RETURN_IF_ERROR(placeholders.CheckAllUsed());
   ASSIGN_OR_RETURN(plan.select, SelectOf(body, "Scanning"));
-  ASSIGN_OR_RETURN(scan.segment, SegmentOf(body));
   if (FlagOf(body, "ConsistentRead") == Flag::kOn) plan.consistency = Consistency::kStrong;
   plan.limit = Whole(body, "Limit", 0);
   return scan;
@@ -117,6 +118,8 @@ Outcome<std::string> Carry(const Request& request) {
   PagePlan& plan = scan.plan;
   ASSIGN_OR_RETURN(plan.table, TableOfItems(request.core, body));
   RETURN_IF_ERROR(PickIndex(body, plan));
+  RETURN_IF_ERROR(CheckScalars(*plan.table, plan.filter));
+  RETURN_IF_ERROR(CheckScalars(*plan.table, plan.projection));
   RETURN_IF_ERROR(CheckProjected(plan));
   plan.begin = PlaceOfHash(plan, FirstHash(scan.segment.number, scan.segment.total));
   plan.end = PlaceOfHash(plan, FirstHash(scan.segment.number + 1, scan.segment.total));

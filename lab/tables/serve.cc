@@ -1,5 +1,6 @@
 #include "lab/tables/serve.h"
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <string>
@@ -14,6 +15,34 @@ namespace {
 // Room for the tree of a request of a few kilobytes; more is taken from the heap.
 constexpr std::size_t kParseBytes = 16 * 1024;
 
+// Operations on tables name what is wrong with the table's name before anything else.
+Verdict CheckTableName(const shapes::Operation& operation, const Json& body) {
+  constexpr std::size_t kShortest = 3;
+  constexpr std::size_t kLongest = 255;
+  constexpr std::array<std::string_view, 4> kOperations = {"CreateTable", "DeleteTable",
+                                                           "DescribeTable", "UpdateTable"};
+  if (std::find(kOperations.begin(), kOperations.end(), operation.name) == kOperations.end()) {
+    return {};
+  }
+  const Json* given = Find(body, "TableName");
+  if (given == nullptr) {
+    return ValidationError(
+        "The parameter 'TableName' is required but was not present in the request");
+  }
+  const std::string_view name = TextOf(*given);
+  if (name.starts_with("arn:") || (name.size() >= kShortest && name.size() <= kLongest)) return {};
+  return ValidationError(
+      "TableName must be at least 3 characters long and at most 255 characters long");
+}
+
+Verdict CheckForm(const shapes::Operation& operation, const Json& body) {
+  const Verdict members = CheckMembers(*operation.input, body);
+  // Of a member of another JSON type nothing more can be said.
+  if (!members.ok() && members.error().code == "SerializationException") return members;
+  RETURN_IF_ERROR(CheckTableName(operation, body));
+  return members;
+}
+
 // Calls `then` with the request if it is one, else `refuse`.
 template <typename ThenRequest, typename Refuse>
 void WithRequest(Core& core, const shapes::Operation& operation, std::string_view body,
@@ -26,8 +55,8 @@ void WithRequest(Core& core, const shapes::Operation& operation, std::string_vie
   if (document.HasParseError() || !document.IsObject()) {
     return refuse(ApiError{"SerializationException", "", 400, {}});
   }
-  const Verdict members = CheckMembers(*operation.input, document);
-  if (!members.ok()) return refuse(members.error());
+  const Verdict form = CheckForm(operation, document);
+  if (!form.ok()) return refuse(form.error());
   const Request request{core, operation, document, caller};
   const Verdict allowed = Authorize(request);
   if (!allowed.ok()) return refuse(allowed.error());
@@ -82,10 +111,9 @@ void Serve(const std::shared_ptr<Core>& core, const shapes::Operation& operation
       [&](const Request& request) {
         auto strong = StrongPartOf(request);
         if (!strong) return reply(handler(request));
-        Admit(std::make_shared<Waiting>(Waiting{core, &operation, handler, std::string(body),
-                                                std::string(caller.arn),
-                                                std::string(caller.account),
-                                                std::string(caller.request_id), reply}),
+        Admit(std::make_shared<Waiting>(
+                  Waiting{core, &operation, handler, std::string(body), std::string(caller.arn),
+                          std::string(caller.account), std::string(caller.request_id), reply}),
               std::move(*strong));
       },
       [&](const ApiError& error) { reply(ErrorAnswer(error)); });

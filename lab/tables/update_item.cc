@@ -8,6 +8,7 @@
 #include "lab/tables/item_updates.h"
 #include "lab/tables/item_writes.h"
 #include "lab/tables/parameters.h"
+#include "lab/tables/scalars.h"
 
 namespace leeward::lab::tables {
 namespace {
@@ -28,10 +29,10 @@ Outcome<Change> Read(const Json& body) {
                                   {"UpdateExpression", "ConditionExpression"}));
   ASSIGN_OR_RETURN(change.key, items::ItemFromJson(*Find(body, "Key")));
   change.returned = ReturnedBy(body);
-  ASSIGN_OR_RETURN(change.condition, ExpectedOf(body));
   if (const Json* updates = Find(body, "AttributeUpdates")) {
     ASSIGN_OR_RETURN(change.update, items::UpdateFromAttributeUpdates(*updates));
   }
+  ASSIGN_OR_RETURN(change.condition, ExpectedOf(body));
   if (const Json* text = Find(body, "UpdateExpression")) {
     ASSIGN_OR_RETURN(change.update, items::Update::Parse(TextOf(*text), placeholders));
   }
@@ -71,6 +72,8 @@ Outcome<WireAnswer> Carry(const Request& request) {
   ASSIGN_OR_RETURN(Table* const table, TableOfItems(core, body));
   RETURN_IF_ERROR(items::CheckKey(table->keys, change.key));
   if (change.update) RETURN_IF_ERROR(change.update->CheckKey(table->keys));
+  RETURN_IF_ERROR(CheckScalars(*table, change.update));
+  RETURN_IF_ERROR(CheckScalars(*table, change.condition));
   RETURN_IF_ERROR(AdmitWrite(core, *table));
   const std::string place = ItemPlace(*table, change.key);
   ASSIGN_OR_RETURN(const Found old, ReadItem(core, place));

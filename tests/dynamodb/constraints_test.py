@@ -176,10 +176,10 @@ HASH = [{"AttributeName": "pk", "KeyType": "HASH"}]
 TYPES = [{"AttributeName": "pk", "AttributeType": "S"}]
 TABLE = {"TableName": "Fresh", "KeySchema": HASH, "AttributeDefinitions": TYPES, "BillingMode": "PAY_PER_REQUEST"}
 refusals(Limits, "CreateTable", [
-    ("nothing at all", {}, UNKNOWN),
-    ("a short name", {**TABLE, "TableName": "ab"}, UNKNOWN),
+    ("nothing at all", {}, "The parameter 'TableName' is required but was not present in the request"),
+    ("a short name", {**TABLE, "TableName": "ab"}, "TableName must be at least 3 characters long and at most 255 characters long"),
     ("a name with other characters", {**TABLE, "TableName": "a/b/c"}, UNKNOWN),
-    ("a long name", {**TABLE, "TableName": "a" * 256}, UNKNOWN),
+    ("a long name", {**TABLE, "TableName": "a" * 256}, "TableName must be at least 3 characters long and at most 255 characters long"),
     ("no key", {**TABLE, "KeySchema": []}, one("'[]'", "keySchema", SHORT)),
     ("a key of three", {**TABLE, "KeySchema": HASH * 3}, UNKNOWN),
     ("a type that is not for keys", {**TABLE, "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "SS"}]},
@@ -219,7 +219,12 @@ refusals(Limits, "CreateTable", [
                                                                         "satisfy enum value set: [AES256, KMS]")),
     ("a tag without a value", {**TABLE, "Tags": [{"Key": "a"}]}, Constraints(missing("tags.1.member.value"))),
 ])
-for operation in ("DescribeTable", "DeleteTable", "UpdateTable", "DescribeTimeToLive", "DescribeContinuousBackups"):
+NAME = "TableName must be at least 3 characters long and at most 255 characters long"
+for operation in ("DescribeTable", "DeleteTable", "UpdateTable"):
+    refusals(Limits, operation, [
+        ("nothing at all", {}, "The parameter 'TableName' is required but was not present in the request"),
+        ("an empty name", {"TableName": ""}, NAME), ("a short name", {"TableName": "ab"}, NAME), ("a long name", {"TableName": "a" * 256}, NAME)])
+for operation in ("DescribeTimeToLive", "DescribeContinuousBackups"):
     refusals(Limits, operation, [("nothing at all", {}, UNKNOWN), ("an empty name", {"TableName": ""}, UNKNOWN)])
 refusals(Limits, "UpdateTimeToLive", [
     ("no specification", {"TableName": "Hash"}, Constraints(missing("timeToLiveSpecification"))),

@@ -397,5 +397,12 @@ refusals(Expressions, "Query", [
             r"KeyConditionExpression and FilterExpression) are null")),
 ])
 
+SCALARS = "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: pk"
+refusals(Expressions, "GetItem", [("into the key", {**KEY, "ProjectionExpression": "pk.a"}, SCALARS),
+                                  ("into the key by an index", {**KEY, "ProjectionExpression": "a, pk[0]"}, SCALARS)])
+refusals(Expressions, "DeleteItem", [("into the key", condition("attribute_exists(#p.a)"), SCALARS)])
+refusals(Expressions, "Scan", [("into the key", {"TableName": "Hash", "FilterExpression": "pk[1] = :s", **used("pk[1] = :s")}, SCALARS)])
+refusals(Expressions, "UpdateItem", [("from within the key", update("SET a = pk.b"), SCALARS)])
+
 if __name__ == "__main__":
     main()

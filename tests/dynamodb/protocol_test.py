@@ -89,9 +89,9 @@ class Bodies(Case):
     """SerializationException comes before everything else that may be wrong."""
 
 
-def serialization(self, operation, body):
+def serialization(self, operation, body, message=None):
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    self.refused(operation, raw, None, SERIALIZATION)
+    self.refused(operation, raw, message, SERIALIZATION)
 
 
 rows(Bodies, "serialization", [
@@ -101,8 +101,9 @@ rows(Bodies, "serialization", [
     ("JSON with a comma too many", "PutItem", b'{"TableName":"Hash",}'),
     ("a list", "PutItem", b"[]"),
     ("a string", "PutItem", b'"Hash"'),
-    ("a table name that is a number", "PutItem", {"TableName": 1}),
-    ("a table name that is true", "PutItem", {"TableName": True}),
+    ("a table name that is a number", "PutItem", {"TableName": 1}, "NUMBER_VALUE cannot be converted to String"),
+    ("a table name that is a decimal", "PutItem", {"TableName": 1.5}, "DECIMAL_VALUE cannot be converted to String"),
+    ("a table name that is true", "PutItem", {"TableName": True}, "TRUE_VALUE cannot be converted to String"),
     ("a table name that is a list", "PutItem", {"TableName": ["Hash"]}),
     ("a table name that is an object", "PutItem", {"TableName": {"S": "Hash"}}),
     ("an item that is a string", "PutItem", {"TableName": "Hash", "Item": "a"}),
@@ -195,6 +196,12 @@ rows(Order, "order", [
     ("an empty value before the table", "PutItem", {**GONE, "Item": {"pk": {}}}, VALIDATION,
      "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"),
     ("an empty value of a key before the table", "GetItem", {**GONE, "Key": {"pk": {}}}, VALIDATION,
+     "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"),
+    ("an item's value before placeholders", "PutItem", {"TableName": "Hash", "Item": {"pk": {}}, "ExpressionAttributeNames": {},
+                                                        "ConditionExpression": "a"}, VALIDATION,
+     "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"),
+    ("a key's value before the expression", "GetItem", {"TableName": "Hash", "Key": {"pk": {}}, "ExpressionAttributeNames": {},
+                                                        "ProjectionExpression": ""}, VALIDATION,
      "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"),
     ("the syntax before the table", "PutItem", {**GONE, "Item": {"pk": S("a")}, "ConditionExpression": ""}, VALIDATION,
      "Invalid ConditionExpression: The expression can not be empty;"),

@@ -113,6 +113,14 @@ class Queries(Case):
         answer = self.query("pk = :p", values={":p": S("q")}, ProjectionExpression="n", Limit=1, Select="SPECIFIC_ATTRIBUTES")
         self.assertEqual(answer["Items"], [{"n": N(0)}])
 
+    def test_key_conditions_go_with_other_expressions(self):
+        conditions = {"pk": {"ComparisonOperator": "EQ", "AttributeValueList": [S("q")]}}
+        answer = self.ok("Query", {"TableName": "Range", "KeyConditions": conditions, "ProjectionExpression": "n", "Limit": 1})
+        self.assertEqual(answer["Items"], [{"n": N(0)}])
+        answer = self.ok("Query", {"TableName": "Range", "KeyConditions": conditions, "FilterExpression": "n < :n",
+                                   "ExpressionAttributeValues": {":n": N(3)}})
+        self.assertEqual((answer["Count"], answer["ScannedCount"]), (3, 40))
+
     def test_a_page_ends_at_a_megabyte(self):
         table = self.table(**Range)
         self.put(table, *[{"pk": S("p"), "sk": S(f"{at:02}"), "v": S("x" * 100000)} for at in range(25)])
