@@ -4,6 +4,7 @@
 
 #include <iostream>
 #include <memory>
+#include <set>
 
 #include "cli/before.h"
 #include "cli/carry_out.h"
@@ -46,6 +47,13 @@ struct Acting {
   model::Action action;
 };
 
+// Whether what was seen says in which one Region the application is active.
+bool IsKnown(const model::Snapshot& snapshot) {
+  std::set<model::Region> active;
+  for (const auto& each : snapshot.active) active.insert(each.second);
+  return active.size() == 1;
+}
+
 base::Result<model::Plan> MakePlan(Acting& acting, const std::vector<model::Event>& history,
                                    const std::optional<Interrupted>& called_off) {
   RETURN_IF_ERROR(CheckProtected(acting.project, acting.inventory.current(), acting.action));
@@ -58,6 +66,7 @@ base::Result<model::Plan> MakePlan(Acting& acting, const std::vector<model::Even
   options.override_fence = acting.arguments.override_fence;
   options.reason = fmt::format("asked for by {}", Actor(acting.world));
   options.parted = PartedOf(history);
+  if (!IsKnown(snapshot)) options.to = model::Region(acting.arguments.to);
   if (called_off) {
     options.to = called_off->plan.from;
     options.reason += fmt::format(", to call off the {} {}", model::Name(called_off->plan.action),

@@ -106,6 +106,10 @@ Result<base::WallTime> Close(const Work& work, const Dynamodb& dynamodb, const I
   ASSIGN_OR_RETURN(const Policy before, ReadPolicy(work, work.region(), arn, limit));
   if (!HasFence(before.text)) {
     ASSIGN_OR_RETURN(const std::string fenced, WithFence(before.text, arn));
+    // Where the policy is obeyed at once, this is the marker that all the application wrote is
+    // with.
+    const Status marked = PutStamp(table, MarkerOf(work), work.tools().clock.Now());
+    if (!marked.ok() && !IsDenial(marked.error())) return marked.error();
     RETURN_IF_ERROR(PutPolicy(work, arn, before, fenced, limit));
   }
   RETURN_IF_ERROR(AwaitDenied(work, table, MarkerOf(work)));
@@ -115,7 +119,9 @@ Result<base::WallTime> Close(const Work& work, const Dynamodb& dynamodb, const I
 }
 
 StepOutcome Closed(base::WallTime last) {
-  return {"writes are denied; the last one of ours let through was at " + base::FormatIso8601(last),
+  return {last == base::WallTime{} ? std::string("writes are denied, and were when this began")
+                                   : "writes are denied; the last one of ours let through was at " +
+                                         base::FormatIso8601(last),
           {{"proof", "closed"}, {"final_ns", std::to_string(last.since_epoch.count())}}};
 }
 

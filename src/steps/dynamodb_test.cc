@@ -178,6 +178,8 @@ TEST_F(DynamodbTest, AFenceIsBelievedWhenWritesAreDeniedAndLeavesThePolicyThatWa
   EXPECT_NE(items_.home().policy.find("replication.dynamodb.amazonaws.com"), std::string::npos)
       << "replication is not denied";
   EXPECT_NE(fenced->outputs.at("final_ns"), "0") << "the last write that was let through";
+  const auto again = shop_.Run("dynamodb.fence/carts");
+  EXPECT_EQ(again->outputs.at("final_ns"), fenced->outputs.at("final_ns"));
   ASSERT_TRUE(Run("dynamodb.open", shop_.home).ok());
   EXPECT_EQ(items_.home().policy, R"({"Statement":[{"Sid":"Mine","Effect":"Allow"}]})");
 }
@@ -213,6 +215,14 @@ TEST_F(DynamodbTest, APlannedMoveClosesWaitsForTheLastWriteAndOpens) {
   EXPECT_TRUE(HasFence(items_.home().policy)) << "the old side stays closed until it is released";
   ASSERT_TRUE(Run("dynamodb.release", shop_.home).ok());
   EXPECT_TRUE(items_.home().policy.empty());
+}
+
+TEST_F(DynamodbTest, APolicyThatIsObeyedAtOnceLeavesAMarkerToo) {
+  Know();
+  items_.MakeReplica();
+  const auto closed = Run("dynamodb.quiesce", shop_.home);
+  ASSERT_TRUE(closed.ok()) << Detail(closed);
+  EXPECT_NE(closed->outputs.at("final_ns"), "0");
 }
 
 TEST_F(DynamodbTest, TheLastWriteIsWaitedForAsLongAsItTakes) {
