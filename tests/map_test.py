@@ -8,7 +8,7 @@ import sys
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-PURE_ROOMS = {"spec", "detect", "decide", "plan", "execute", "report", "forecast", "lease"}
+PURE_ROOMS = {"spec", "detect", "decide", "plan", "execute", "report", "forecast", "lease", "session"}
 MAX_FILE_LINES = 800
 MAX_FUNCTION_LINES = 70
 
