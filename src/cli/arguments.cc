@@ -12,6 +12,7 @@ constexpr char kAbout[] =
     "Leeward keeps a stateful application on AWS alive when a Region is lost.\n"
     "First steps: leeward validate SPEC, leeward plan failover SPEC, leeward drill SPEC --lab";
 constexpr char kServeListen[] = "127.0.0.1:7433";
+constexpr char kSessionListen[] = "127.0.0.1:7434";
 constexpr char kCodes[] =
     "Exit codes: 0 done, 1 failed, 2 bad usage or spec, 3 refused by a gate, 4 cannot reach what "
     "it needs.";
@@ -37,6 +38,8 @@ class Parser {
   void AddGuard();
   void AddObserve();
   void AddServe();
+  void AddSession();
+  void AddSessionTerms(CLI::App* session);
 
   CLI::App app_{kAbout, "leeward"};
   Arguments arguments_;
@@ -228,6 +231,52 @@ void Parser::AddServe() {
                     "file with the API's token, mode 600 (default: $LEEWARD_API_TOKEN)");
 }
 
+void Parser::AddSession() {
+  SessionArguments& into = arguments_.session;
+  CLI::App* session =
+      Add(&app_, Command::kSession, "session",
+          "the session service: make, read, change and revoke sessions beside the application");
+  AddSpec(session);
+  AddResolver(session);
+  session->add_option("--region", arguments_.region, "the Region it stands in")->required();
+  session->add_option("--mode", into.mode, "redis, dynamodb, sync or tokens (docs/sessions.md)")
+      ->required()
+      ->check(CLI::IsMember({"redis", "dynamodb", "sync", "tokens"}));
+  into.listen = kSessionListen;
+  session->add_option("--listen", into.listen, "HOST:PORT of the application's HTTP API")
+      ->capture_default_str();
+  session->add_option("--token-file", arguments_.token_file,
+                      "file with the application's token, mode 600 (default: "
+                      "$LEEWARD_SESSION_TOKEN; none on loopback)");
+  session->add_option("--redis", into.redis, "HOST:PORT of this Region's Redis");
+  session->add_option("--redis-other", into.redis_other,
+                      "HOST:PORT of the other Region's, for changes while this one follows it");
+  session->add_option("--table", into.table, "the DynamoDB table, with the keys PK and SK");
+  session->add_option("--peer-listen", into.peer_listen,
+                      "HOST:PORT at which the other Regions' services reach this one");
+  session->add_option("--peer", into.peers, "http://HOST:PORT of another Region's service");
+  session->add_option("--secret-file", into.secret_file,
+                      "file with the secret that the services share, mode 600 (default: "
+                      "$LEEWARD_SESSION_SECRET)");
+  session->add_option("--source", arguments_.source,
+                      "local address to ask from (default: the system's choice)");
+  AddSessionTerms(session);
+}
+
+void Parser::AddSessionTerms(CLI::App* session) {
+  SessionArguments& into = arguments_.session;
+  AddDuration(session, "--idle", &into.idle, "that a session lives untouched (default: 30m)");
+  AddDuration(session, "--life", &into.life, "that it lives at most (default: 12h)");
+  AddDuration(session, "--skew", &into.skew, "that clocks may be apart (default: 5s)");
+  session->add_option("--algorithm", into.algorithm, "of tokens: EdDSA or ES256")
+      ->check(CLI::IsMember({"EdDSA", "ES256"}))
+      ->capture_default_str();
+  session->add_option("--audience", into.audience, "of tokens (default: the application's name)");
+  AddDuration(session, "--rotate", &into.rotate, "between new keys (default: 30d)");
+  AddDuration(session, "--lead", &into.lead,
+              "from a key's publication to its first signature (default: 5m)");
+}
+
 Parser::Parser() {
   app_.require_subcommand(1);
   app_.footer(kCodes);
@@ -244,6 +293,7 @@ Parser::Parser() {
   AddGuard();
   AddObserve();
   AddServe();
+  AddSession();
 }
 
 std::variant<Arguments, Leave> Parser::Parse(int argc, const char* const* argv) {

@@ -33,7 +33,23 @@ enum class Command {
   kGuard,
   kObserve,
   kServe,
+  kSession,
   kVersion,
+};
+
+// session
+struct SessionArguments {
+  std::string mode;                      // "redis", "dynamodb", "sync", "tokens"
+  std::string listen;                    // of the application
+  std::string peer_listen;               // "HOST:PORT" of the other Regions; empty: none
+  std::vector<std::string> peers;        // "http://HOST:PORT", the other Regions' peer listeners
+  std::string redis;                     // "HOST:PORT" of the Region's own; empty: none
+  std::vector<std::string> redis_other;  // of the other Regions
+  std::string table;                     // DynamoDB's; empty: none
+  std::string secret_file;               // of the services; empty: $LEEWARD_SESSION_SECRET
+  std::string algorithm = "EdDSA";
+  std::string audience;  // empty: the application's name
+  std::optional<base::Duration> idle, life, skew, rotate, lead;
 };
 
 struct Arguments {
@@ -68,7 +84,8 @@ struct Arguments {
   std::uint64_t seed = 1;          // forecast
   std::vector<std::string> from;   // forecast: documents of drills; empty: the state's journals
   std::string by;                  // abandon, approve: "NAME: REASON"
-  std::string execution;           // approve: only that one; empty: whatever asks
+  SessionArguments session;
+  std::string execution;  // approve: only that one; empty: whatever asks
 };
 
 // The arguments, or what to print and the exit code: help is 0, a mistake 2.

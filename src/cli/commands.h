@@ -29,6 +29,8 @@ int RunGuard(const Arguments& arguments);
 int RunObserve(const Arguments& arguments);
 // serve: runs until it is stopped.
 int RunServe(const Arguments& arguments);
+// session: runs until it is stopped.
+int RunSession(const Arguments& arguments);
 int RunVersion(const Arguments& arguments);
 
 }  // namespace leeward::cli

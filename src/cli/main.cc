@@ -47,6 +47,8 @@ int Run(const Arguments& arguments) {
       return RunObserve(arguments);
     case Command::kServe:
       return RunServe(arguments);
+    case Command::kSession:
+      return RunSession(arguments);
     case Command::kVersion:
       return RunVersion(arguments);
   }

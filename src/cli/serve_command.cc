@@ -1,7 +1,6 @@
 // serve: the daemon. Watches applications by their observers' views, decides, and fails over where
 // the spec leaves it to it.
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <set>
 
@@ -9,9 +8,9 @@
 #include "cli/exit_code.h"
 #include "cli/keeper.h"
 #include "cli/project.h"
+#include "cli/secret_file.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
-#include "os/environment.h"
 #include "os/event_loop.h"
 #include "os/files.h"
 #include "os/http_server.h"
@@ -21,40 +20,10 @@ namespace leeward::cli {
 namespace {
 
 constexpr char kTokenVariable[] = "LEEWARD_API_TOKEN";
-constexpr std::size_t kMaxToken = 4096;
 constexpr std::size_t kMaxSpecs = 64;
 constexpr std::size_t kMaxHead = 8192;
 constexpr std::size_t kMaxConnections = 64;
 constexpr base::Duration kIdle = std::chrono::seconds(15);
-
-base::Result<std::string> CheckedToken(std::string token, const std::string& from) {
-  while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
-  const bool plain =
-      std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c < '\x7f'; });
-  if (token.size() >= serve::kMinToken && plain) return token;
-  return base::Invalid(fmt::format(
-      "the token in {} is no token: take {} or more letters and digits, such as those of `openssl "
-      "rand -hex 32`",
-      from, serve::kMinToken));
-}
-
-// Empty where none is given: then the API serves nobody.
-base::Result<std::string> TokenOf(const Arguments& arguments, ports::Files& files) {
-  const std::string variable = os::Environment(kTokenVariable).value_or("");
-  if (arguments.token_file.empty()) {
-    return variable.empty() ? base::Result<std::string>(std::string())
-                            : CheckedToken(variable, kTokenVariable);
-  }
-  struct stat file {};
-  if (::stat(arguments.token_file.c_str(), &file) != 0 || !S_ISREG(file.st_mode)) {
-    return base::NotFound("there is no file " + arguments.token_file);
-  }
-  if ((file.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return base::Denied(arguments.token_file + " can be read by others; chmod 600 it first");
-  }
-  ASSIGN_OR_RETURN(std::string token, files.Read(arguments.token_file, kMaxToken));
-  return CheckedToken(std::move(token), arguments.token_file);
-}
 
 class Served : public serve::Backend {
  public:
@@ -131,7 +100,9 @@ base::Status Serve(const Arguments& arguments, std::stop_token stop) {
     return base::Exhausted(fmt::format("one daemon serves {} applications", kMaxSpecs));
   }
   ASSIGN_OR_RETURN(const os::Address listen, os::Address::ParseHostPort(arguments.listen));
-  ASSIGN_OR_RETURN(const std::string token, TokenOf(arguments, files));
+  // Empty where none is given: then the API serves nobody.
+  ASSIGN_OR_RETURN(const std::string token,
+                   ReadSecret({arguments.token_file, kTokenVariable, serve::kMinToken}, files));
   os::EventLoop loop;
   Served served;
   for (const std::string& spec : arguments.specs) RETURN_IF_ERROR(served.Add(arguments, spec));

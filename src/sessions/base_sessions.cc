@@ -7,7 +7,9 @@
 namespace leeward::sessions {
 namespace {
 
-constexpr base::Duration kSettleTime = std::chrono::milliseconds(300);
+constexpr base::Duration kSettleTime = std::chrono::milliseconds(250);
+constexpr base::Duration kBetweenLooks = std::chrono::milliseconds(5);
+constexpr int kLooks = 50;
 constexpr base::Duration kPingTime = std::chrono::seconds(1);
 constexpr std::size_t kSettledPerTick = 500;
 
@@ -103,13 +105,28 @@ bool BaseSessions::Hold(const session::Revocation& revocation) {
   return held_.Add(revocation, around_.clock.Now()).ok();
 }
 
-void BaseSessions::Settle(const session::Revocation& revocation, PeerAnswer* answer) {
-  const base::MonotonicTime deadline = around_.clock.Monotonic() + kSettleTime;
-  const base::Result<bool> settled = around_.store.Settle(revocation, deadline);
-  if (settled.ok() && *settled) {
-    answer->stored.push_back(revocation.handle);
-  } else if (Hold(revocation)) {
-    answer->held.push_back(revocation.handle);
+// What has to come by the store's own replication is on its way as this message was: it is waited
+// for a moment, so that the other Region can be told that it is durable here.
+void BaseSessions::Settle(std::vector<session::Revocation> pending, PeerAnswer* answer) {
+  const base::MonotonicTime until = around_.clock.Monotonic() + kSettleTime;
+  for (int look = 0; look < kLooks && !pending.empty(); ++look) {
+    bool answers = true;
+    std::erase_if(pending, [&](const session::Revocation& each) {
+      if (!answers || around_.clock.Monotonic() >= until) return false;
+      const base::Result<bool> settled = around_.store.Settle(each, until);
+      answers = settled.ok();
+      if (!answers || !*settled) return false;
+      answer->stored.push_back(each.handle);
+      return true;
+    });
+    if (!answers || pending.empty() || around_.clock.Monotonic() >= until) break;
+    std::unique_lock lock(mutex_);
+    settling_.wait_for(lock, kBetweenLooks);
+  }
+  const std::lock_guard lock(mutex_);
+  for (const session::Handle& handle : answer->stored) held_.Remove(handle);
+  for (const session::Revocation& each : pending) {
+    if (held_.Find(each.handle) != nullptr) answer->held.push_back(each.handle);
   }
 }
 
@@ -119,8 +136,9 @@ base::Result<PeerAnswer> BaseSessions::Take(const PeerMessage& message) {
   answer.node = place_.node;
   for (const session::Revocation& revocation : message.revocations) {
     Learn(revocation);
-    Settle(revocation, &answer);
+    Hold(revocation);
   }
+  Settle(message.revocations, &answer);
   answer.refused = TakeEntries(message.entries);
   return answer;
 }

@@ -2,6 +2,7 @@
 // revocations that this process knows of before its store does.
 #pragma once
 
+#include <condition_variable>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -61,10 +62,11 @@ class BaseSessions : public Sessions, public PeerBackend {
   const Surroundings around_;
 
  private:
-  void Settle(const session::Revocation& revocation, PeerAnswer* answer);
+  void Settle(std::vector<session::Revocation> pending, PeerAnswer* answer);
   bool Hold(const session::Revocation& revocation);
 
   mutable std::mutex mutex_;
+  std::condition_variable settling_;  // nobody tells it: a wait with a time
   session::Revocations held_;
   std::string sickness_ = "the store was not asked yet";
 };
