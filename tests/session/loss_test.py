@@ -6,11 +6,13 @@ LEEWARD_SESSION_RATE (500) operations a second for LEEWARD_SESSION_SECONDS (4) b
 
 import json
 import os
+import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
-from regions import Load, TwoRegions, until
+from regions import SPEC, Load, TwoRegions, until
 
 LEEWARD, LOAD = sys.argv[1], sys.argv[2]
 RATE = int(os.environ.get("LEEWARD_SESSION_RATE", "500"))
@@ -84,6 +86,45 @@ class LossTest(unittest.TestCase):
             self.assertEqual((code, said), (0, ""))
         finally:
             regions.close()
+
+    def refused(self, *more, environment=None):
+        done = subprocess.run([LEEWARD, "session", str(SPEC), *more], capture_output=True, text=True, timeout=60, check=False,
+                              env={**os.environ, **(environment or {})})
+        self.assertEqual(done.stdout, "")
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        return done.returncode, done.stderr
+
+    def test_what_is_missing_is_said_in_a_line(self):
+        cases = (
+            (("--region", "eu-north-1", "--mode", "sync"), 2, "none of the application's Regions"),
+            (("--region", "us-east-1", "--mode", "redis"), 2, "--redis HOST:PORT"),
+            (("--region", "us-east-1", "--mode", "redis", "--redis", "nowhere"), 2, "no HOST:PORT"),
+            (("--region", "us-east-1", "--mode", "dynamodb"), 2, "--table NAME"),
+            (("--region", "us-east-1", "--mode", "tokens"), 2, "keys and revocations"),
+            (("--region", "us-east-1", "--mode", "sync"), 2, "--peer URL"),
+            (("--region", "us-east-1", "--mode", "sync", "--peer", "ftp://x"), 2, "no peer"),
+            (("--region", "us-east-1", "--mode", "sync", "--peer", "http://127.0.0.1:9"), 4, "--secret-file"),
+            (("--region", "us-east-1", "--mode", "redis", "--redis", "127.0.0.1:9", "--listen", "0.0.0.0:0"), 4, "a token"),
+            (("--region", "us-east-1", "--mode", "redis", "--redis", "127.0.0.1:9", "--idle", "2d", "--life", "1d"), 2, "31 d"),
+            (("--region", "us-east-1", "--mode", "memcached"), 2, "--mode"),
+        )
+        for more, code, said in cases:
+            with self.subTest(more):
+                ended, line = self.refused(*more)
+                self.assertIn(said, line)
+                self.assertEqual(ended, code, line)
+
+    def test_a_secret_that_others_can_read_is_refused_and_not_repeated(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "secret")
+            with open(path, "w", encoding="ascii") as file:
+                file.write("planted-" + "s" * 40)
+            os.chmod(path, 0o644)
+            code, line = self.refused("--region", "us-east-1", "--mode", "sync", "--peer", "http://127.0.0.1:9", "--secret-file",
+                                      path)
+        self.assertEqual(code, 4, line)
+        self.assertIn("chmod 600", line)
+        self.assertNotIn("planted", line)
 
 
 if __name__ == "__main__":
