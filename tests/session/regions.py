@@ -156,9 +156,9 @@ class TwoRegions:
         return any(line.startswith("leeward_session_peer_up") and line.endswith(" 1") for line in text.splitlines())
 
     def lose_home(self):
-        self.services[0].kill()
-        if self.redis:
+        if self.redis:  # first: what had not crossed is really lost
             self.redis[0].kill()
+        self.services[0].kill()
 
     def promote_away(self):
         if self.redis:
