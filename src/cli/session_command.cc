@@ -6,6 +6,7 @@
 #include "cli/project.h"
 #include "cli/secret_file.h"
 #include "cli/signals.h"
+#include "cli/terminal.h"
 #include "cli/world.h"
 #include "os/environment.h"
 #include "os/notify.h"
@@ -24,6 +25,9 @@ constexpr char kSecretVariable[] = "LEEWARD_SESSION_SECRET";
 constexpr char kRedisUser[] = "LEEWARD_SESSION_REDIS_USER";
 constexpr char kRedisPassword[] = "LEEWARD_SESSION_REDIS_PASSWORD";
 constexpr int kNodeDigits = 12;
+// Between looks at the store: in a table each is paid for.
+constexpr base::Duration kTableTick = std::chrono::seconds(1);
+constexpr base::Duration kLook = std::chrono::milliseconds(200);  // between looks for a change
 
 base::Status CheckRegion(const Arguments& arguments, const model::Regions& regions) {
   for (const model::Region& region : {regions.home, regions.recovery, regions.witness}) {
@@ -135,6 +139,7 @@ base::Result<sessions::ServiceOptions> OptionsFrom(const Arguments& arguments,
   options.place.node = arguments.region + "/" + world.random.Hex(kNodeDigits);
   options.source_address = arguments.source;
   options.peers = session.peers;
+  if (!session.table.empty()) options.tick = kTableTick;
   ASSIGN_OR_RETURN(options.listen, os::Address::ParseHostPort(session.listen));
   if (!session.peer_listen.empty()) {
     ASSIGN_OR_RETURN(options.peer_listen, os::Address::ParseHostPort(session.peer_listen));
@@ -162,6 +167,27 @@ base::Result<sessions::ServiceOptions> OptionsFrom(const Arguments& arguments,
   return options;
 }
 
+// One line at each change of how it is, until stopped.
+class Teller {
+ public:
+  Teller(os::EventLoop& loop, const sessions::Service& service) : loop_(loop), service_(service) {
+    Look();
+  }
+
+ private:
+  void Look() {
+    const std::string line = service_.Standing();
+    if (line != last_) fmt::print("{}\n", Printable(line));
+    std::fflush(stdout);
+    last_ = line;
+    loop_.After(kLook, [this] { Look(); });
+  }
+
+  os::EventLoop& loop_;
+  const sessions::Service& service_;
+  std::string last_ = "the store was not asked yet";
+};
+
 base::Status Serve(const Arguments& arguments, std::stop_token stop) {
   os::SystemFiles files;
   ASSIGN_OR_RETURN(const Project project, OpenProject(files, arguments));
@@ -184,6 +210,7 @@ base::Status Serve(const Arguments& arguments, std::stop_token stop) {
              peers ? ", other Regions at " + peers->ToString() : "");
   std::fflush(stdout);
   RETURN_IF_ERROR(os::NotifyServiceManager("READY=1"));
+  const Teller teller(loop, *service);
   const std::stop_callback ends(stop, [&loop] { loop.Stop(); });
   loop.Run();
   return os::NotifyServiceManager("STOPPING=1");

@@ -196,7 +196,10 @@ HttpResponse Api::Answer(const ApiRequest& request, Operation* operation) const 
     if (!reading) return WrongMethod("GET");
     std::string jwks = sessions_.Jwks();
     if (jwks.empty()) return Error(404, "there are no keys: sessions are no tokens here");
-    return Text(200, "application/json", std::move(jwks) + "\n");
+    HttpResponse response = Text(200, "application/json", std::move(jwks) + "\n");
+    // A key is published longer than that before it signs.
+    response.headers.back().second = "public, max-age=60";
+    return response;
   }
   if (!request.target.starts_with("/v1/")) {
     return Error(404,

@@ -202,6 +202,16 @@ void Service::Ticking() {
 
 std::string Service::Sickness() const { return sessions_->Sickness(); }
 
+std::string Service::Standing() const {
+  std::string standing = Sickness();
+  for (const PeerStatus& peer : peers_->Status()) {
+    if (peer.answers || peer.failed == 0) continue;
+    if (!standing.empty()) standing += "; ";
+    standing += fmt::format("peer {}: {}", peer.url, peer.trouble);
+  }
+  return standing.empty() ? "well" : standing;
+}
+
 std::string Service::MetricsText() const {
   std::string text = meter_.Text();
   Append(&text, "leeward_session_up", fmt::format("{{mode=\"{}\"}}", Name(options_.mode)),

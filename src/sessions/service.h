@@ -69,6 +69,8 @@ class Service : public Condition {
   std::optional<os::Address> peer_address() const;
   std::string Sickness() const override;
   std::string MetricsText() const override;
+  // How it is, for people: "well", or what is wrong with the store or a peer.
+  std::string Standing() const;
 
  private:
   Service(os::EventLoop& loop, ServiceOptions options, std::unique_ptr<SessionStore> store,

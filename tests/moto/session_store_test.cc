@@ -109,9 +109,10 @@ TEST_F(DynamoStoreTest, ARevocationStaysAndIsListedByItsTime) {
   const session::Session one = SessionNumber(1);
   ASSERT_TRUE(store_->Write(one, kNoVersion, Soon()).ok());
   ASSERT_TRUE(store_->Revoke(RevocationNumber(2, 60s), Soon()).ok());
-  const base::Status revoked = store_->Revoke(RevocationNumber(1, 1s), Soon());
+  const session::Revocation revocation = RevocationNumber(1, 1s);
+  const base::Status revoked = store_->Revoke(revocation, Soon());
   ASSERT_TRUE(revoked.ok()) << revoked.error().message();
-  EXPECT_TRUE(store_->Settle(RevocationNumber(1, 1s), Soon()).value());
+  EXPECT_TRUE(store_->Settle(revocation, Soon()).value());
   Stored stored = store_->Read(one.handle, ReadFor::kLook, Soon()).value();
   EXPECT_FALSE(stored.held.session);
   EXPECT_TRUE(stored.held.revocation);
