@@ -6,6 +6,7 @@
 #include "session/jws.h"
 #include "session/key_ring.h"
 #include "session/record_json.h"
+#include "session/seal.h"
 #include "sessions/api.h"
 #include "sessions/memory_store.h"
 #include "sessions/stored_sessions.h"

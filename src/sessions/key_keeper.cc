@@ -120,9 +120,13 @@ base::Status KeyKeeper::Withdraw(const std::string& kid, base::MonotonicTime dea
 }
 
 base::Result<std::string> KeyKeeper::Sign(const std::string& payload, base::Duration life) const {
-  const std::lock_guard lock(mutex_);
-  const session::SigningKey* key = ring_.Signer(clock_.Now(), life);
-  if (key == nullptr)
+  // A copy of the key shares it, so that the lock is not held while it signs.
+  std::optional<session::SigningKey> key;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const session::SigningKey* signer = ring_.Signer(clock_.Now(), life)) key = *signer;
+  }
+  if (!key)
     return base::Unreachable(
         "there is no key that may sign: none was read from the store, or "
         "none could be renewed for too long");

@@ -55,7 +55,9 @@ base::Result<View> StoredSessions::Create(const NewSession& wanted) {
   for (const auto& [name, value] : wanted.data) made.fields[name] = {now, value};
   RETURN_IF_ERROR(CheckSession(made, terms_.data));
   const auto written = around_.store.Write(made, kNoVersion, Deadline());
-  if (!written.ok()) return written.error();
+  // Of an id that nobody else can have drawn, what is there already is this session: a write that
+  // was done, whose answer was lost, and that was sent again below.
+  if (!written.ok() && !IsConflict(written.error())) return written.error();
   around_.peers.Changed(made.handle);
   View view = ViewOf(made);
   view.credential = id.str();
