@@ -11,6 +11,8 @@ Violations CheckAll(const History& history) {
   CheckLoss(history, &violations);
   CheckReturn(history, &violations);
   CheckIntent(history, &violations);
+  CheckHands(history, &violations);
+  CheckKept(history, &violations);
   CheckEnd(history, &violations);
   CheckReplay(history, kReplaySamples, &violations);
   return violations;

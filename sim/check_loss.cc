@@ -1,5 +1,4 @@
 #include <charconv>
-#include <map>
 #include <optional>
 
 #include "sim/check.h"
@@ -8,43 +7,70 @@ namespace leeward::sim {
 namespace {
 
 struct Measured {
-  std::optional<Duration> at;     // true time of the last measurement
-  std::optional<Duration> bound;  // as journalled
+  bool known = false;
+  Duration at{0};     // true time of the last measurement
+  Duration bound{0};  // as journalled
 };
 
-std::optional<Duration> BoundIn(const model::Event& event) {
-  const std::string_view text = event.Field("bound_ns");
+std::optional<Duration> NumberIn(const model::Event& event, const char* name) {
+  const std::string_view text = event.Field(name);
   std::int64_t count = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return Duration(count);
 }
 
-// The last bound that was durable when the promotion was asked for, by any execution, and when its
-// step looked.
-Measured MeasuredBefore(const History& history, std::size_t promotion) {
-  Measured measured;
-  std::map<std::string, Duration> looked;  // by step
-  std::uint64_t durable = 0;
-  for (std::size_t i = 0; i < promotion; ++i) {
+// The effect by which a promotion was asked for.
+const Fact* AskedBy(const History& history, std::size_t promotion) {
+  for (std::size_t i = promotion; i-- > 0;) {
     const Fact& fact = history.facts[i];
-    if (fact.kind != FactKind::kEffect) continue;
-    looked[fact.text] = fact.at;
-    if (fact.text.starts_with("rds.promote")) durable = fact.number;
+    if (fact.kind == FactKind::kEffect && fact.text.starts_with("rds.promote")) return &fact;
   }
-  for (const History::Entry& entry : history.journal) {
+  return nullptr;
+}
+
+// The last bound that was durable for whoever asked for the promotion, by any execution.
+Measured MeasuredBefore(const History& history, const Fact& asked) {
+  Measured measured;
+  for (const History::Entry& entry :
+       history.journals[static_cast<std::size_t>(Index(asked.hand))]) {
     const bool stated = entry.event.kind == model::EventKind::kLossBound;
-    if (!stated || entry.end_offset > durable) continue;
-    measured.bound = BoundIn(entry.event);
-    const auto found = looked.find(entry.event.step.str());
-    measured.at = found == looked.end() ? std::optional<Duration>() : found->second;
+    if (!stated || entry.end_offset > asked.number) continue;
+    const auto bound = NumberIn(entry.event, "bound_ns"), at = NumberIn(entry.event, "read_at");
+    measured = {bound && at, at.value_or(Duration(0)), bound.value_or(Duration(0))};
   }
   return measured;
 }
 
+// While the Region that is left was the writer, by what was promoted before and after.
+struct Era {
+  Duration from{0}, until = Duration::max();
+};
+
+Era EraOf(const History& history, std::size_t promotion) {
+  Era era;
+  for (std::size_t i = 0; i < history.facts.size(); ++i) {
+    const Fact& fact = history.facts[i];
+    if (fact.kind != FactKind::kPromoted || fact.place == history.facts[promotion].place) continue;
+    if (i < promotion) era.from = fact.at;
+    if (i > promotion) {
+      era.until = fact.at;
+      break;
+    }
+  }
+  return era;
+}
+
 void CheckPromotion(const History& history, std::size_t index, Violations* violations) {
   const Fact& promotion = history.facts[index];
-  const Measured measured = MeasuredBefore(history, index);
+  const Fact* asked = AskedBy(history, index);
+  if (asked == nullptr) {
+    violations->push_back({"loss", At(promotion) + "nobody asked for this promotion"});
+    return;
+  }
+  const bool unplanned = asked->detail.starts_with("failover");
+  const Measured measured = unplanned ? MeasuredBefore(history, *asked) : Measured();
+  const Era era = EraOf(history, index);
   const auto report = [&](const Fact& fact, const std::string& what) {
     violations->push_back({"loss", At(fact) + Name(fact.place) + " acknowledged write " +
                                        std::to_string(fact.number) +
@@ -52,19 +78,20 @@ void CheckPromotion(const History& history, std::size_t index, Violations* viola
   };
   for (const Fact& fact : history.facts) {
     if (fact.kind != FactKind::kAcknowledged || fact.place == promotion.place ||
-        fact.number <= promotion.number) {
+        fact.number <= promotion.number || fact.at < era.from || fact.at > era.until) {
       continue;
     }
-    if (!measured.at || !measured.bound) {
+    if (!unplanned) return report(fact, "a planned move loses nothing");
+    if (!measured.known) {
       return report(fact, "no bound was journalled before it");
     }
-    if (fact.at > *measured.at) {
-      return report(fact, "it is younger than the measurement " +
-                              base::HumanDuration(*measured.at) + " into the run");
+    if (fact.at > measured.at) {
+      return report(fact, "it is younger than the measurement " + base::HumanDuration(measured.at) +
+                              " into the run");
     }
-    if (*measured.at - fact.at > *measured.bound) {
-      return report(fact, "the bound of " + base::HumanDuration(*measured.bound) + " measured " +
-                              base::HumanDuration(*measured.at) + " into the run did not cover it");
+    if (measured.at - fact.at > measured.bound) {
+      return report(fact, "the bound of " + base::HumanDuration(measured.bound) + " measured " +
+                              base::HumanDuration(measured.at) + " into the run did not cover it");
     }
   }
 }

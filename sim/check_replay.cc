@@ -35,11 +35,13 @@ struct Execution {
   std::vector<Event> events;
 };
 
-std::vector<Execution> ExecutionsOf(const History& history, Violations* violations) {
+// Those that are not checked yet.
+std::vector<Execution> ExecutionsOf(const std::vector<History::Entry>& journal,
+                                    std::set<model::ExecutionId>* checked, Violations* violations) {
   std::vector<Execution> executions;
-  for (const History::Entry& entry : history.journal) {
+  for (const History::Entry& entry : journal) {
     const Event& event = entry.event;
-    if (event.kind == EventKind::kExecutionStarted) {
+    if (event.kind == EventKind::kExecutionStarted && checked->insert(event.execution).second) {
       base::Result<model::Plan> plan = plan::FromJson(event.Field("plan"));
       if (!plan.ok()) {
         violations->push_back({"replay", "a journalled plan cannot be read"});
@@ -47,8 +49,9 @@ std::vector<Execution> ExecutionsOf(const History& history, Violations* violatio
       }
       executions.push_back({event.execution, *std::move(plan), {}});
     }
-    if (executions.empty() || event.execution != executions.back().id) continue;
-    executions.back().events.push_back(event);
+    for (Execution& execution : executions) {
+      if (event.execution == execution.id) execution.events.push_back(event);
+    }
   }
   return executions;
 }
@@ -76,13 +79,16 @@ void CheckPrefix(const Execution& execution, std::size_t length, Violations* vio
 }  // namespace
 
 void CheckReplay(const History& history, int samples, Violations* violations) {
-  for (const Execution& execution : ExecutionsOf(history, violations)) {
-    const std::size_t count = execution.events.size();
-    const auto wanted = std::min(count, static_cast<std::size_t>(samples));
-    for (std::size_t i = 0; i < wanted; ++i) {
-      // Spread by the facts themselves, so that another seed looks at other prefixes.
-      const std::size_t length = 1 + (history.facts.size() * 7 + i * count / wanted) % count;
-      CheckPrefix(execution, length, violations);
+  std::set<model::ExecutionId> checked;  // one that was gone on with is in several journals
+  for (const std::vector<History::Entry>& journal : history.journals) {
+    for (const Execution& execution : ExecutionsOf(journal, &checked, violations)) {
+      const std::size_t count = execution.events.size();
+      const auto wanted = std::min(count, static_cast<std::size_t>(samples));
+      for (std::size_t i = 0; i < wanted; ++i) {
+        // Spread by the facts themselves, so that another seed looks at other prefixes.
+        const std::size_t length = 1 + (history.facts.size() * 7 + i * count / wanted) % count;
+        CheckPrefix(execution, length, violations);
+      }
     }
   }
 }

@@ -1,8 +1,10 @@
 #include "sim/controller.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
+#include "model/names.h"
 #include "plan/plan.h"
 
 namespace leeward::sim {
@@ -11,217 +13,308 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr Duration kTick = milliseconds(200);
-constexpr Duration kReopenAfter = milliseconds(700);  // a journal that could not be used
-constexpr Duration kGoOnAfter = milliseconds(1500);   // an execution that failed
-constexpr int kMostTries = 8;                         // of one execution in one life
+constexpr Duration kRehearsedTick = milliseconds(200);
+constexpr Duration kRefreshEvery = seconds(2);
+constexpr Duration kTryAgain = seconds(5);
+constexpr Duration kStoreCall = seconds(1);
+constexpr char kController[] = "serve:";
 
-plan::Options PlanOptions(const Scenario& scenario, const driver::Ruling& ruling) {
-  plan::Options options;
-  options.reason = ruling.decision.reason;
-  if (scenario.measured) return options;
-  options.timeouts = {seconds(10), seconds(60), seconds(2),  seconds(30),
-                      seconds(30), seconds(30), seconds(15), seconds(20)};
-  return options;
+bool IsCalm(decide::Goal goal) {
+  return goal == decide::Goal::kStay || goal == decide::Goal::kAskFailback;
+}
+
+serve::MoveState StateOf(execute::Outcome outcome) {
+  switch (outcome) {
+    case execute::Outcome::kDone:
+      return serve::MoveState::kDone;
+    case execute::Outcome::kRefused:
+      return serve::MoveState::kRefused;
+    case execute::Outcome::kFailed:
+      return serve::MoveState::kFailed;
+    case execute::Outcome::kAborted:
+    case execute::Outcome::kAbandoned:
+      return serve::MoveState::kAborted;
+  }
+  CHECK_NEVER("Outcome outside its enum");
+}
+
+// Begun and written last by a controller, and not over: any other may go on with it.
+bool IsControllers(const journal::MirrorHead& head) {
+  return !head.over() && head.action == "failover" && head.actor.starts_with(kController) &&
+         head.writer.starts_with(kController);
 }
 
 }  // namespace
 
-Controller::Controller(World& world, Place place)
-    : Process(world.agenda, world.scenario().clocks[static_cast<std::size_t>(Index(place))]),
-      world_(world),
-      place_(place) {
-  disk_.LieAboutSyncs(world.scenario().bug == Bug::kEffectBeforeIntent);
+Controller::Controller(World& world, Hand hand) : Mover(world, hand, PlaceOf(hand)) {
+  baton_ = std::make_unique<Baton>(
+      world, place(), Baton::Hooks{[this] { Stop(); }, [this] { move_known_ = false; }});
 }
 
 void Controller::OnStart() {
-  lookout_ = std::make_unique<driver::Lookout>(world_.scenario().application);
-  last_failover_end_.reset();
-  gave_up_ = false;
+  Mover::OnStart();
+  lookout_ = std::make_unique<driver::Lookout>(world().scenario().application);
+  move_known_ = false;
+  journal_ = {};
+  mirror_revision_ = 0;
+  mirror_.reset();
+  next_ = {};
   tries_ = 0;
-  OpenJournal();
+  calm_ = false;
+  not_before_ = {};
+  if (world().scenario().shared) baton_->Start();
   Tick();
-  if (!world_.scenario().measured) StartTaker();
 }
 
 void Controller::OnCrash() {
-  DropExecution();
-  journal_.reset();
+  baton_->Crash();
+  Mover::OnCrash();
   lookout_.reset();
-  taker_.reset();
 }
+
+void Controller::PauseAll(Duration until) {
+  Pause(until);
+  baton_->Pause(until);
+}
+
+bool Controller::leads() const {
+  return running() && (baton_->Held() || ForItself() || !world().scenario().shared);
+}
+
+bool Controller::settled() const {
+  return leads() && !moving() && move_known_ && next_.what == serve::Do::kNothing;
+}
+
+bool Controller::gave_up() const {
+  const bool wanted = goal_ == decide::Goal::kFailover;
+  if (world().scenario().measured) return !moving() && tries_ > 1;
+  return settled() && wanted;
+}
+
+const std::string& Controller::why() const { return next_.why; }
 
 void Controller::Hear(const std::shared_ptr<const Seen>& seen) {
   if (!running()) return;
   Bound([this, seen] {
     for (const model::Observation& one : *seen) lookout_->Take(one);
-    if (world_.scenario().measured) Look();
+    if (world().scenario().measured) Look();
   })();
 }
 
-void Controller::CrashAtRecord(std::uint64_t ahead, Duration away) {
-  crash_in_ = ahead;
-  crash_away_ = away;
-}
-
-void Controller::OnEvent(const model::Event& event) {
-  std::string text(model::Name(event.kind));
-  if (!event.step.empty()) text += " " + event.step.str();
-  world_.Note(FactKind::kRecorded, place_, std::move(text), event.execution.str(), event.sequence);
-  if (crash_in_ == 0 || --crash_in_ > 0) return;
-  // The next entry of this instant, before those of the commands that are about to be started.
-  world_.agenda.After(Duration(0), [this] {
-    world_.Note(FactKind::kFault, place_, "crashes after a record");
-    Crash();
-    world_.agenda.After(crash_away_, [this] {
-      if (world_.network.alive(place_)) Start();
-    });
-  });
-}
-
-// A journal that cannot be opened now (a full disk) may be later; nothing is done without it.
-void Controller::OpenJournal() {
-  base::Result<journal::Journal::Opened> opened = journal::Journal::Open(disk_, kJournalPath);
-  if (!opened.ok()) {
-    After(kReopenAfter, [this] { OpenJournal(); });
-    return;
-  }
-  journal_ = std::move(opened->journal);
-  const auto unfinished = execute::FindUnfinished(opened->events);
-  if (unfinished) {
-    Resume(*unfinished, opened->events);
-  } else {
-    tries_ = 0;
-  }
-}
-
-std::map<model::ComponentName, model::Region> Controller::ActiveNow() const {
-  const model::Application& application = world_.scenario().application;
-  const bool promoted = world_.site(Place::kRecovery).database.role == Role::kWriter;
-  const model::Region store = RegionOf(application, promoted ? Place::kRecovery : Place::kHome);
-  const model::Region traffic = RegionOf(application, world_.traffic);
-  std::map<model::ComponentName, model::Region> active;
-  for (const model::Component& component : application.components) {
-    if (std::holds_alternative<model::Rds>(component.kind)) active[component.name] = store;
-    if (std::holds_alternative<model::Route53>(component.kind)) active[component.name] = traffic;
-  }
-  return active;
-}
-
 void Controller::Tick() {
-  After(kTick, [this] { Tick(); });
+  const Scenario& scenario = world().scenario();
+  const Duration every =
+      scenario.measured ? kRehearsedTick : scenario.application.detection.probe_every;
+  After(every, [this] { Tick(); });
   Look();
 }
 
+driver::Ruling Controller::Rule() const {
+  std::optional<base::WallTime> last = journal_.last_failover_end;
+  if (move_ && move_->state == serve::MoveState::kDone)
+    last = std::max(last.value_or(move_->at), move_->at);
+  return lookout_->Look(Now(), world().ActiveNow(), last);
+}
+
+void Controller::Note(const driver::Ruling& ruling) {
+  if (ruling.decision.goal == goal_) return;
+  goal_ = ruling.decision.goal;
+  Tell(ruling.decision.reason);
+  Fact fact{world().agenda.now(),
+            FactKind::kDecided,
+            place(),
+            0,
+            0,
+            std::string(decide::Name(goal_)),
+            ruling.decision.reason,
+            hand()};
+  world().history.facts.push_back(std::move(fact));
+}
+
 void Controller::Look() {
-  if (!journal_ || conductor_) return;
-  const driver::Ruling ruling = lookout_->Look(Now(), ActiveNow(), last_failover_end_);
-  if (ruling.decision.goal != goal_) {
-    goal_ = ruling.decision.goal;
-    reason_ = ruling.decision.reason;
-    world_.Note(FactKind::kDecided, place_, std::string(decide::Name(goal_)), reason_);
-    // What was refused is thought over when the situation is another one.
-    if (goal_ != decide::Goal::kFailover) gave_up_ = false;
-  }
+  if (moving() || !leads()) return;
+  const driver::Ruling ruling = Rule();
+  Note(ruling);
+  if (world().scenario().measured) return Rehearse(ruling);
+  SightLease();
   Consider(ruling);
 }
 
 void Controller::Consider(const driver::Ruling& ruling) {
-  if (gave_up_ || tries_ > 0) return;
-  if (ruling.decision.goal != decide::Goal::kFailover) return;
-  const auto& measured = world_.scenario().measured;
-  if (!measured) return Begin(ruling);
-  tries_ = 1;  // nothing else is begun meanwhile
-  After(measured->planning, [this, ruling] { Begin(ruling); });
-}
-
-void Controller::Begin(const driver::Ruling& ruling) {
-  base::Result<model::Plan> made =
-      plan::Make(model::Action::kFailover, world_.scenario().application, {}, ruling.snapshot,
-                 PlanOptions(world_.scenario(), ruling));
-  if (!made.ok()) {
-    gave_up_ = true;
-    reason_ = made.error().message();
-    return;
+  if (IsCalm(ruling.decision.goal)) {
+    calm_ = true;
+    tries_ = 0;
   }
-  plan_ = std::make_shared<const model::Plan>(*std::move(made));
-  const model::ExecutionId id(std::string(Name(place_)) + "-" + std::to_string(++executions_));
-  conductor_ = std::make_unique<driver::Conductor>(*plan_, execute::Replay(*plan_, id, {}),
-                                                   *journal_, *this, execute::Limits{});
-  ++serial_;
-  tries_ = 1;
-  conductor_->Note({execute::Started(*plan_, {id, "controller", plan::ToJson(*plan_)}, Now())});
-  Advance();
+  const bool stale = Monotonic() - refreshed_ > kRefreshEvery;
+  if ((!move_known_ || stale) && !Refresh().ok()) return;
+  next_ = serve::Choose(FactsFor(ruling));
+  if (next_.what == serve::Do::kNothing || Monotonic() < not_before_) return;
+  Act(ruling, next_.what);
 }
 
-void Controller::Resume(const execute::Unfinished& unfinished,
-                        const std::vector<model::Event>& history) {
-  base::Result<model::Plan> saved = plan::FromJson(unfinished.plan_json);
-  CHECK_MSG(saved.ok(), "a plan from a whole journal cannot be read");
-  plan_ = std::make_shared<const model::Plan>(*std::move(saved));
-  conductor_ = std::make_unique<driver::Conductor>(
-      *plan_, execute::Replay(*plan_, unfinished.execution, history), *journal_, *this,
-      execute::Limits{});
-  ++serial_;
+serve::Facts Controller::FactsFor(const driver::Ruling& ruling) const {
+  serve::Facts facts;
+  facts.leading = true;
+  facts.move_known = true;
+  facts.controller = sim::Name(place());
+  facts.tries = tries_;
+  facts.calm = calm_;
+  facts.well_at_home = ruling.decision.row == decide::Row::kHomeHealthy;
+  facts.goal = ruling.decision.goal;
+  facts.goal_reason = ruling.decision.reason;
+  facts.unfinished = journal_.unfinished;
+  facts.foreign_work = journal_.foreign_work;
+  facts.whole_since_leading = true;
+  if (ForItself()) return facts;
+  facts.move = move_;
+  facts.mirrored = mirror_ && IsControllers(*mirror_);
+  if (mirror_ && !mirror_->over() && !facts.mirrored) facts.hand = mirror_->writer;
+  return facts;
+}
+
+// What the store says of the last move, and the journal where it was written since.
+base::Status Controller::Refresh() {
+  move_known_ = false;
+  refreshed_ = Monotonic();
+  const model::ApplicationName& name = world().scenario().application.name;
+  ASSIGN_OR_RETURN(const auto move, store().Get(serve::MoveKey(name), Monotonic() + kStoreCall));
+  if (move && move->revision != move_revision_) {
+    ASSIGN_OR_RETURN(move_, serve::MoveFromJson(move->value));
+  }
+  move_revision_ = move ? move->revision : ports::kAbsent;
+  RETURN_IF_ERROR(ReadJournal());
+  if (world().scenario().shared) RETURN_IF_ERROR(ReadMirror());
+  move_known_ = true;
+  return base::Ok();
+}
+
+base::Status Controller::ReadMirror() {
+  const model::ApplicationName& name = world().scenario().application.name;
+  ASSIGN_OR_RETURN(const auto head,
+                   store().Get(journal::MirrorKey(name), Monotonic() + kStoreCall));
+  if (head && head->revision != mirror_revision_) {
+    ASSIGN_OR_RETURN(mirror_, journal::HeadFromText(head->value));
+  }
+  mirror_revision_ = head ? head->revision : ports::kAbsent;
+  return TakeOverEnd();
+}
+
+// Another controller went on with what is unfinished here: opening the journal ends it there.
+base::Status Controller::TakeOverEnd() {
+  const bool here = journal_.unfinished || journal_.foreign_work;
+  if (!here || ForItself() || !mirror_ ||
+      (!mirror_->over() && mirror_->execution == journal_.execution)) {
+    return base::Ok();
+  }
+  ASSIGN_OR_RETURN(const std::vector<model::Event> events, Open());
+  Close();
+  return ReadJournal();
+}
+
+base::Status Controller::ReadJournal() {
+  ASSIGN_OR_RETURN(const bool exists, disk().Exists(kJournalPath));
+  if (!exists || disk().Bytes(kJournalPath).size() == journal_.bytes) return base::Ok();
+  ASSIGN_OR_RETURN(const journal::Contents contents, journal::Read(disk(), kJournalPath));
+  journal_ = {};
+  journal_.bytes = disk().Bytes(kJournalPath).size();
+  std::map<model::ExecutionId, const model::Event*> started;
+  for (const model::Event& event : contents.events) {
+    if (event.kind == model::EventKind::kExecutionStarted) started[event.execution] = &event;
+    const auto found = started.find(event.execution);
+    if (event.kind == model::EventKind::kExecutionFinished && found != started.end() &&
+        found->second->Field("action") == "failover" && event.Field("outcome") == "done") {
+      journal_.last_failover_end = event.at;
+    }
+  }
+  if (const auto unfinished = execute::FindUnfinished(contents.events)) {
+    const model::Event& start = *started.at(unfinished->execution);
+    journal_.unfinished =
+        start.Field("action") == "failover" && start.Field("actor").starts_with(kController);
+    journal_.foreign_work = !journal_.unfinished;
+    journal_.execution = unfinished->execution;
+  }
+  return base::Ok();
+}
+
+base::Status Controller::Mark(serve::MoveState state, const std::string& why) {
+  if (ForItself()) return base::Ok();
+  const model::Application& application = world().scenario().application;
+  const serve::Move move{sim::Name(place()),
+                         application.regions.home,
+                         application.regions.recovery,
+                         state,
+                         why,
+                         Now()};
+  const auto put = store().Put(serve::MoveKey(application.name), serve::ToJson(move),
+                               move_revision_, Monotonic() + kStoreCall);
+  if (!put.ok()) {
+    move_known_ = false;  // it may have happened
+    return put.error();
+  }
+  move_ = move;
+  move_revision_ = *put;
+  return base::Ok();
+}
+
+void Controller::Act(const driver::Ruling& ruling, serve::Do what) {
+  // What it rests on is read once more.
+  if (!Refresh().ok()) return;
+  next_ = serve::Choose(FactsFor(ruling));
+  if (next_.what != what || !Mark(serve::MoveState::kRunning, next_.why).ok()) return;
   ++tries_;
-  conductor_->Note({execute::Resumed(*plan_, unfinished.execution, "controller", Now())});
-  Advance();
+  calm_ = false;
+  bool began = false;
+  const base::Status carried = Carry(ruling, &began);
+  if (!began && !carried.ok()) {
+    Ended({std::nullopt, carried.error().code(), carried.error().message()});
+  }
 }
 
-void Controller::Advance() {
-  const base::Result<std::vector<execute::Command>> commands = conductor_->Advance(Now());
-  if (!commands.ok()) {
-    // The process would end here with this error and be started again.
-    DropExecution();
-    journal_.reset();
-    After(kReopenAfter, [this] { OpenJournal(); });
+base::Status Controller::Carry(const driver::Ruling& ruling, bool* began) {
+  ASSIGN_OR_RETURN(const std::vector<model::Event> events, Open());
+  const auto unfinished = ForItself() ? std::nullopt : execute::FindUnfinished(events);
+  if (unfinished) {
+    *began = true;
+    GoOn(*unfinished, events);
+    return base::Ok();
+  }
+  base::Result<model::Plan> made =
+      plan::Make(model::Action::kFailover, world().scenario().application, {}, ruling.snapshot,
+                 PlanOptions(ruling.decision.reason));
+  if (!made.ok()) {
+    Close();
+    return made.error();
+  }
+  *began = true;
+  Begin(*std::move(made));
+  return base::Ok();
+}
+
+void Controller::Ended(const Finish& finish) {
+  if (world().scenario().measured) {
+    if (finish.outcome != execute::Outcome::kDone) tries_ = 2;
     return;
   }
-  for (const execute::Command& command : *commands) Launch(command);
-  if (conductor_->state().outcome) {
-    Finish();
-  } else if (conductor_->wake_at()) {
-    After(std::max(Duration(0), *conductor_->wake_at() - Now()), [this, serial = serial_] {
-      if (conductor_ && serial == serial_) Advance();
-    });
-  }
+  not_before_ = Monotonic() + kTryAgain;
+  move_known_ = false;
+  const bool left = !finish.outcome && finish.error == base::ErrorCode::kCancelled;
+  const serve::MoveState state =
+      finish.outcome ? StateOf(*finish.outcome) : serve::MoveState::kFailed;
+  if (state == serve::MoveState::kDone) tries_ = 0;
+  if (!left) (void)Mark(state, finish.reason);
 }
 
-void Controller::Finish() {
-  last_outcome_ = conductor_->state().outcome;
-  reason_ = conductor_->state().reason;
-  DropExecution();
-  switch (*last_outcome_) {
-    case execute::Outcome::kDone:
-      last_failover_end_ = Now();
-      tries_ = 0;
-      return;
-    case execute::Outcome::kRefused:
-      gave_up_ = true;
-      tries_ = 0;
-      return;
-    case execute::Outcome::kFailed:
-    case execute::Outcome::kAborted:
-    case execute::Outcome::kAbandoned:
-      GoOnLater();
-      return;
-  }
-}
-
-void Controller::GoOnLater() {
-  if (tries_ >= kMostTries) {
-    gave_up_ = true;
-    return;
-  }
-  journal_.reset();
-  After(kGoOnAfter, [this] { OpenJournal(); });
-}
-
-void Controller::DropExecution() {
-  ++serial_;
-  taking_.reset();
-  conductor_.reset();
-  if (plan_) last_plan_ = std::exchange(plan_, nullptr);
+// Without a store, a journal's mirror or a baton: none of them takes a time that was measured.
+void Controller::Rehearse(const driver::Ruling& ruling) {
+  if (ruling.decision.goal != decide::Goal::kFailover || tries_ > 0) return;
+  tries_ = 1;  // nothing else is begun meanwhile
+  After(world().scenario().measured->planning, [this, ruling] {
+    bool began = false;
+    const base::Status carried = Carry(ruling, &began);
+    if (carried.ok()) return;
+    tries_ = 2;
+    Tell(carried.error().message());
+  });
 }
 
 }  // namespace leeward::sim

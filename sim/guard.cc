@@ -13,7 +13,27 @@ constexpr Duration kOpenTakes = std::chrono::milliseconds(5);
 void Guard::OnStart() {
   options_.who = "guard-" + std::to_string(++starts_);
   holder_ = std::make_unique<lease::Holder>(options_);
+  requests_ = {};
   Feed(lease::Tick{});
+  if (!hand_over_.empty()) LookForRequest();
+}
+
+SharedStore::Asker Guard::Asking(base::MonotonicTime deadline) {
+  return {*this, site_.place(), deadline - Monotonic()};
+}
+
+// Beside the renewals, as the product's guard does.
+void Guard::LookForRequest() {
+  const auto again = [this] { After(options_.terms.renew_every, [this] { LookForRequest(); }); };
+  if (!holder_->Epoch()) return again();
+  store_.Get(Asking(Monotonic() + options_.terms.store_timeout), hand_over_,
+             [this, again](const base::Result<SharedStore::Entry>& request) {
+               const std::optional<std::uint64_t> epoch = holder_->Epoch();
+               if (request.ok() && epoch && requests_.Obeys(*request, options_.region, *epoch)) {
+                 Feed(lease::AskRelease{});
+               }
+               again();
+             });
 }
 
 bool Guard::Release() {
@@ -36,14 +56,14 @@ void Guard::Wake() {
 }
 
 void Guard::Do(const lease::Read& read) {
-  store_.Get(*this, site_.place(), read.deadline - Monotonic(),
+  store_.Get(Asking(read.deadline), LeaseKey::kWriters,
              [this, request = read.request](base::Result<SharedStore::Found> found) {
                Feed(lease::ReadDone{request, std::move(found)});
              });
 }
 
 void Guard::Do(const lease::Put& put) {
-  store_.Put(*this, site_.place(), put.record, put.expected, put.deadline - Monotonic(),
+  store_.Put(Asking(put.deadline), LeaseKey::kWriters, put.record, put.expected,
              [this, request = put.request](base::Result<std::uint64_t> written) {
                Feed(lease::PutDone{request, std::move(written)});
              });
@@ -59,8 +79,8 @@ void Guard::Do(const lease::Fence& fence) {
 void Guard::Do(const lease::Open& open) {
   After(kOpenTakes, [this, open] {
     base::Status status;
-    if (site_.database.role == Role::kReplica) {
-      status = base::WrongState("a replica takes no writes");
+    if (site_.database.role != Role::kWriter) {
+      status = base::WrongState("nothing here takes writes");
     } else {
       site_.door.Open(open.epoch, OnDoorClock(open.until));
     }
@@ -69,6 +89,7 @@ void Guard::Do(const lease::Open& open) {
 }
 
 void Guard::Do(const lease::Extend& extend) {
+  if (site_.database.role != Role::kWriter) return;
   site_.door.Extend(extend.epoch, OnDoorClock(extend.until));
 }
 

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <utility>
 
+#include "lease/hand_over.h"
 #include "lease/holder.h"
 #include "sim/process.h"
 #include "sim/shared_store.h"
@@ -14,10 +16,15 @@ namespace leeward::sim {
 
 class Guard : public Process {
  public:
-  // `options.who` is filled in at each start.
+  // `options.who` is filled in at each start. `hand_over`: the key at which it is asked to give the
+  // lease up; empty: nobody will ask in this run.
   Guard(Site& site, SharedStore& store, Agenda& agenda, ClockError error,
-        lease::HolderOptions options)
-      : Process(agenda, error), site_(site), store_(store), options_(std::move(options)) {}
+        lease::HolderOptions options, std::string hand_over)
+      : Process(agenda, error),
+        site_(site),
+        store_(store),
+        options_(std::move(options)),
+        hand_over_(std::move(hand_over)) {}
 
   // Closes the door and gives the lease up. False: it does not run.
   bool Release();
@@ -27,6 +34,8 @@ class Guard : public Process {
   void OnCrash() override { holder_.reset(); }
   void Feed(const lease::HolderEvent& event);
   void Wake();
+  void LookForRequest();
+  SharedStore::Asker Asking(base::MonotonicTime deadline);
   void Do(const lease::Read& read);
   void Do(const lease::Put& put);
   void Do(const lease::Fence& fence);
@@ -38,7 +47,9 @@ class Guard : public Process {
   Site& site_;
   SharedStore& store_;
   lease::HolderOptions options_;
+  const std::string hand_over_;
   std::unique_ptr<lease::Holder> holder_;
+  lease::HandOverWatch requests_;
   int starts_ = 0;
   std::uint64_t wakes_ = 0;
 };

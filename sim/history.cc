@@ -17,6 +17,20 @@ const char* Name(Place place) {
   CHECK_NEVER("Place outside its enum");
 }
 
+const char* Name(Hand hand) {
+  switch (hand) {
+    case Hand::kNobody:
+      return "nobody";
+    case Hand::kRecovery:
+      return "recovery's controller";
+    case Hand::kWitness:
+      return "witness's controller";
+    case Hand::kPerson:
+      return "person";
+  }
+  CHECK_NEVER("Hand outside its enum");
+}
+
 const char* Name(FactKind kind) {
   switch (kind) {
     case FactKind::kAcknowledged:
@@ -33,6 +47,8 @@ const char* Name(FactKind kind) {
       return "recorded";
     case FactKind::kEffect:
       return "effect";
+    case FactKind::kBroken:
+      return "broken";
     case FactKind::kDecided:
       return "decided";
     case FactKind::kFault:
@@ -51,6 +67,7 @@ std::string ToText(const Fact& fact) {
                      Name(fact.place);
   if (fact.epoch != 0) line += " epoch=" + std::to_string(fact.epoch);
   if (fact.number != 0) line += " number=" + std::to_string(fact.number);
+  if (fact.hand != Hand::kNobody) line += std::string(" (") + Name(fact.hand) + ")";
   if (!fact.text.empty()) line += " " + fact.text;
   if (!fact.detail.empty()) line += " | " + fact.detail;
   return line;
@@ -59,7 +76,12 @@ std::string ToText(const Fact& fact) {
 std::string ToText(const History& history) {
   std::string text;
   for (const Fact& fact : history.facts) text += ToText(fact) + "\n";
-  for (const History::Entry& entry : history.journal) text += ToJson(entry.event) + "\n";
+  for (int hand = 0; hand < kHands; ++hand) {
+    const auto& journal = history.journals[static_cast<std::size_t>(hand)];
+    if (journal.empty()) continue;
+    text += std::string("the journal of ") + Name(static_cast<Hand>(hand)) + "\n";
+    for (const History::Entry& entry : journal) text += ToJson(entry.event) + "\n";
+  }
   return text;
 }
 

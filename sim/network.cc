@@ -12,7 +12,7 @@ Duration Network::Delay(Place from, Place to) {
 
 void Network::Send(Place from, Place to, std::function<void()> arrives) {
   const Link& one = link(from, to);
-  if (!Carries(from, to) || (one.lost > 0 && random_.Unit() < one.lost)) return;
+  if (!Arrives(from, to)) return;
   const auto deliver = [this, from, to, arrives = std::move(arrives)] {
     // What is under way when a line is cut or its end dies does not get there.
     if (Carries(from, to)) arrives();

@@ -36,6 +36,11 @@ class Network {
   bool Carries(Place from, Place to) const {
     return alive(from) && alive(to) && !links_[Slot(from)][Slot(to)].cut;
   }
+  // Whether one that is sent now does, by chance, too.
+  bool Arrives(Place from, Place to) {
+    const Link& one = link(from, to);
+    return Carries(from, to) && !(one.lost > 0 && random_.Unit() < one.lost);
+  }
   bool Answers(Place from, Place to) const { return Carries(from, to) && Carries(to, from); }
   // How long one way takes this time.
   Duration Delay(Place from, Place to);

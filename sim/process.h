@@ -2,6 +2,7 @@
 // stand still at any instant.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 
 #include "ports/clock.h"
@@ -30,7 +31,7 @@ class Process : public ports::Clock {
   // Ends at once: nothing that was to happen in it happens.
   void Crash();
   // Stands still until then; what is due meanwhile happens at the end of it.
-  void Pause(Duration until) { paused_until_ = until; }
+  void Pause(Duration until) { paused_until_ = std::max(paused_until_, until); }
 
   // After `delay` on this process's own clock; never when it crashed before.
   void After(Duration delay, std::function<void()> what);

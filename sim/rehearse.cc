@@ -78,7 +78,7 @@ Stage::Stage(const Scenario& scenario, const forecast::Terms& terms, ports::Rand
     : scenario_(scenario),
       fault_at_(FaultAt(scenario.application.detection, *scenario.measured)),
       world_(scenario, random),
-      controller_(world_, Place::kRecovery),
+      controller_(world_, Hand::kRecovery),
       client_(world_, ClientTimes(scenario, terms, fault_at_)) {
   world_.site(Place::kRecovery).tasks = terms.standby;
   // The vantage points of a drill.

@@ -3,11 +3,14 @@
 #include <array>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "journal/record.h"
+#include "model/event_json.h"
 #include "sim/controller.h"
 #include "sim/observer.h"
+#include "sim/person.h"
 #include "sim/world.h"
 
 namespace leeward::sim {
@@ -17,7 +20,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr Duration kLook = milliseconds(500);
-constexpr Duration kPatience = seconds(120);  // after the last fault, until the run must have ended
+// After the last fault, until the run must have ended: by itself, or with a person who tries what
+// may help.
+constexpr Duration kPatience = seconds(150), kPatienceWithPeople = seconds(400);
 constexpr Duration kBeforeWatching = milliseconds(1200);
 constexpr std::uint64_t kMostSteps = 1'000'000;
 constexpr std::uint64_t kMostRecordsAhead = 30;  // an execution has about as many
@@ -25,17 +30,7 @@ constexpr int kCalmLooks = 4;                    // an end counts when it is sti
 
 class Simulation {
  public:
-  Simulation(const Scenario& scenario, ports::Random& random)
-      : scenario_(scenario), world_(scenario, random), controller_(world_, Place::kRecovery) {
-    for (std::size_t place = 0; place < kPlaces; ++place) {
-      const Place here = static_cast<Place>(place);
-      observers_[place] =
-          std::make_unique<Observer>(world_, here, [this, here](std::shared_ptr<const Seen> seen) {
-            world_.network.Send(here, controller_.place(),
-                                [this, seen = std::move(seen)] { controller_.Hear(seen); });
-          });
-    }
-  }
+  Simulation(const Scenario& scenario, ports::Random& random);
 
   void RunToEnd();
   History TakeHistory();
@@ -46,14 +41,52 @@ class Simulation {
   void End(const Fault& fault);
   void Lose(Place place);
   void Return(Place place);
-  // How the run stands, when that may be its end: "moved", "home", ...
+  void Tell(Place from, const std::shared_ptr<const Seen>& seen);
+  Mover& MoverOf(Hand hand);
+  void Pause(const Fault& fault);
+  // How the run stands, when that may be its end: "moved", "home", ... People aside.
   std::string Standing();
+  std::string Serving();
+  std::string Reason() const;
 
   const Scenario& scenario_;
   World world_;
-  Controller controller_;
+  std::vector<std::unique_ptr<Controller>> controllers_;
+  std::unique_ptr<Person> person_;
   std::array<std::unique_ptr<Observer>, kPlaces> observers_;
 };
+
+Simulation::Simulation(const Scenario& scenario, ports::Random& random)
+    : scenario_(scenario), world_(scenario, random) {
+  for (int controller = 0; controller < scenario.controllers; ++controller) {
+    controllers_.push_back(std::make_unique<Controller>(world_, static_cast<Hand>(controller + 1)));
+  }
+  if (!scenario.orders.empty()) {
+    person_ = std::make_unique<Person>(world_, [this] { return !Standing().empty(); });
+  }
+  for (std::size_t place = 0; place < kPlaces; ++place) {
+    const Place here = static_cast<Place>(place);
+    observers_[place] = std::make_unique<Observer>(
+        world_, here, [this, here](const std::shared_ptr<const Seen>& seen) { Tell(here, seen); });
+  }
+}
+
+void Simulation::Tell(Place from, const std::shared_ptr<const Seen>& seen) {
+  for (const auto& controller : controllers_) {
+    world_.network.Send(from, controller->place(),
+                        [to = controller.get(), seen] { to->Hear(seen); });
+  }
+}
+
+Mover& Simulation::MoverOf(Hand hand) {
+  if (hand == Hand::kPerson) return *person_;
+  return *controllers_[static_cast<std::size_t>(Index(hand) - 1)];
+}
+
+void Simulation::Pause(const Fault& fault) {
+  if (fault.hand == Hand::kPerson) return person_->Pause(*fault.until);
+  controllers_[static_cast<std::size_t>(Index(fault.hand) - 1)]->PauseAll(*fault.until);
+}
 
 void Simulation::Schedule() {
   for (const Fault& fault : scenario_.faults) {
@@ -65,13 +98,19 @@ void Simulation::Schedule() {
 void Simulation::Lose(Place place) {
   world_.LoseRegion(place);
   observers_[static_cast<std::size_t>(Index(place))]->Crash();
-  if (place == controller_.place()) controller_.Crash();
+  for (const auto& controller : controllers_) {
+    if (controller->place() == place) controller->Crash();
+  }
+  if (person_ && person_->place() == place) person_->Crash();
 }
 
 void Simulation::Return(Place place) {
   world_.ReturnRegion(place);
   observers_[static_cast<std::size_t>(Index(place))]->Start();
-  if (place == controller_.place()) controller_.Start();
+  for (const auto& controller : controllers_) {
+    if (controller->place() == place) controller->StartAgain();
+  }
+  if (person_ && person_->place() == place) person_->StartAgain();
 }
 
 void Simulation::Begin(const Fault& fault) {
@@ -103,19 +142,20 @@ void Simulation::Begin(const Fault& fault) {
       world_.api_failing[static_cast<std::size_t>(Index(fault.place))] = true;
       return;
     case FaultKind::kControllerCrash:
-      controller_.Crash();
+      if (!fault.until) return MoverOf(fault.hand).EndForGood();
+      MoverOf(fault.hand).Crash();
       return;
     case FaultKind::kCrashAtRecord:
-      controller_.CrashAtRecord(1 + world_.random.Below(kMostRecordsAhead),
-                                *fault.until - fault.from);
+      MoverOf(fault.hand)
+          .CrashAtRecord(1 + world_.random.Below(kMostRecordsAhead), *fault.until - fault.from);
       return;
     case FaultKind::kTornJournal:
-      controller_.disk().SetSpace(world_.random.Below(600));
-      controller_.disk().FailTruncates(1);
+      MoverOf(fault.hand).disk().SetSpace(world_.random.Below(600));
+      MoverOf(fault.hand).disk().FailTruncates(1);
       return;
     case FaultKind::kPowerLoss:
-      controller_.Crash();
-      controller_.disk().LosePower(world_.random.Below(200));
+      MoverOf(fault.hand).Crash();
+      MoverOf(fault.hand).disk().LosePower(world_.random.Below(200));
       return;
     case FaultKind::kGuardCrash:
       if (Index(fault.place) < kSites) world_.guard(fault.place).Crash();
@@ -124,10 +164,9 @@ void Simulation::Begin(const Fault& fault) {
       if (Index(fault.place) < kSites) world_.guard(fault.place).Pause(*fault.until);
       return;
     case FaultKind::kControllerPause:
-      controller_.Pause(*fault.until);
-      return;
+      return Pause(fault);
     case FaultKind::kDiskFull:
-      controller_.disk().SetSpace(world_.random.Below(600));
+      MoverOf(fault.hand).disk().SetSpace(world_.random.Below(600));
       return;
   }
 }
@@ -162,7 +201,7 @@ void Simulation::End(const Fault& fault) {
       return;
     case FaultKind::kControllerCrash:
     case FaultKind::kPowerLoss:
-      if (network.alive(controller_.place())) controller_.Start();
+      MoverOf(fault.hand).StartAgain();
       return;
     case FaultKind::kGuardCrash:
       if (alive && Index(fault.place) < kSites) world_.guard(fault.place).Start();
@@ -172,27 +211,41 @@ void Simulation::End(const Fault& fault) {
     case FaultKind::kCrashAtRecord:
       return;  // it goes on by itself
     case FaultKind::kTornJournal:
-      controller_.Crash();
-      controller_.disk().LosePower(world_.random.Below(400));
-      controller_.disk().FailTruncates(0);
-      controller_.disk().SetSpace(std::nullopt);
-      if (network.alive(controller_.place())) controller_.Start();
+      MoverOf(fault.hand).Crash();
+      MoverOf(fault.hand).disk().LosePower(world_.random.Below(400));
+      MoverOf(fault.hand).disk().FailTruncates(0);
+      MoverOf(fault.hand).disk().SetSpace(std::nullopt);
+      MoverOf(fault.hand).StartAgain();
       return;
     case FaultKind::kDiskFull:
-      controller_.disk().SetSpace(std::nullopt);
+      MoverOf(fault.hand).disk().SetSpace(std::nullopt);
       return;
   }
 }
 
-std::string Simulation::Standing() {
-  // An application at home does not need a controller whose Region is lost.
-  const bool watched = world_.network.alive(controller_.place());
-  if (watched && !controller_.idle()) return {};
+std::string Simulation::Serving() {
   if (world_.site(Place::kRecovery).Accepts() && world_.traffic == Place::kRecovery) return "moved";
-  if (controller_.gave_up()) return "refused";
   if (world_.site(Place::kHome).Accepts() && world_.traffic == Place::kHome) return "home";
-  if (!watched) return {};
-  switch (controller_.goal()) {
+  return {};
+}
+
+std::string Simulation::Standing() {
+  const Controller* acts = nullptr;
+  bool watched = false;
+  for (const auto& controller : controllers_) {
+    if (!controller->running()) continue;
+    watched = true;
+    if (controller->moving()) return {};
+    if (controller->leads()) acts = controller.get();
+  }
+  // An application that serves does not need a controller whose Region is lost.
+  if (!watched) return Serving();
+  if (acts == nullptr || !acts->settled()) return {};
+  if (std::string serving = Serving(); !serving.empty()) return serving;
+  if (person_ && !person_->gave_up().empty()) return "refused";
+  switch (acts->goal()) {
+    case decide::Goal::kFailover:
+      return "refused";
     case decide::Goal::kAskFailover:
     case decide::Goal::kAskFailback:
     case decide::Goal::kAlarm:
@@ -202,46 +255,62 @@ std::string Simulation::Standing() {
   }
 }
 
+std::string Simulation::Reason() const {
+  if (person_ && !person_->gave_up().empty()) return person_->gave_up();
+  for (const auto& controller : controllers_) {
+    if (controller->leads()) return controller->why();
+  }
+  return controllers_.front()->reason();
+}
+
 void Simulation::RunToEnd() {
   world_.Start();
   // The application serves before anybody watches it.
   while (world_.agenda.Step(kBeforeWatching)) {
   }
   for (auto& observer : observers_) observer->Start();
-  controller_.Start();
+  for (auto& controller : controllers_) controller->Start();
+  if (person_) person_->Start();
   Schedule();
   std::string standing;
   int calm = 0;
   Duration look = scenario_.faults_over;
-  const Duration end = scenario_.faults_over + kPatience;
+  const Duration end = scenario_.faults_over + (person_ ? kPatienceWithPeople : kPatience);
   while (calm < kCalmLooks && look < end) {
     look += kLook;
     while (world_.agenda.steps() < kMostSteps && world_.agenda.Step(look)) {
     }
-    std::string now = Standing();
+    std::string now = person_ && person_->waits() ? "" : Standing();
     calm = !now.empty() && now == standing ? calm + 1 : 0;
     standing = std::move(now);
   }
   if (calm < kCalmLooks) standing = "stuck";
-  world_.Note(FactKind::kEnded, controller_.place(), standing, controller_.reason());
+  world_.Note(FactKind::kEnded, Place::kWitness, standing, Reason());
+  world_.NoteSurvivors();
+}
+
+std::vector<History::Entry> JournalOf(ports::testing::MemoryFiles& disk) {
+  std::vector<History::Entry> entries;
+  if (!disk.Exists(kJournalPath).value()) return entries;
+  std::uint64_t offset = journal::FileHeader().size();
+  const auto walk = journal::WalkRecords(
+      disk.Bytes(kJournalPath), [&](std::uint64_t, std::string_view payload) -> base::Status {
+        offset += journal::kRecordHeaderBytes + payload.size();
+        ASSIGN_OR_RETURN(model::Event event, model::EventFromJson(payload));
+        entries.push_back({std::move(event), offset});
+        return base::Ok();
+      });
+  CHECK_MSG(walk.ok(), "the journal of a run is corrupt");
+  return entries;
 }
 
 History Simulation::TakeHistory() {
   History history = std::move(world_.history);
-  if (!controller_.disk().Exists(kJournalPath).value()) return history;
-  const auto bytes = controller_.disk().Read(kJournalPath, journal::kMaxFileBytes);
-  CHECK(bytes.ok());
-  const auto contents = journal::Read(controller_.disk(), kJournalPath);
-  CHECK_MSG(contents.ok(), "the journal of a run is corrupt");
-  std::uint64_t offset = journal::FileHeader().size();
-  std::size_t next = 0;
-  const auto walk =
-      journal::WalkRecords(*bytes, [&](std::uint64_t, std::string_view payload) -> base::Status {
-        offset += journal::kRecordHeaderBytes + payload.size();
-        history.journal.push_back({contents->events[next++], offset});
-        return base::Ok();
-      });
-  CHECK(walk.ok());
+  const auto take = [&](Mover& mover) {
+    history.journals[static_cast<std::size_t>(Index(mover.hand()))] = JournalOf(mover.disk());
+  };
+  for (const auto& controller : controllers_) take(*controller);
+  if (person_) take(*person_);
   return history;
 }
 

@@ -20,7 +20,11 @@ constexpr std::string_view kBugNames[kBugs] = {"none",
                                                "effect-before-intent",
                                                "promotion-on-status",
                                                "auto-return",
-                                               "measured-early"};
+                                               "measured-early",
+                                               "each-for-itself",
+                                               "unfenced-mirror",
+                                               "drain-unchecked",
+                                               "overwrites-old"};
 
 // Faults begin once all is calm and end soon enough for the run to be short.
 constexpr Duration kFirstFault = milliseconds(3500), kLastFault = milliseconds(10'000);
@@ -73,7 +77,7 @@ void DrawApplication(Scenario& scenario, ports::Random& random) {
       random.Below(8) == 0 ? model::FailoverMode::kManual : model::FailoverMode::kAutomatic;
   const auto policy =
       Pick(random, {model::OverRpo::kAsk, model::OverRpo::kRefuse, model::OverRpo::kProceed});
-  shop.failover = {mode, policy, scenario.terms.ttl};
+  shop.failover = {mode, policy, scenario.terms.ttl, model::SharedStorePlace{}, std::nullopt};
   shop.objectives.rpo = Pick(random, {milliseconds(1000), milliseconds(5000), milliseconds(5000)});
 }
 
@@ -117,6 +121,7 @@ void DrawWorld(Scenario& scenario, ports::Random& random) {
       Pick(random, {milliseconds(20), milliseconds(80), milliseconds(400), milliseconds(3000)});
   scenario.replay_lag = Between(random, milliseconds(0), milliseconds(200));
   scenario.promotion_takes = Between(random, milliseconds(30), milliseconds(800));
+  scenario.creation_takes = Between(random, milliseconds(100), milliseconds(4000));
   scenario.api_delay = Between(random, milliseconds(2), milliseconds(60));
   for (int from = 0; from < kPlaces; ++from) {
     for (int to = 0; to < kPlaces; ++to) {
@@ -124,6 +129,25 @@ void DrawWorld(Scenario& scenario, ports::Random& random) {
           from == to ? Duration(200'000) : Between(random, milliseconds(10), milliseconds(60));
     }
   }
+}
+
+void DrawHands(Scenario& scenario, ports::Random& random) {
+  scenario.shared = random.Below(3) == 0;
+  if (!scenario.shared) return;
+  scenario.controllers = random.Below(4) == 0 ? 1 : 2;
+  scenario.terminal = random.Below(2) == 0 ? Place::kWitness : Place::kRecovery;
+  if (random.Below(8) == 0) {
+    const Duration from = Between(random, milliseconds(2000), milliseconds(9000));
+    scenario.orders.push_back({model::Action::kSwitchover, from});
+  }
+  if (random.Below(4) == 0) scenario.orders.push_back({model::Action::kFailback, kFirstFault});
+}
+
+// A controller, or the person where there is one.
+Hand DrawHand(const Scenario& scenario, ports::Random& random) {
+  const auto controllers = static_cast<std::uint64_t>(scenario.controllers);
+  const std::uint64_t drawn = random.Below(controllers + (scenario.orders.empty() ? 0 : 1));
+  return drawn == controllers ? Hand::kPerson : static_cast<Hand>(drawn + 1);
 }
 
 // Which fault, the likelier the more often it stands here.
@@ -136,7 +160,7 @@ constexpr FaultKind kMenu[] = {
     FaultKind::kGuardCrash,    FaultKind::kGuardPause,      FaultKind::kControllerPause,
     FaultKind::kDiskFull,      FaultKind::kPowerLoss};
 
-Fault DrawFault(const ScenarioOptions& options, ports::Random& random) {
+Fault DrawFault(const ScenarioOptions& options, const Scenario& scenario, ports::Random& random) {
   Fault fault;
   fault.kind = options.only ? *options.only : Pick(random, kMenu);
   fault.place = random.Below(2) == 0 ? Place::kHome : static_cast<Place>(random.Below(kPlaces));
@@ -147,21 +171,40 @@ Fault DrawFault(const ScenarioOptions& options, ports::Random& random) {
       Pick(random, {milliseconds(50), milliseconds(300), milliseconds(2000), milliseconds(6000)});
   fault.until = fault.from + Between(random, lasts / 2, lasts);
   fault.amount = Between(random, milliseconds(50), milliseconds(2000));
+  fault.hand = DrawHand(scenario, random);
   return fault;
+}
+
+bool IsForGood(const Fault& fault) { return !fault.until.has_value(); }
+
+// Two Regions lost for good leave nothing that could agree on anything; and one controller has to
+// be left.
+bool MayBeForGood(const Fault& fault, const Scenario& scenario) {
+  int regions = fault.kind == FaultKind::kRegionLoss ? 1 : 0, left = 0;
+  for (const Fault& one : scenario.faults) {
+    if (IsForGood(one) && one.kind == FaultKind::kRegionLoss) ++regions;
+  }
+  for (int controller = 0; controller < scenario.controllers; ++controller) {
+    const Hand hand = static_cast<Hand>(controller + 1);
+    const auto ends = [&](const Fault& one) {
+      return one.kind == FaultKind::kRegionLoss
+                 ? one.place == PlaceOf(hand)
+                 : one.kind == FaultKind::kControllerCrash && one.hand == hand;
+    };
+    const bool before = std::any_of(scenario.faults.begin(), scenario.faults.end(),
+                                    [&](const Fault& one) { return IsForGood(one) && ends(one); });
+    if (!before && !ends(fault)) ++left;
+  }
+  return regions <= 1 && left >= 1;
 }
 
 void DrawFaults(const ScenarioOptions& options, Scenario& scenario, ports::Random& random) {
   const std::uint64_t count = 1 + random.Below(kMostFaults);
-  bool lost_for_good = false;
   for (std::uint64_t i = 0; i < count; ++i) {
-    Fault fault = DrawFault(options, random);
-    // Two Regions lost for good leave nothing that could agree on anything; and the one controller
-    // of a run is in the recovery Region.
-    if (fault.kind == FaultKind::kRegionLoss && fault.place != Place::kRecovery && !lost_for_good &&
-        random.Below(2) == 0) {
-      lost_for_good = true;
-      fault.until.reset();
-    }
+    Fault fault = DrawFault(options, scenario, random);
+    const bool ends = fault.kind == FaultKind::kRegionLoss ||
+                      (fault.kind == FaultKind::kControllerCrash && fault.hand != Hand::kPerson);
+    if (ends && random.Below(2) == 0 && MayBeForGood(fault, scenario)) fault.until.reset();
     scenario.faults.push_back(fault);
     scenario.faults_over = std::max(scenario.faults_over, fault.until.value_or(fault.from));
   }
@@ -169,8 +212,10 @@ void DrawFaults(const ScenarioOptions& options, Scenario& scenario, ports::Rando
   if (options.only && *options.only != FaultKind::kRegionLoss && random.Below(2) == 0) {
     Fault loss;
     loss.from = Between(random, kFirstFault, kLastFault);
-    scenario.faults.push_back(loss);
-    scenario.faults_over = std::max(scenario.faults_over, loss.from);
+    if (MayBeForGood(loss, scenario)) {
+      scenario.faults.push_back(loss);
+      scenario.faults_over = std::max(scenario.faults_over, loss.from);
+    }
   }
   scenario.api_errors = 0.1 + random.Unit() * 0.6;
 }
@@ -199,6 +244,8 @@ model::Region RegionOf(const model::Application& application, Place place) {
                                      : regions.witness;
 }
 
+Place PlaceOf(Hand hand) { return hand == Hand::kWitness ? Place::kWitness : Place::kRecovery; }
+
 Place PlaceOf(const model::Application& application, const model::Region& region) {
   if (region == application.regions.home) return Place::kHome;
   return region == application.regions.recovery ? Place::kRecovery : Place::kWitness;
@@ -211,6 +258,7 @@ Scenario Draw(const ScenarioOptions& options, ports::Random& random) {
   DrawLease(options, scenario, random);
   DrawApplication(scenario, random);
   DrawWorld(scenario, random);
+  DrawHands(scenario, random);
   DrawFaults(options, scenario, random);
   return scenario;
 }

@@ -11,6 +11,7 @@
 #include "forecast/latencies.h"
 #include "lease/terms.h"
 #include "model/application.h"
+#include "model/plan.h"
 #include "ports/random.h"
 #include "sim/history.h"
 #include "sim/process.h"
@@ -24,7 +25,7 @@ enum class FaultKind : std::uint8_t {
   kSlow,             // what goes from place to other takes longer by `amount`
   kLossyLink,        // messages between place and other are lost, and doubled
   kApiErrors,        // calls in place fail before or after they did what they should
-  kControllerCrash,  // it starts again when the fault ends
+  kControllerCrash,  // it starts again when the fault ends; for good: another takes over
   kCrashAtRecord,    // the same, right after a record became durable and before anything is done
   kGuardCrash,       // the same
   kGuardPause,       // stands still, and finds out afterwards
@@ -43,6 +44,13 @@ struct Fault {
   Duration from{0};
   std::optional<Duration> until;  // absent: for good
   Duration amount{0};
+  Hand hand = Hand::kRecovery;  // of what befalls a controller or its disk
+};
+
+// What a person does at a terminal.
+struct Order {
+  model::Action action = model::Action::kSwitchover;
+  Duration from{0};  // not before; a failback waits for home to be back as well
 };
 
 // Mistakes that are planted to see that a checker is alive.
@@ -54,8 +62,12 @@ enum class Bug : std::uint8_t {
   kPromotionOnStatus,   // a status string is taken for the proof of a promotion
   kAutoReturn,          // a database that returns with its Region is open as it was
   kMeasuredEarly,       // what may be lost is measured only before the fence is proven
+  kEachForItself,       // controllers act without asking whose turn it is, or what others began
+  kUnfencedMirror,      // a writer of the mirror replaces what another wrote since
+  kDrainUnchecked,      // a planned move promotes without having received the last write
+  kOverwritesOld,       // a database that is in the way of a new replica is not kept
 };
-inline constexpr int kBugs = 7;
+inline constexpr int kBugs = 11;
 std::string_view Name(Bug bug);
 std::optional<Bug> BugFromName(std::string_view name);
 
@@ -81,17 +93,27 @@ struct Scenario {
   Duration write_every{0};
   Duration replication_lag{0}, replay_lag{0};
   Duration promotion_takes{0};
-  Duration api_delay{0};  // of one call within a Region
+  Duration creation_takes{0};  // of a replica
+  Duration api_delay{0};       // of one call within a Region
   std::array<std::array<Duration, kPlaces>, kPlaces> delays{};
   double api_errors = 0;  // while the fault of that kind lasts
   // Of a rehearsal (sim/rehearse.h): as drills measured it. Absent: all is drawn.
   std::optional<forecast::Latencies> measured;
+  int controllers = 1;  // the second is in the witness Region
+  // False: one controller, always its turn, that has nothing to go on from but its own disk.
+  bool shared = false;
+  // By one person; a planned move that fails is tried again, then called off or given up.
+  std::vector<Order> orders;
+  Place terminal = Place::kWitness;  // where the person is
   std::vector<Fault> faults;
   Duration faults_over{0};  // every fault has begun, and ended unless it is for good
 };
 
 model::Region RegionOf(const model::Application& application, Place place);
 Place PlaceOf(const model::Application& application, const model::Region& region);
+
+// Of a controller.
+Place PlaceOf(Hand hand);
 
 Scenario Draw(const ScenarioOptions& options, ports::Random& random);
 

@@ -8,6 +8,8 @@ namespace {
 constexpr std::int64_t kElectionAtLeast = 200, kElectionSpread = 800;  // milliseconds
 constexpr int kMajority = kPlaces / 2 + 1;
 
+std::size_t Slot(LeaseKey key) { return static_cast<std::size_t>(key); }
+
 }  // namespace
 
 bool SharedStore::Leads(Place member) const {
@@ -34,48 +36,88 @@ std::optional<Place> SharedStore::Leader() {
   return leader_;
 }
 
-base::Result<std::uint64_t> SharedStore::Write(const lease::Record& record,
+template <typename T>
+void SharedStore::Ask(const Asker& asker, std::function<base::Result<T>()> serve, Hear<T> done) {
+  const std::optional<Place> leader = Leader();
+  if (!leader) {
+    asker.process.After(asker.patience,
+                        [done = std::move(done)] { done(base::Unreachable("no leader")); });
+    return;
+  }
+  Call<T>(
+      network_, asker.process, {asker.from, *leader}, asker.patience,
+      [this, serve = std::move(serve), at = *leader]() -> base::Result<T> {
+        // A leader that was cut off must not answer from memory.
+        if (!Leads(at)) return base::Unreachable("no majority");
+        return serve();
+      },
+      std::move(done));
+}
+
+base::Result<std::uint64_t> SharedStore::Write(LeaseKey key, const lease::Record& record,
                                                std::uint64_t expected) {
-  if ((record_ ? record_->revision : 0) != expected) {
+  Found& lease = leases_[Slot(key)];
+  if ((lease ? lease->revision : 0) != expected) {
     return base::WrongState("the lease was changed by another");
   }
-  record_ = lease::Seen{record, ++revision_};
-  if (hear_) hear_(record);
+  lease = lease::Seen{record, ++revision_};
+  if (hear_ && key == LeaseKey::kWriters) hear_(record);
   return revision_;
 }
 
-void SharedStore::Get(Process& caller, Place from, Duration patience,
-                      std::function<void(base::Result<Found>)> done) {
-  const std::optional<Place> leader = Leader();
-  if (!leader) {
-    caller.After(patience, [done = std::move(done)] { done(base::Unreachable("no leader")); });
-    return;
+SharedStore::Entry SharedStore::Read(const std::string& key) const {
+  const auto found = entries_.find(key);
+  return found == entries_.end() ? Entry() : Entry(found->second);
+}
+
+base::Result<std::uint64_t> SharedStore::Write(const std::string& key, std::string value,
+                                               std::uint64_t expected) {
+  const auto found = entries_.find(key);
+  if ((found == entries_.end() ? ports::kAbsent : found->second.revision) != expected) {
+    return base::WrongState(key + " was changed by another");
   }
-  Call<Found>(
-      network_, caller, {from, *leader}, patience,
-      [this, at = *leader]() -> base::Result<Found> {
-        // A leader that was cut off must not answer from memory.
-        if (!Leads(at)) return base::Unreachable("no majority");
-        return record_;
-      },
+  entries_[key] = {key, std::move(value), ++revision_};
+  return revision_;
+}
+
+base::Status SharedStore::Erase(const std::string& key, std::uint64_t expected) {
+  const auto found = entries_.find(key);
+  if (found == entries_.end() || found->second.revision != expected) {
+    return base::WrongState(key + " was changed by another");
+  }
+  entries_.erase(found);
+  return base::Ok();
+}
+
+void SharedStore::Get(const Asker& asker, LeaseKey key, Hear<Found> done) {
+  Ask<Found>(
+      asker, [this, key]() -> base::Result<Found> { return leases_[Slot(key)]; }, std::move(done));
+}
+
+void SharedStore::Put(const Asker& asker, LeaseKey key, const lease::Record& record,
+                      std::uint64_t expected, Hear<std::uint64_t> done) {
+  Ask<std::uint64_t>(
+      asker, [this, key, record, expected] { return Write(key, record, expected); },
       std::move(done));
 }
 
-void SharedStore::Put(Process& caller, Place from, const lease::Record& record,
-                      std::uint64_t expected, Duration patience,
-                      std::function<void(base::Result<std::uint64_t>)> done) {
-  const std::optional<Place> leader = Leader();
-  if (!leader) {
-    caller.After(patience, [done = std::move(done)] { done(base::Unreachable("no leader")); });
-    return;
-  }
-  Call<std::uint64_t>(
-      network_, caller, {from, *leader}, patience,
-      [this, record, expected, at = *leader]() -> base::Result<std::uint64_t> {
-        if (!Leads(at)) return base::Unreachable("no majority");
-        return Write(record, expected);
-      },
+void SharedStore::Get(const Asker& asker, const std::string& key, Hear<Entry> done) {
+  Ask<Entry>(
+      asker, [this, key]() -> base::Result<Entry> { return Read(key); }, std::move(done));
+}
+
+void SharedStore::Put(const Asker& asker, ports::SharedEntry entry, Hear<std::uint64_t> done) {
+  Ask<std::uint64_t>(
+      asker,
+      [this, entry = std::move(entry)] { return Write(entry.key, entry.value, entry.revision); },
       std::move(done));
+}
+
+// Whatever it is now: for what nothing rests on.
+void SharedStore::Remove(const Asker& asker, const std::string& key) {
+  Ask<bool>(
+      asker, [this, key]() -> base::Result<bool> { return entries_.erase(key) > 0; },
+      [](const base::Result<bool>&) {});
 }
 
 }  // namespace leeward::sim

@@ -1,18 +1,23 @@
 // Whole runs: seeds without a planted bug break no rule, and every planted bug is found.
 #include <gtest/gtest.h>
 
+#include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "sim/run.h"
 
 namespace leeward::sim {
 namespace {
 
-Outcome RunSeed(std::uint64_t seed, Bug bug = Bug::kNone) {
+Outcome RunSeed(std::uint64_t seed, Bug bug = Bug::kNone,
+                std::optional<FaultKind> only = std::nullopt) {
   ScenarioOptions options;
   options.seed = seed;
   options.bug = bug;
+  options.only = only;
   return sim::Run(options);
 }
 
@@ -98,6 +103,28 @@ TEST(CheckEnd, SeesARunThatDidNotEndAndOneThatSaysSoWithoutServing) {
   EXPECT_EQ(found(history), 1u) << "no reason";
 }
 
+// What each kind of run is there for happens among the seeds: a controller goes on with what
+// another began, and a person's moves come to their end, are called off, and are given up.
+TEST(Simulation, ControllersTakeOverAndPeopleMoveThereAndBack) {
+  std::set<std::string> seen;
+  for (std::uint64_t seed = 1; seed <= 2000; ++seed) {
+    std::map<std::string, Hand> begun;
+    for (const Fact& fact : RunSeed(seed).history.facts) {
+      if (fact.kind != FactKind::kRecorded) continue;
+      if (fact.text.starts_with("execution-started")) begun[fact.detail] = fact.hand;
+      if (fact.text == "execution-resumed failover" && begun[fact.detail] != fact.hand)
+        seen.insert("taken over");
+      if (fact.text.starts_with("execution-finished"))
+        seen.insert(fact.detail.substr(0, fact.detail.find('-')) + " " +
+                    fact.text.substr(fact.text.rfind(' ') + 1));
+    }
+  }
+  for (const char* wanted :
+       {"taken over", "switchover done", "failback done", "call done", "switchover abandoned"}) {
+    EXPECT_TRUE(seen.contains(wanted)) << wanted << " is in no seed";
+  }
+}
+
 // A run that moved the application, for what is done to its journal afterwards.
 History Moved() {
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {
@@ -106,6 +133,22 @@ History Moved() {
   }
   ADD_FAILURE() << "none of the seeds moves the application";
   return {};
+}
+
+std::vector<History::Entry>& JournalOf(History& history) {
+  for (auto& journal : history.journals) {
+    if (!journal.empty()) return journal;
+  }
+  ADD_FAILURE() << "a run without a journal";
+  return history.journals.front();
+}
+
+model::Event& StartIn(History& history) {
+  for (History::Entry& entry : JournalOf(history)) {
+    if (entry.event.kind == model::EventKind::kExecutionStarted) return entry.event;
+  }
+  ADD_FAILURE() << "nothing was begun";
+  return JournalOf(history).front().event;
 }
 
 std::size_t FoundByReplay(const History& history) {
@@ -121,13 +164,13 @@ TEST(CheckReplay, SeesAJournalThatCannotBeGoneOnWithToTheEnd) {
   EXPECT_EQ(FoundByReplay(whole), 0u);
 
   History unreadable = whole;
-  std::string& plan = unreadable.journal.front().event.fields.at("plan");
+  std::string& plan = StartIn(unreadable).fields.at("plan");
   plan.resize(plan.size() / 2);
   EXPECT_GT(FoundByReplay(unreadable), 0u);
 
   // A step that waits for one that waits for it: started again, this plan would never end.
   History endless = whole;
-  std::string& knotted = endless.journal.front().event.fields.at("plan");
+  std::string& knotted = StartIn(endless).fields.at("plan");
   const std::string free = "\"after\": []", id = "\"id\": \"";
   const auto last = knotted.rfind(id) + id.size();
   const auto first = knotted.find(free);
@@ -137,29 +180,29 @@ TEST(CheckReplay, SeesAJournalThatCannotBeGoneOnWithToTheEnd) {
   EXPECT_GT(FoundByReplay(endless), 0u);
 }
 
-// The first seed at which this checker finds the bug; 0: none of the first `most`.
-std::uint64_t FoundAt(Bug bug, const std::string& checker, std::uint64_t most) {
-  for (std::uint64_t seed = 1; seed <= most; ++seed) {
-    for (const Violation& violation : RunSeed(seed, bug).violations) {
-      if (violation.checker == checker) return seed;
+struct Planted {
+  Bug bug;
+  const char* checker;
+  std::uint64_t within;  // seeds
+  std::optional<FaultKind> only = {};
+};
+
+// The first seed at which the checker finds the bug; 0: none of the first.
+std::uint64_t FoundAt(const Planted& planted) {
+  for (std::uint64_t seed = 1; seed <= planted.within; ++seed) {
+    for (const Violation& violation : RunSeed(seed, planted.bug, planted.only).violations) {
+      if (violation.checker == planted.checker) return seed;
     }
   }
   return 0;
 }
 
-struct Planted {
-  Bug bug;
-  const char* checker;
-  std::uint64_t within;  // seeds
-};
-
 class PlantedBug : public testing::TestWithParam<Planted> {};
 
 TEST_P(PlantedBug, IsFound) {
   const Planted& planted = GetParam();
-  EXPECT_NE(FoundAt(planted.bug, planted.checker, planted.within), 0u)
-      << Name(planted.bug) << " is not found by the checker " << planted.checker << " within "
-      << planted.within << " seeds";
+  EXPECT_NE(FoundAt(planted), 0u) << Name(planted.bug) << " is not found by the checker "
+                                  << planted.checker << " within " << planted.within << " seeds";
 }
 
 INSTANTIATE_TEST_SUITE_P(Simulation, PlantedBug,
@@ -168,7 +211,12 @@ INSTANTIATE_TEST_SUITE_P(Simulation, PlantedBug,
                                          Planted{Bug::kEffectBeforeIntent, "intent", 100},
                                          Planted{Bug::kPromotionOnStatus, "intent", 1000},
                                          Planted{Bug::kAutoReturn, "return", 1000},
-                                         Planted{Bug::kMeasuredEarly, "loss", 1000}),
+                                         Planted{Bug::kMeasuredEarly, "loss", 4000},
+                                         Planted{Bug::kEachForItself, "hands", 1000},
+                                         Planted{Bug::kUnfencedMirror, "hands", 6000,
+                                                 FaultKind::kControllerPause},
+                                         Planted{Bug::kDrainUnchecked, "loss", 1000},
+                                         Planted{Bug::kOverwritesOld, "kept", 2000}),
                          [](const auto& planted) {
                            std::string name(Name(planted.param.bug));
                            std::erase(name, '-');

@@ -10,6 +10,7 @@ constexpr Duration kLookTakes = std::chrono::milliseconds(2);
 void Door::Open(std::uint64_t epoch, base::MonotonicTime until) {
   if (until <= machine_.Monotonic()) return;
   open_ = true;
+  shutting_ = false;
   epoch_ = epoch;
   until_ = until;
   ++order_;
@@ -18,7 +19,7 @@ void Door::Open(std::uint64_t epoch, base::MonotonicTime until) {
 }
 
 void Door::Extend(std::uint64_t epoch, base::MonotonicTime until) {
-  if (open_ && until > until_) Open(epoch, until);
+  if (!shutting_ && (!open_ || until > until_)) Open(epoch, until);
 }
 
 void Door::WatchEnd() {
@@ -29,7 +30,9 @@ void Door::WatchEnd() {
 
 // With nobody to send away it is quick.
 void Door::Shut(std::function<void()> done) {
+  shutting_ = open_;
   agenda_.After(open_ ? shut_takes_ : kLookTakes, [this, order = order_, done = std::move(done)] {
+    if (order == order_) shutting_ = false;
     if (order == order_ && std::exchange(open_, false)) changed_();
     done();
   });

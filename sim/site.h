@@ -18,13 +18,17 @@ struct Commit {
   base::WallTime stamp;  // as the writer's clock says it
 };
 
-enum class Role : std::uint8_t { kWriter, kReplica };
+enum class Role : std::uint8_t { kNone, kWriter, kReplica };
 
 struct Database {
-  Role role = Role::kReplica;
+  Role role = Role::kNone;
+  std::uint64_t timeline = 0;   // of a writer: its own; of a replica: its source's when it was made
   std::vector<Commit> log;      // of a writer; of a replica: what it has received
   bool promoting = false;       // a promotion was accepted
   Duration promoting_until{0};  // it leaves recovery then
+  bool creating = false;        // a replica is asked for
+  Duration created_at{0};       // it follows its source from then on
+  std::vector<std::vector<Commit>> aside;  // databases that were renamed and kept
 };
 
 // The database's admission of sessions that write. It is opened until a time on its own clock, when
@@ -36,7 +40,7 @@ class Door {
 
   base::MonotonicTime Now() const { return machine_.Monotonic(); }
   void Open(std::uint64_t epoch, base::MonotonicTime until);
-  // Of an open door only.
+  // Has no effect on one that is just shutting; one that has shut by itself is opened anew.
   void Extend(std::uint64_t epoch, base::MonotonicTime until);
   // `done` when the last session is gone.
   void Shut(std::function<void()> done);
@@ -50,7 +54,7 @@ class Door {
   Process& machine_;
   const Duration shut_takes_;
   const std::function<void()> changed_;
-  bool open_ = false;
+  bool open_ = false, shutting_ = false;
   std::uint64_t epoch_ = 0;
   base::MonotonicTime until_;
   std::uint64_t order_ = 0;  // of openings and extensions; an older watch is over
@@ -73,7 +77,10 @@ class Site {
   bool Write(std::uint64_t id);
   // What probes of the front address and of the database see.
   bool FrontAnswers() const { return tasks > 0 && StoreAnswers(); }
-  bool StoreAnswers() const { return alive && (database.role == Role::kReplica || door.open()); }
+  bool StoreAnswers() const {
+    return alive &&
+           (database.role == Role::kReplica || (database.role == Role::kWriter && door.open()));
+  }
 
   Place place() const { return place_; }
 

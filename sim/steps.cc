@@ -29,14 +29,17 @@ Looked Done(std::string detail, std::map<std::string, std::string> outputs = {})
 // What would be lost if the standby were promoted with what it has replayed now.
 std::map<std::string, std::string> BoundNow(World& world, Work& work) {
   const Site& site = SiteOf(world, work);
-  const std::size_t replayed = world.Replayed();
+  const std::size_t replayed = world.Replayed(site.place());
   work.effect();
   model::StoreLag lag;
   lag.component = work.step.component;
   if (replayed > 0) lag.newest_visible = site.database.log[replayed - 1].stamp;
   const decide::LossBound bound = decide::BoundOf(lag, work.now, kClockMargin);
   if (!bound.bound) return {};
-  return {{"bound_ns", std::to_string(bound.bound->count())}, {"source", "newest commit"}};
+  // The true time is for the checkers alone.
+  return {{"bound_ns", std::to_string(bound.bound->count())},
+          {"source", "newest commit"},
+          {"read_at", std::to_string(world.agenda.now().count())}};
 }
 
 Result<Looked> Measure(World& world, Work& work) {
@@ -93,7 +96,7 @@ Result<Looked> Scale(World& world, Work& work) {
 
 Result<Looked> Drain(World& world, Work& work) {
   const Site& site = SiteOf(world, work);
-  const std::size_t replayed = world.Replayed();
+  const std::size_t replayed = world.Replayed(site.place());
   if (site.database.role == Role::kWriter) return Done("takes writes already");
   if (!work.asked) work.target = site.database.log.size();
   work.asked = true;
@@ -115,6 +118,7 @@ Result<Looked> Promote(World& world, Work& work) {
   Site& site = SiteOf(world, work);
   world.FinishPromotion(site.place());
   if (site.database.role == Role::kWriter) return Done("promoted, a write committed");
+  if (site.database.role == Role::kNone) return base::WrongState("there is no replica here");
   if (world.scenario().bug == Bug::kPromotionOnStatus && work.asked &&
       StatusOf(world, site.database) == "available") {
     return Done("available");
@@ -153,8 +157,89 @@ Result<Looked> Settle(World& world, Work& work) {
   return SiteOf(world, work).tasks == desired ? Done("settled") : Looked();
 }
 
-// In a rehearsal the old Region is known to be ended, as in a drill.
-Result<Looked> Proven(World&, Work&) { return Done("the rehearsal ended the old Region itself"); }
+// As the real gate asks, of what the steps before it learned.
+Result<Looked> FenceProof(World& world, Work& work) {
+  if (world.scenario().measured) return Done("the rehearsal ended the old Region itself");
+  decide::FenceEvidence evidence;
+  evidence.old_region = model::Region(work.step.parameters.at("old-region"));
+  const std::string& fences = work.step.parameters.at("fences");
+  const bool closed = !fences.empty() && Output(work, fences + ".proof") == "closed";
+  evidence.stores.push_back({model::ComponentName(work.step.parameters.at("stores")),
+                             closed ? decide::OldWriter::kClosed : decide::OldWriter::kNotTried});
+  const std::string& take = work.step.parameters.at("lease");
+  evidence.lease = decide::LeaseGround{
+      Output(work, take + ".ground"), model::Region(Output(work, take + ".from")),
+      Output(work, take + ".from_epoch"), Output(work, take + ".epoch")};
+  const decide::GateAnswer answer = decide::FenceProof(evidence);
+  if (answer.answer != decide::Answer::kPass) return base::Refused(answer.reason);
+  return Done(answer.reason);
+}
+
+// --- Planned moves
+
+Result<Looked> Nothing(World&, Work&) { return Done("nothing to be done here"); }
+
+// The writer is closed, and how far it came is known.
+Result<Looked> Quiesce(World& world, Work& work) {
+  Site& site = SiteOf(world, work);
+  if (site.door.open()) {
+    if (!std::exchange(work.asked, true)) {
+      work.effect();
+      site.door.Shut([] {});
+    }
+    return Looked();
+  }
+  if (site.database.role != Role::kWriter) return base::WrongState("there is no writer here");
+  return Done("closed", {{"position", std::to_string(site.database.log.size())}});
+}
+
+Result<Looked> DrainTo(World& world, Work& work) {
+  const Site& site = SiteOf(world, work);
+  const std::size_t replayed = world.Replayed(site.place());
+  if (site.database.role == Role::kWriter) return Done("takes writes already");
+  if (site.database.role == Role::kNone) return base::WrongState("there is no replica here");
+  if (world.scenario().bug == Bug::kDrainUnchecked) return Done("not looked at");
+  std::string position;
+  for (const auto& [name, value] : work.outputs) {
+    if (name.starts_with("rds.quiesce") && name.ends_with(".position")) position = value;
+  }
+  if (replayed < std::stoull(position)) return Looked();
+  return Done("as far as " + position);
+}
+
+Result<Looked> OpenStore(World& world, Work& work) {
+  Site& site = SiteOf(world, work);
+  world.FinishPromotion(site.place());
+  const bool open = site.database.role == Role::kWriter && site.door.open();
+  return open ? Done("open") : Looked();
+}
+
+// What may hold the only copy of a write is renamed, never overwritten.
+Result<Looked> PutAside(World& world, Work& work) {
+  Site& site = SiteOf(world, work);
+  world.Replicate();
+  if (site.database.role == Role::kNone) return Done("nothing is in the way");
+  if (world.FollowsOther(site.place())) return Done("it follows the writer");
+  if (site.door.open()) return base::WrongState("it still takes writes");
+  work.effect();
+  if (world.scenario().bug == Bug::kOverwritesOld) {
+    site.database.log.clear();
+    site.database.role = Role::kNone;
+    site.Changed();
+    return Done("overwritten");
+  }
+  world.SetAside(site.place());
+  return Done("kept");
+}
+
+Result<Looked> Replicate(World& world, Work& work) {
+  Site& site = SiteOf(world, work);
+  if (world.FollowsOther(site.place())) return Done("follows the writer");
+  if (site.database.role != Role::kNone) return base::WrongState("another database is in the way");
+  if (!std::exchange(work.asked, true)) work.effect();
+  world.CreateReplica(site.place());
+  return world.FollowsOther(site.place()) ? Done("follows the writer") : Looked();
+}
 
 // Of stores whose working is not simulated: their steps take the time that was measured.
 Result<Looked> TakesWrites(World&, Work& work) {
@@ -171,23 +256,33 @@ constexpr std::array kActs = {
     Entry{"app.verify", Serves},
     Entry{"ecs.quiesce", Scale},
     Entry{"ecs.ready", Serves},
-    Entry{"ecs.scale", Scale},
-    Entry{"ecs.settle", Settle},
-    Entry{"gate.loss", GateLoss},
-    Entry{"gate.fence-proof", Proven},
-    Entry{"lease.take", Proven},
-    Entry{"rds.drain", Drain},
-    Entry{"rds.fence", Fence},
-    Entry{"rds.measure", Measure},
-    Entry{"rds.promote", Promote},
-    Entry{"route53.confirm", Confirm},
-    Entry{"route53.shift", Shift},
+    Entry{"dynamodb.fence", Unreachable},
     Entry{"dynamodb.measure", Measure},
     Entry{"dynamodb.ready", TakesWrites},
-    Entry{"dynamodb.fence", Unreachable},
+    Entry{"ecs.replicate", Scale},
+    Entry{"ecs.scale", Scale},
+    Entry{"ecs.settle", Settle},
+    Entry{"elasticache.fence", Unreachable},
     Entry{"elasticache.measure", Measure},
     Entry{"elasticache.promote", TakesWrites},
-    Entry{"elasticache.fence", Unreachable},
+    Entry{"gate.fence-proof", FenceProof},
+    Entry{"gate.loss", GateLoss},
+    Entry{"inventory.refresh", Nothing},
+    Entry{"lease.take", Nothing},  // of a rehearsal; else the mover's own
+    Entry{"rds.check-source", Nothing},
+    Entry{"rds.drain", Drain},
+    Entry{"rds.drain-to", DrainTo},
+    Entry{"rds.fence", Fence},
+    Entry{"rds.late-writes", Nothing},
+    Entry{"rds.measure", Measure},
+    Entry{"rds.open", OpenStore},
+    Entry{"rds.preserve-old", PutAside},
+    Entry{"rds.promote", Promote},
+    Entry{"rds.quiesce", Quiesce},
+    Entry{"rds.replicate", Replicate},
+    Entry{"rds.retire-old", PutAside},
+    Entry{"route53.confirm", Confirm},
+    Entry{"route53.shift", Shift},
 };
 
 }  // namespace

@@ -22,7 +22,7 @@ struct Work {
   std::shared_ptr<const model::Plan> plan;
   const model::Step& step;
   std::map<std::string, std::string> outputs;
-  // The clock of the controller, as it was when this exchange was asked for.
+  // The clock of who carries it out, at the time of this exchange.
   base::WallTime now;
   // To be called before each change of the world, with its name.
   std::function<void()> effect;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "lease/hand_over.h"
 #include "lease/record.h"
 
 namespace leeward::sim {
@@ -30,13 +31,16 @@ World::World(const Scenario& scenario, ports::Random& seeded)
     options.terms = scenario.terms;
     options.region = RegionOf(scenario.application, place);
     options.may_create = place == Place::kHome;
-    guards_[slot] =
-        std::make_unique<Guard>(*sites_[slot], store, agenda, scenario.clocks[slot], options);
+    guards_[slot] = std::make_unique<Guard>(
+        *sites_[slot], store, agenda, scenario.clocks[slot], options,
+        scenario.orders.empty() ? "" : lease::HandOverKey(scenario.application.name));
   }
 }
 
 void World::Start() {
   site(Place::kHome).database.role = Role::kWriter;
+  site(Place::kRecovery).database.role = Role::kReplica;
+  for (const Place place : kSitePlaces) site(place).database.timeline = timelines_;
   site(Place::kHome).tasks = 3;
   if (scenario_.measured) {
     for (const Place place : kSitePlaces) {
@@ -71,27 +75,74 @@ void World::ClientWrites(Place place) {
   agenda.After(scenario_.write_every, [this, place] { ClientWrites(place); });
 }
 
-void World::Replicate() {
-  const Site& from = site(Place::kHome);
-  Site& to = site(Place::kRecovery);
-  if (to.database.role != Role::kReplica || from.database.role != Role::kWriter) return;
-  if (!network.Carries(Place::kHome, Place::kRecovery)) return;
-  const Duration lag =
-      scenario_.replication_lag + network.link(Place::kHome, Place::kRecovery).slow_by;
-  const std::vector<Commit>& source = from.database.log;
-  std::vector<Commit>& copy = to.database.log;
-  while (copy.size() < source.size() && source[copy.size()].at + lag <= agenda.now()) {
-    copy.push_back(source[copy.size()]);
+bool World::FollowsOther(Place place) const {
+  const Database& copy = sites_[static_cast<std::size_t>(Index(place))]->database;
+  const Database& source = sites_[static_cast<std::size_t>(Index(OtherSite(place)))]->database;
+  return copy.role == Role::kReplica && source.role == Role::kWriter &&
+         copy.timeline == source.timeline;
+}
+
+void World::ReplicateTo(Place place) {
+  const Place source = OtherSite(place);
+  if (!FollowsOther(place) || !network.Carries(source, place)) return;
+  const Duration lag = scenario_.replication_lag + network.link(source, place).slow_by;
+  const std::vector<Commit>& log = site(source).database.log;
+  std::vector<Commit>& copy = site(place).database.log;
+  while (copy.size() < log.size() && log[copy.size()].at + lag <= agenda.now()) {
+    copy.push_back(log[copy.size()]);
   }
 }
 
-std::size_t World::Replayed() {
+void World::Replicate() {
+  for (const Place place : kSitePlaces) ReplicateTo(place);
+}
+
+std::size_t World::Replayed(Place place) {
   Replicate();
-  const std::vector<Commit>& copy = site(Place::kRecovery).database.log;
+  const std::vector<Commit>& copy = site(place).database.log;
   const Duration behind = scenario_.replication_lag + scenario_.replay_lag;
   std::size_t replayed = copy.size();
   while (replayed > 0 && copy[replayed - 1].at + behind > agenda.now()) --replayed;
   return replayed;
+}
+
+// Two that say they are the writer are told apart by the traffic; where there is none, what was
+// seen before stands.
+const std::map<model::ComponentName, model::Region>& World::ActiveNow() {
+  const bool home = site(Place::kHome).database.role == Role::kWriter;
+  const bool recovery = site(Place::kRecovery).database.role == Role::kWriter;
+  if (!home && !recovery) return active_;
+  const Place writer = home && recovery ? traffic : home ? Place::kHome : Place::kRecovery;
+  for (const model::Component& component : scenario_.application.components) {
+    if (std::holds_alternative<model::Rds>(component.kind))
+      active_[component.name] = RegionOf(scenario_.application, writer);
+    if (std::holds_alternative<model::Route53>(component.kind))
+      active_[component.name] = RegionOf(scenario_.application, traffic);
+  }
+  return active_;
+}
+
+void World::CreateReplica(Place place) {
+  Database& database = site(place).database;
+  if (!database.creating) {
+    database.creating = true;
+    database.created_at = agenda.now() + scenario_.creation_takes;
+  }
+  if (agenda.now() < database.created_at) return;
+  database.creating = false;
+  database.role = Role::kReplica;
+  database.timeline = site(OtherSite(place)).database.timeline;
+  Replicate();
+  site(place).Changed();
+}
+
+void World::SetAside(Place place) {
+  Replicate();
+  Database& database = site(place).database;
+  database.aside.push_back(std::exchange(database.log, {}));
+  database.role = Role::kNone;
+  database.promoting = false;
+  site(place).Changed();
 }
 
 void World::BeginPromotion(Place place) {
@@ -107,6 +158,7 @@ void World::FinishPromotion(Place place) {
   if (!database.promoting || !here.alive || agenda.now() < database.promoting_until) return;
   database.promoting = false;
   database.role = Role::kWriter;
+  database.timeline = ++timelines_;
   const std::uint64_t kept = database.log.empty() ? 0 : database.log.back().id;
   Note(FactKind::kPromoted, place, {}, {}, kept);
   here.Changed();
@@ -138,6 +190,17 @@ void World::Note(FactKind kind, Place place, std::string text, std::string detai
                  std::uint64_t number) {
   history.facts.push_back(
       {agenda.now(), kind, place, 0, number, std::move(text), std::move(detail)});
+}
+
+void World::NoteSurvivors() {
+  history.survivors.assign(writes_ + 1, false);
+  const auto keep = [this](const std::vector<Commit>& log) {
+    for (const Commit& commit : log) history.survivors[commit.id] = true;
+  };
+  for (const Place place : kSitePlaces) {
+    keep(site(place).database.log);
+    for (const std::vector<Commit>& log : site(place).database.aside) keep(log);
+  }
 }
 
 }  // namespace leeward::sim

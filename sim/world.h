@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -42,19 +43,30 @@ class World {
   Guard& guard(Place place) { return *guards_[static_cast<std::size_t>(Index(place))]; }
   const Scenario& scenario() const { return scenario_; }
 
-  // The standby's database has what has reached it by now. Before every look at it, and before
-  // everything that changes what will reach it.
+  // Every replica has what has reached it by now. Before every look at one, and before everything
+  // that changes what will reach it.
   void Replicate();
-  // How many of the received commits the standby has replayed.
-  std::size_t Replayed();
+  // How many of the received commits the replica there has replayed.
+  std::size_t Replayed(Place place);
   // A replica whose promotion is due takes writes from now on.
   void FinishPromotion(Place place);
   void BeginPromotion(Place place);
+  // The database there becomes a replica of the other one's, when it was asked for long enough ago.
+  bool FollowsOther(Place place) const;
+  void CreateReplica(Place place);
+  // The database there is renamed and kept, as it is.
+  void SetAside(Place place);
+
+  // Where each component takes writes and traffic, as a look at both Regions tells it.
+  const std::map<model::ComponentName, model::Region>& ActiveNow();
 
   // Everything in a Region ends, or begins again with what its disks hold. Controllers and
   // observers are their owner's to end.
   void LoseRegion(Place place);
   void ReturnRegion(Place place);
+
+  // At the end: which acknowledged writes are in any database, also one that was set aside.
+  void NoteSurvivors();
 
   void Note(FactKind kind, Place place, std::string text, std::string detail = {},
             std::uint64_t number = 0);
@@ -70,6 +82,7 @@ class World {
 
  private:
   void ClientWrites(Place place);
+  void ReplicateTo(Place place);
   void LeaseWritten(const lease::Record& record);
 
   const Scenario& scenario_;
@@ -79,6 +92,12 @@ class World {
   std::array<std::unique_ptr<Guard>, kSites> guards_;
   std::uint64_t writes_ = 0;
   std::uint64_t epoch_ = 0;
+  std::uint64_t timelines_ = 1;
+  std::map<model::ComponentName, model::Region> active_;
 };
+
+constexpr Place OtherSite(Place place) {
+  return place == Place::kHome ? Place::kRecovery : Place::kHome;
+}
 
 }  // namespace leeward::sim
