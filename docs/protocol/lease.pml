@@ -17,12 +17,25 @@
  * lost put is one that stays on its way; a take on its way is a take that is tried later, since it
  * succeeds only while the record is the one that was seen.
  *
+ * With HAND_OVER the guard may be asked to give the lease up (docs/failover-protocol.md, "Asking for
+ * it"). A request may land at any time, or never, so it may be lost, late or doubled; one of a
+ * controller that is gone may be there from the beginning, and one for an earlier epoch may come.
+ * The guard that obeys closes its door, has that confirmed, and only then puts `released`; its
+ * renewals may still be on their way, and so may what it told the door before. Safety, besides: it
+ * obeys only what somebody who lives has asked for, and of its own epoch.
+ *
  * Planted mistakes, one at a time; each must be found:
  *   NO_MARGIN       the taker adds no margin
  *   NO_DRIFT        the taker takes its clock for right
  *   FROM_ANSWER     the holder counts from the answer to its renewal
  *   NO_FENCE_WAIT   the door begins to shut when it should be shut
  *   FROM_READ_SENT  the taker counts from the sending of its read
+ * and with HAND_OVER:
+ *   RELEASE_FIRST   `released` is put before the door is known to be closed
+ *   ANSWER_COUNTS   the answer to an earlier renewal still moves the door's time on
+ *   OUTRUN          what was on its way to the door may arrive after the closing
+ *   OBEYS_STALE     a request that was there before is obeyed
+ *   OTHER_EPOCH     a request for another epoch is obeyed
  */
 
 #define TTL 6   /* ticks */
@@ -166,6 +179,80 @@ inline see() {
     look_on = false; look_rev = 0
 }
 
+#ifdef HAND_OVER
+#ifndef ASKS
+#define ASKS 1 /* that somebody who lives puts */
+#endif
+
+/* The request in the store, and what the guard saw of it. */
+byte req_rev = 0;       /* grows with every put of it */
+byte asked = 0;         /* puts by who lives */
+bool req_same = false;  /* is for this epoch */
+bool req_known = false; /* the guard has looked before */
+byte req_seen = 0;
+
+/* The guard that obeys, and its last put. */
+mtype = { HOLDING, FENCING, FENCED };
+mtype phase = HOLDING;
+bool fence_on = false; /* on its way to the door */
+bool release_on = false;
+byte release_rev = 0;
+
+bool released = false;  /* the record */
+bool look_released = false, seen_released = false;
+
+#ifdef OTHER_EPOCH
+#define IS_MEANT true
+#else
+#define IS_MEANT req_same
+#endif
+#ifdef OBEYS_STALE
+#define IS_NEW (req_rev > 0 && (!req_known || req_seen != req_rev))
+#else
+#define IS_NEW (req_known && req_seen != req_rev)
+#endif
+
+inline look_for_request() {
+    if
+    :: IS_NEW && IS_MEANT -> obey(); asked = 0; req_rev = 0; req_seen = 0; req_known = false; req_same = false
+    :: else -> req_known = true; req_seen = req_rev
+    fi
+}
+
+inline obey() {
+    assert(asked > 0 && req_same); /* else nobody who lives wanted it */
+    phase = FENCING; fence_on = true; must_read = true;
+    read_on = false; read_rev = 0; read_age = 0;
+#ifndef ANSWER_COUNTS
+    waits_for = RENEWALS; i = 0;
+    do
+    :: i < RENEWALS -> if :: put_done[i] -> forget_put(i) :: else fi; i++
+    :: else -> break
+    od;
+    i = 0;
+#endif
+#ifndef OUTRUN
+    extend_left = 0;
+#endif
+    skip
+}
+
+inline apply_release() {
+    if
+    :: rev == release_rev -> rev++; rev_age = 0; released = true
+    :: else -> must_read = true
+    fi;
+    release_on = false; release_rev = 0
+}
+#define HOLDS (phase == HOLDING)
+#define NOTE_RELEASED look_released = released
+#define SEE_RELEASED seen_released = look_released; look_released = false
+#else
+#define HOLDS true
+#define NOTE_RELEASED skip
+#define SEE_RELEASED skip
+#endif
+
 proctype world() {
     byte i = 0;
     do
@@ -180,29 +267,51 @@ proctype world() {
             door_left = (extend_left > door_left -> extend_left : door_left); extend_left = 0 }
 
     /* The guard. Doing nothing for long is a pause. */
-    :: d_step { waits_for == RENEWALS && !must_read && sent < RENEWALS -> send_put() }
+    :: d_step { HOLDS && waits_for == RENEWALS && !must_read && sent < RENEWALS -> send_put() }
     :: d_step { waits_for < RENEWALS -> give_up() }
     :: d_step { must_read && !read_on -> read_on = true; read_rev = rev; read_age = rev_age }
-    :: d_step { must_read && read_on ->
+    :: d_step { HOLDS && must_read && read_on ->
             known = read_rev; must_read = false; count_from(read_age);
             read_on = false; read_rev = 0; read_age = 0 }
     :: d_step { put_on[0] && !put_done[0] -> apply_put(0) }
     :: d_step { put_on[0] && put_done[0] -> answer_put(0) }
+#if RENEWALS > 1
     :: d_step { put_on[1] && !put_done[1] -> apply_put(1) }
     :: d_step { put_on[1] && put_done[1] -> answer_put(1) }
+#endif
 #if RENEWALS > 2
     :: d_step { put_on[2] && !put_done[2] -> apply_put(2) }
     :: d_step { put_on[2] && put_done[2] -> answer_put(2) }
 #endif
 
+#ifdef HAND_OVER
+    /* Requests. */
+    :: d_step { HOLDS && asked < ASKS -> asked++; req_rev++; req_same = true }
+    :: d_step { HOLDS && asked == 0 && req_rev < 2 -> req_rev++; req_same = false }
+    :: d_step { HOLDS && !(req_known && req_seen == req_rev) -> look_for_request() }
+    /* Obeying. */
+    :: d_step { fence_on && door == OPEN -> door = CLOSING; shut_left = FENCE; door_left = 0 }
+    :: d_step { fence_on && door == CLOSED -> fence_on = false; phase = FENCED }
+    :: d_step { !HOLDS && must_read && read_on ->
+            known = read_rev; must_read = false; read_on = false; read_rev = 0; read_age = 0 }
+#ifdef RELEASE_FIRST
+    :: d_step { !HOLDS && !must_read && !release_on && !released ->
+#else
+    :: d_step { phase == FENCED && !must_read && !release_on && !released ->
+#endif
+            release_on = true; release_rev = known }
+    :: d_step { release_on -> apply_release() }
+    :: atomic { seen && seen_rev == rev && seen_released -> assert(door == CLOSED); break }
+#endif
+
     /* The taker. */
 #ifdef FROM_READ_SENT
     :: d_step { !look_sent -> look_sent = true }
-    :: d_step { look_sent && !look_on -> look_on = true; look_rev = rev }
+    :: d_step { look_sent && !look_on -> look_on = true; look_rev = rev; NOTE_RELEASED }
 #else
-    :: d_step { !look_on && !(seen && seen_rev == rev) -> look_on = true; look_rev = rev }
+    :: d_step { !look_on && !(seen && seen_rev == rev) -> look_on = true; look_rev = rev; NOTE_RELEASED }
 #endif
-    :: d_step { look_on -> see() }
+    :: d_step { look_on -> see(); SEE_RELEASED }
     :: atomic { seen && seen_rev == rev && seen_age * rate_taker >= TAKER_WAIT ->
             assert(door == CLOSED); /* else two Regions write from here on */
             break }
@@ -214,6 +323,10 @@ init {
         if :: rate_guard = 4 :: rate_guard = 6 fi;
         if :: rate_door = 4 :: rate_door = 6 fi;
         if :: rate_taker = 4 :: rate_taker = 6 fi;
+#ifdef HAND_OVER
+        /* Left by a controller that is gone, or none. */
+        if :: req_rev = 1; req_same = true :: skip fi;
+#endif
         run world()
     }
 }
