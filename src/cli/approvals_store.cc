@@ -12,11 +12,12 @@ constexpr char kFile[] = "approvals.sqlite";
 base::Result<std::unique_ptr<ports::SharedStore>> OpenApprovals(World& world,
                                                                 const Project& project) {
   const auto& place = project.application.failover.store;
-  if (place) return store::Open(*place, project.SpecFolder(), *world.transport, world.clock);
+  if (place)
+    return store::Open(*place, project.SpecFolder(), *world.transport, *world.aws, world.clock);
   RETURN_IF_ERROR(world.files.MakeDirectories(project.state));
   model::SharedStorePlace beside;
   beside.path = kFile;
-  return store::Open(beside, project.state, *world.transport, world.clock);
+  return store::Open(beside, project.state, *world.transport, *world.aws, world.clock);
 }
 
 base::Result<std::unique_ptr<ports::SharedStore>> FindApprovals(World& world,

@@ -9,10 +9,11 @@ base::Result<std::unique_ptr<ports::SharedStore>> OpenSharedStore(World& world,
                                                                   const std::string& what) {
   if (!project.application.failover.store) {
     return base::Invalid(project.spec_path + " names no store for " + what +
-                         "; add `store: etcd:URL,URL,URL` to failover");
+                         "; add `store: etcd:URL,URL,URL` or `store: "
+                         "dynamodb:TABLE@REGION,REGION,REGION` to failover");
   }
   return store::Open(*project.application.failover.store, project.SpecFolder(), *world.transport,
-                     world.clock);
+                     *world.aws, world.clock);
 }
 
 }  // namespace leeward::cli

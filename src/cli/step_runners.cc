@@ -38,7 +38,7 @@ std::unique_ptr<steps::Runner> MakeStepRunners(World& world, InventoryKeeper& in
       *world.aws, world.clock, world.random, *world.resolver, world.environment(),
       [&inventory](const model::Inventory& learned) { return inventory.Save(learned); }, "",
       [&world, folder = project.SpecFolder()](const model::SharedStorePlace& place) {
-        return store::Open(place, folder, *world.transport, world.clock);
+        return store::Open(place, folder, *world.transport, *world.aws, world.clock);
       },
       std::move(daemon.sighting),
       [&world, &project](const model::Application&) { return OpenApprovals(world, project); },
@@ -55,7 +55,7 @@ std::unique_ptr<steps::DryRunner> MakeDryRunner(World& world, const std::string&
       ASSIGN_OR_RETURN(const bool there, world.files.Exists(path));
       if (!there) return std::unique_ptr<ports::SharedStore>(std::make_unique<EmptyStore>());
     }
-    return store::Open(place, spec_folder, *world.transport, world.clock);
+    return store::Open(place, spec_folder, *world.transport, *world.aws, world.clock);
   };
   return std::make_unique<steps::DryRunner>(steps::Tools{*world.aws, world.clock, world.random,
                                                          *world.resolver, world.environment(),

@@ -120,11 +120,13 @@ enum class FailoverMode { kAutomatic, kManual };
 enum class OverRpo { kAsk, kRefuse, kProceed };
 
 // Where what controllers and guards agree in is kept: the writer lease above all.
-enum class SharedStoreKind { kSqlite, kEtcd };
+enum class SharedStoreKind { kSqlite, kEtcd, kDynamoDb };
 struct SharedStorePlace {
   SharedStoreKind kind = SharedStoreKind::kSqlite;
   std::string path;                    // kSqlite: a file; relative to the spec
   std::vector<std::string> endpoints;  // kEtcd: "http://host:2379", the nearest first
+  std::string table;                   // kDynamoDb
+  std::vector<Region> replicas;        // kDynamoDb: where the table is, the nearest first
 };
 
 // People who must agree before something is done that they are asked about.

@@ -74,19 +74,34 @@ std::vector<Field<model::Detection>> DetectionFields() {
                        "views that must agree; default: 2 with a witness Region, 1 without")};
 }
 
-// "sqlite:FILE" or "etcd:URL,URL": the text's form is checked before.
+std::vector<std::string> Listed(const std::string& text) {
+  std::vector<std::string> parts;
+  for (std::size_t from = 0; from <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', from), text.size());
+    parts.push_back(text.substr(from, comma - from));
+    from = comma + 1;
+  }
+  return parts;
+}
+
+// "sqlite:FILE", "etcd:URL,URL" or "dynamodb:TABLE@REGION,REGION": the text's form is checked
+// before.
 model::SharedStorePlace SharedStoreOf(const std::string& text) {
   const auto colon = text.find(':');
+  const std::string kind = text.substr(0, colon), rest = text.substr(colon + 1);
   model::SharedStorePlace place;
-  if (text.substr(0, colon) == "sqlite") {
-    place.path = text.substr(colon + 1);
-    return place;
-  }
-  place.kind = model::SharedStoreKind::kEtcd;
-  for (std::size_t from = colon + 1; from <= text.size();) {
-    const std::size_t comma = std::min(text.find(',', from), text.size());
-    place.endpoints.push_back(text.substr(from, comma - from));
-    from = comma + 1;
+  if (kind == "sqlite") {
+    place.path = rest;
+  } else if (kind == "etcd") {
+    place.kind = model::SharedStoreKind::kEtcd;
+    place.endpoints = Listed(rest);
+  } else {
+    place.kind = model::SharedStoreKind::kDynamoDb;
+    const auto at = rest.find('@');
+    place.table = rest.substr(0, at);
+    for (std::string& region : Listed(rest.substr(at + 1))) {
+      place.replicas.emplace_back(std::move(region));
+    }
   }
   return place;
 }

@@ -68,9 +68,29 @@ bool AllowsVariable(std::string_view text) {
          AllOf(text, [](char c) { return IsAlnum(c) || c == '_'; });
 }
 bool AllowsAny(std::string_view text) { return !text.empty(); }
+// "TABLE@REGION,REGION", two or three of them, each once.
+bool AllowsTable(std::string_view text) {
+  constexpr std::size_t kShortest = 3, kLongest = 255, kFewest = 2, kMost = 3;
+  const auto at = text.find('@');
+  if (at == std::string_view::npos || at < kShortest || at > kLongest) return false;
+  const bool named = AllOf(text.substr(0, at),
+                           [](char c) { return IsAlnum(c) || c == '_' || c == '-' || c == '.'; });
+  std::vector<std::string_view> regions;
+  for (std::string_view rest = text.substr(at + 1);;) {
+    const auto comma = rest.find(',');
+    regions.push_back(rest.substr(0, comma));
+    if (comma == std::string_view::npos) break;
+    rest.remove_prefix(comma + 1);
+  }
+  std::sort(regions.begin(), regions.end());
+  const bool once = std::adjacent_find(regions.begin(), regions.end()) == regions.end();
+  return named && once && regions.size() >= kFewest && regions.size() <= kMost &&
+         std::all_of(regions.begin(), regions.end(), AllowsName);
+}
 bool AllowsSharedStore(std::string_view text) {
-  constexpr std::string_view kSqlite = "sqlite:", kEtcd = "etcd:";
+  constexpr std::string_view kSqlite = "sqlite:", kEtcd = "etcd:", kDynamoDb = "dynamodb:";
   if (text.starts_with(kSqlite)) return text.size() > kSqlite.size();
+  if (text.starts_with(kDynamoDb)) return AllowsTable(text.substr(kDynamoDb.size()));
   if (!text.starts_with(kEtcd)) return false;
   text.remove_prefix(kEtcd.size());
   constexpr int kMostMembers = 9;
@@ -122,8 +142,10 @@ const TextRule kVariable = {"the name of a variable, such as DB_HOST", "^[A-Za-z
                             AllowsVariable};
 const TextRule kSharedStore = {
     "sqlite:FILE, or etcd: and 1 to 9 addresses such as http://10.0.0.1:2379, no user or password "
-    "in them, with commas between",
-    "^(sqlite:.+|etcd:https?://[^/@,\\s]+(,https?://[^/@,\\s]+){0,8})$", AllowsSharedStore};
+    "in them, with commas between, or dynamodb:TABLE@REGION,REGION,REGION",
+    "^(sqlite:.+|etcd:https?://[^/@,\\s]+(,https?://[^/@,\\s]+){0,8}|"
+    "dynamodb:[A-Za-z0-9_.-]{3,255}@[a-z0-9-]+(,[a-z0-9-]+){1,2})$",
+    AllowsSharedStore};
 const TextRule kFilePath = {"a file, relative to the spec", ".+", AllowsAny};
 
 Shape TextShape(const TextRule& rule) {

@@ -141,8 +141,17 @@ TEST(SpecTest, ThePlaceOfTheLeaseIsReadOrRefused) {
   EXPECT_EQ(members->store->kind, model::SharedStoreKind::kEtcd);
   EXPECT_EQ(members->store->endpoints,
             (std::vector<std::string>{"http://a:2379", "https://b:2379", "http://c:2379"}));
+  const auto table = StoreRead("dynamodb:leases@us-east-1,us-west-2,eu-west-1");
+  ASSERT_TRUE(table && table->store);
+  EXPECT_EQ(table->store->kind, model::SharedStoreKind::kDynamoDb);
+  EXPECT_EQ(table->store->table, "leases");
+  EXPECT_EQ(table->store->replicas,
+            (std::vector<model::Region>{model::Region("us-east-1"), model::Region("us-west-2"),
+                                        model::Region("eu-west-1")}));
   for (const char* bad : {"", "sqlite:", "etcd:", "etcd:a:2379", "etcd:http://a,", "redis:x",
-                          "dynamodb:leases", "etcd:http://a,,http://b", "etcd:http://a/v3"}) {
+                          "dynamodb:leases", "dynamodb:leases@a", "dynamodb:leases@a,a",
+                          "dynamodb:leases@a,b,c,d", "dynamodb:leases@a,,b", "dynamodb:l@a,b",
+                          "dynamodb:le ases@a,b", "etcd:http://a,,http://b", "etcd:http://a/v3"}) {
     EXPECT_FALSE(StoreRead(bad)) << bad;
   }
   std::string many = "etcd:http://a";
@@ -221,7 +230,8 @@ const std::vector<Mistake> kMistakes = {
      "port, without a path, user or password"},
     {"lease: 2s }", "lease: 2s, store: \"etcd:http://me:s3cret@10.0.0.1:2379\" }", "\"etcd:",
      "'store' in failover is 'etcd:http://...@10.0.0.1:2379'; write sqlite:FILE, or etcd: and 1 to "
-     "9 addresses such as http://10.0.0.1:2379, no user or password in them, with commas between"},
+     "9 addresses such as http://10.0.0.1:2379, no user or password in them, with commas between, "
+     "or dynamodb:TABLE@REGION,REGION,REGION"},
     {"[web]", "web", "web }",
      "'needs' in component traffic is a single value; write a list, such as [a, b]"},
     {"lab: { stage: stage-orders-only.yaml }", "lab: stage.yaml", "stage.yaml",

@@ -13,10 +13,12 @@
 #include <thread>
 #include <vector>
 
+#include "store/dynamodb.h"
 #include "store/etcd.h"
 #include "store/limits.h"
 #include "store/sqlite.h"
 #include "store/testing/etcd_cluster.h"
+#include "store/testing/fake_dynamodb.h"
 
 namespace leeward::store {
 namespace {
@@ -72,6 +74,22 @@ class EtcdBackend : public Backend {
 
  private:
   testing::EtcdCluster cluster_;
+};
+
+// The lab's own DynamoDB is asked elsewhere; here the store's side of the contract is.
+class DynamoDbBackend : public Backend {
+ public:
+  std::unique_ptr<SharedStore> Connect() override {
+    clients_.push_back(fake_.Connect());
+    auto opened = OpenDynamoDb({"leases", {model::Region("us-east-1"), model::Region("us-west-2")}},
+                               *clients_.back(), Clock());
+    CHECK(opened.ok());
+    return *std::move(opened);
+  }
+
+ private:
+  testing::FakeDynamoDb fake_;
+  std::vector<std::unique_ptr<aws::Client>> clients_;
 };
 
 struct Kind {
@@ -226,7 +244,10 @@ constexpr Kind kEtcd{"etcd",
                      []() -> std::unique_ptr<Backend> { return std::make_unique<EtcdBackend>(1); }};
 constexpr Kind kEtcdCluster{
     "etcd_cluster", []() -> std::unique_ptr<Backend> { return std::make_unique<EtcdBackend>(3); }};
-INSTANTIATE_TEST_SUITE_P(Every, ContractTest, ::testing::Values(kSqlite, kEtcd, kEtcdCluster),
+constexpr Kind kDynamoDb{
+    "dynamodb", []() -> std::unique_ptr<Backend> { return std::make_unique<DynamoDbBackend>(); }};
+INSTANTIATE_TEST_SUITE_P(Every, ContractTest,
+                         ::testing::Values(kSqlite, kEtcd, kEtcdCluster, kDynamoDb),
                          [](const auto& each) { return std::string(each.param.name); });
 
 // --- what only one backend can show ---

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "aws/client.h"
 #include "base/result.h"
 #include "model/application.h"
 #include "ports/clock.h"
@@ -16,6 +17,7 @@ namespace leeward::store {
 base::Result<std::unique_ptr<ports::SharedStore>> Open(const model::SharedStorePlace& place,
                                                        const std::string& folder,
                                                        ports::HttpTransport& transport,
+                                                       aws::Client& client,
                                                        const ports::Clock& clock);
 
 }  // namespace leeward::store
