@@ -69,12 +69,11 @@ bool AllowsVariable(std::string_view text) {
 }
 bool AllowsAny(std::string_view text) { return !text.empty(); }
 // "TABLE@REGION,REGION", two or three of them, each once.
-bool AllowsTable(std::string_view text) {
-  constexpr std::size_t kShortest = 3, kLongest = 255, kFewest = 2, kMost = 3;
+bool AllowsPlacedTable(std::string_view text) {
+  constexpr std::size_t kFewest = 2, kMost = 3;
   const auto at = text.find('@');
-  if (at == std::string_view::npos || at < kShortest || at > kLongest) return false;
-  const bool named = AllOf(text.substr(0, at),
-                           [](char c) { return IsAlnum(c) || c == '_' || c == '-' || c == '.'; });
+  if (at == std::string_view::npos) return false;
+  const bool named = AllowsTable(text.substr(0, at));
   std::vector<std::string_view> regions;
   for (std::string_view rest = text.substr(at + 1);;) {
     const auto comma = rest.find(',');
@@ -90,7 +89,7 @@ bool AllowsTable(std::string_view text) {
 bool AllowsSharedStore(std::string_view text) {
   constexpr std::string_view kSqlite = "sqlite:", kEtcd = "etcd:", kDynamoDb = "dynamodb:";
   if (text.starts_with(kSqlite)) return text.size() > kSqlite.size();
-  if (text.starts_with(kDynamoDb)) return AllowsTable(text.substr(kDynamoDb.size()));
+  if (text.starts_with(kDynamoDb)) return AllowsPlacedTable(text.substr(kDynamoDb.size()));
   if (!text.starts_with(kEtcd)) return false;
   text.remove_prefix(kEtcd.size());
   constexpr int kMostMembers = 9;
