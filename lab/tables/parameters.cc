@@ -43,6 +43,16 @@ Verdict CheckOneKind(const Json& body, Names legacy, Names expressions) {
   return items::CheckNoMix(old_kind, Given(body, expressions));
 }
 
+Verdict CheckPlaced(const Json& body, Names expressions, Names valued) {
+  const bool names = Find(body, "ExpressionAttributeNames") != nullptr;
+  const bool values = Find(body, "ExpressionAttributeValues") != nullptr;
+  const bool misplaced =
+      (names && Given(body, expressions).empty()) || (values && Given(body, valued).empty());
+  if (!misplaced) return {};
+  const auto read = PlaceholdersOf(body, expressions, valued);
+  return read.ok() ? Verdict() : Verdict(read.error());
+}
+
 Outcome<items::Placeholders> PlaceholdersOf(const Json& body, Names expressions, Names valued) {
   const Json* names = Find(body, "ExpressionAttributeNames");
   const Json* values = Find(body, "ExpressionAttributeValues");

@@ -22,6 +22,11 @@ Returned ReturnedBy(const Json& body);
 Verdict CheckOneKind(const Json& body, std::initializer_list<std::string_view> legacy,
                      std::initializer_list<std::string_view> expressions);
 
+// Whether placeholders are given with an expression that may hold them: for requests in which other
+// things are read between this and PlaceholdersOf.
+Verdict CheckPlaced(const Json& body, std::initializer_list<std::string_view> expressions,
+                    std::initializer_list<std::string_view> valued);
+
 // The placeholders of a request whose expressions are `expressions`; `valued` are those that may
 // hold values.
 Outcome<items::Placeholders> PlaceholdersOf(const Json& body,

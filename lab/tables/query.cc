@@ -58,6 +58,9 @@ Verdict ReadConditions(const Json& body, items::Placeholders& placeholders, Aske
 Outcome<Asked> Read(const Json& body) {
   Asked query;
   RETURN_IF_ERROR(CheckNoMix(body));
+  RETURN_IF_ERROR(
+      CheckPlaced(body, {"FilterExpression", "KeyConditionExpression", "ProjectionExpression"},
+                  {"FilterExpression", "KeyConditionExpression"}));
   RETURN_IF_ERROR(ReadLegacy(body, query));
   ASSIGN_OR_RETURN(query.start, StartOf(body));
   ASSIGN_OR_RETURN(

@@ -62,6 +62,8 @@ Outcome<Asked> Read(const Json& body) {
   PagePlan& plan = scan.plan;
   RETURN_IF_ERROR(CheckOneKind(body, {"AttributesToGet", "ScanFilter", "ConditionalOperator"},
                                {"ProjectionExpression", "FilterExpression"}));
+  RETURN_IF_ERROR(
+      CheckPlaced(body, {"FilterExpression", "ProjectionExpression"}, {"FilterExpression"}));
   const Json* filter = Find(body, "ScanFilter");
   const std::string_view combined = Text(body, "ConditionalOperator");
   if (!combined.empty()) {
@@ -71,8 +73,8 @@ Outcome<Asked> Read(const Json& body) {
   if (filter != nullptr) {
     ASSIGN_OR_RETURN(plan.filter, items::ConditionFromFilter(*filter, combined));
   }
-  ASSIGN_OR_RETURN(scan.segment, SegmentOf(body));
   ASSIGN_OR_RETURN(scan.start, StartOf(body));
+  ASSIGN_OR_RETURN(scan.segment, SegmentOf(body));
   ASSIGN_OR_RETURN(
       items::Placeholders placeholders,
       PlaceholdersOf(body, {"FilterExpression", "ProjectionExpression"}, {"FilterExpression"}));

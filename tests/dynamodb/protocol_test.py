@@ -214,6 +214,9 @@ rows(Order, "order", [
     ("a projection's syntax before the table", "GetItem", {**GONE, **KEY, "ProjectionExpression": "a,"}, VALIDATION),
     ("no key condition before the table", "Query", {**GONE}, VALIDATION,
      "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."),
+    ("placeholders without an expression before the starting key", "Scan", {
+        "TableName": "Hash", "ExpressionAttributeNames": {"#a": "a"}, "ExclusiveStartKey": {"pk": {}}}, VALIDATION,
+     "ExpressionAttributeNames can only be specified when using expressions"),
     ("a filter's syntax before the table", "Scan", {**GONE, "FilterExpression": "a ="}, VALIDATION),
     ("a segment without the total before the table", "Scan", {**GONE, "Segment": 0}, VALIDATION,
      "The TotalSegments parameter is required but was not present in the request when Segment parameter is present"),
