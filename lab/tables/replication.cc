@@ -204,6 +204,24 @@ base::Result<std::optional<Version>> Replication::VersionOf(std::string_view nam
   return VersionAt(core_, place, *found);
 }
 
+base::Result<std::optional<ItemChange>> Replication::Read(std::string_view name,
+                                                          std::string_view key) const {
+  ASSIGN_OR_RETURN(const Table* const table, KeptTable(core_, name));
+  ASSIGN_OR_RETURN(const items::Item item, items::ItemFromStored(key));
+  const items::Verdict fits = items::CheckKey(table->keys, item);
+  if (!fits.ok()) return base::Invalid(fits.error().message);
+  const std::string place = ItemPlace(*table, item);
+  const Outcome<Found> found = ReadItem(core_, place);
+  if (!found.ok()) return base::ServiceBroken(found.error().message);
+  ASSIGN_OR_RETURN(std::optional<Version> version, VersionAt(core_, place, *found));
+  if (!version) return std::optional<ItemChange>();
+  ItemChange change;
+  change.version = *std::move(version);
+  change.key = key;
+  if (found->exists()) change.item = std::string(found->head().item);
+  return std::optional<ItemChange>(std::move(change));
+}
+
 base::Status Replication::Describe(std::string_view name, shapes::Value description) {
   ASSIGN_OR_RETURN(Table* const table, Named(core_, name));
   table->replication = std::move(description);

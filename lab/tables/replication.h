@@ -73,6 +73,9 @@ class Replication {
   base::Result<std::optional<Version>> VersionOf(std::string_view table,
                                                  std::string_view key) const;
 
+  // What is there for a key, as it would travel: its item or its tombstone; nullopt: neither.
+  base::Result<std::optional<ItemChange>> Read(std::string_view table, std::string_view key) const;
+
   // What DescribeTable shows of it: members of TableDescription (Replicas, GlobalTableVersion,
   // MultiRegionConsistency, ...), kept with the table. kNotFound.
   base::Status Describe(std::string_view table, shapes::Value description);
