@@ -73,6 +73,16 @@ void LabHost::Hear(const RegionFaults& faults) {
   for (const auto& service : services_) service->Hear(faults);
 }
 
+std::vector<KnowsItemStores::Peer> LabHost::ItemStoresElsewhere() {
+  std::vector<Peer> peers;
+  for (const std::string& region : config_.regions) {
+    if (region == region_) continue;
+    const auto [address, port] = network_->Link(region, config_.ItemsAddress(region), kItemsPort);
+    peers.push_back({region, address, port});
+  }
+  return peers;
+}
+
 void LabHost::OnReport(std::function<void(const Value&)> then) {
   reported_ = std::move(then);
   reported_(parts_);

@@ -8,6 +8,7 @@
 
 #include "lab/control/config.h"
 #include "lab/core/credentials.h"
+#include "lab/core/item_peers.h"
 #include "lab/core/service.h"
 #include "lab/network/client.h"
 #include "lab/network/topology.h"
@@ -31,7 +32,7 @@ class SkewedClock : public ports::Clock {
   base::Duration offset_{0};
 };
 
-class LabHost : public Host {
+class LabHost : public Host, public KnowsItemStores {
  public:
   LabHost(os::EventLoop& loop, LabConfig config, std::string region,
           std::unique_ptr<NetworkClient> network);
@@ -65,6 +66,7 @@ class LabHost : public Host {
   std::filesystem::path ApiSocket() const override { return config_.ApiSocket(region_); }
   std::string DnsAddress() const override;
   const Credentials& credentials() const override { return credentials_; }
+  std::vector<Peer> ItemStoresElsewhere() override;
   std::string InternalToken() const override { return config_.internal_token; }
   void AskProcess(const std::filesystem::path& socket, std::string_view target,
                   base::Duration deadline,

@@ -13,7 +13,10 @@ constexpr std::uint64_t kMaxOptions = 1 << 20;
 
 base::Status SaveItemsOptions(const ItemsOptions& options, const std::string& path,
                               ports::Files& files) {
-  const Value value = Value::Struct({{"socket", options.listen.path},
+  Value peers = Value::Struct();
+  for (const auto& [region, address] : options.peers) peers.Set(region, address.ToString());
+  const Value value = Value::Struct({{"peers", std::move(peers)},
+                                     {"socket", options.listen.path},
                                      {"directory", options.directory},
                                      {"region", options.region},
                                      {"pace", options.pace == Pace::kAws ? "aws" : "fast"},
@@ -38,6 +41,9 @@ base::Result<ItemsOptions> LoadItemsOptions(const std::string& path, ports::File
   options.credentials = {read("account"), read("access_key"), read("secret_key"), read("root")};
   options.internal_token = read("internal_token");
   options.faults = read("faults");
+  for (const auto& [region, address] : value.Sub("peers").members()) {
+    ASSIGN_OR_RETURN(options.peers[region], os::Address::ParseHostPort(address.str()));
+  }
   if (options.listen.path.empty() || options.directory.empty())
     return base::Corrupt(path + " holds no options of an item store");
   return options;

@@ -1,6 +1,7 @@
 // What an item store's process is told when it starts.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,8 @@ struct ItemsOptions {
   // Inside a lab: what its processes show each other, and the numbers that the Region's process
   // sets (region_clock.h). Empty: alone, with the machine's clock.
   std::string internal_token;
+  // The item stores of the other Regions, by Region, as they are reached from here.
+  std::map<std::string, os::Address> peers;
   std::string faults;
 };
 

@@ -4,9 +4,13 @@
 #include <spdlog/spdlog.h>
 
 #include <deque>
+#include <filesystem>
+#include <fstream>
 
 #include "lab/dynamo/front.h"
+#include "lab/dynamo/http_peers.h"
 #include "lab/dynamo/region_clock.h"
+#include "lab/replicas/keeper.h"
 #include "os/event_loop.h"
 #include "os/files.h"
 #include "os/http_server.h"
@@ -19,8 +23,21 @@ namespace {
 using shapes::Value;
 
 constexpr std::size_t kMaxMetrics = 10'000;  // between two pulses
-constexpr std::string_view kTokenHeader = "X-Leeward-Token";
+constexpr std::string_view kStrongTransaction =
+    R"({"__type":"com.amazon.coral.validate#ValidationException",)"
+    R"("message":"Transactions are not supported on multi-Region strongly consistent global tables"})";
+constexpr std::uint64_t kMaxReplicas = 64 << 20;
 constexpr std::string_view kInternalPrefix = "/.leeward/";
+
+// In one move, and no more durable than the tables are: it survives a kill of the process.
+base::Status ReplaceFile(const std::string& path, const std::string& text) {
+  const std::string fresh = path + ".new";
+  std::ofstream(fresh, std::ios::binary | std::ios::trunc) << text;
+  std::error_code error;
+  std::filesystem::rename(fresh, path, error);
+  if (error) return base::ServiceBroken(path + ": " + error.message());
+  return base::Ok();
+}
 
 class Process {
  public:
@@ -30,7 +47,9 @@ class Process {
   base::Status Start() {
     if (!options_.faults.empty()) RETURN_IF_ERROR(clock_.Follow(options_.faults));
     RETURN_IF_ERROR(files_.MakeDirectories(options_.directory));
+    if (!options_.peers.empty()) MakeKeeper();
     ASSIGN_OR_RETURN(engine_, tables::Engine::Open(EngineOptions()));
+    if (keeper_ != nullptr) RETURN_IF_ERROR(keeper_->Start(*engine_));
     front_ = std::make_unique<Front>(FrontOptions{
         &credentials_, &clock_, &random_, options_.region, options_.credentials.account,
         [this] { return clock_.control_plane_down(); },
@@ -59,7 +78,30 @@ class Process {
       loop_.After(delay, std::move(then));
     };
     options.metric = [this](const tables::Metric& metric) { Keep(metric); };
+    options.replicas = keeper_.get();
     return options;
+  }
+
+  // Alone there are no other Regions, and requests that name replicas are refused.
+  void MakeKeeper() {
+    peers_ = std::make_unique<HttpPeers>(loop_, options_);
+    const std::string file = options_.directory + "-replicas.json";
+    replicas::KeeperOptions options;
+    options.region = options_.region;
+    options.peers = peers_.get();
+    options.clock = &clock_;
+    options.random = &random_;
+    options.after = [this](base::Duration delay, std::function<void()> then) {
+      loop_.After(delay, std::move(then));
+    };
+    options.metric = [this](const tables::Metric& metric) { Keep(metric); };
+    options.save = [file](const std::string& text) {
+      const base::Status saved = ReplaceFile(file, text);
+      if (!saved.ok()) spdlog::error("replicas: {}", saved.error().message());
+    };
+    const auto saved = files_.Read(file, kMaxReplicas);
+    if (saved.ok()) options.saved = *saved;
+    keeper_ = std::make_unique<replicas::Keeper>(std::move(options));
   }
 
   void Handle(const std::shared_ptr<os::HttpExchange>& exchange) {
@@ -70,13 +112,23 @@ class Process {
   void Pass(const ItemCall& call, const tables::WireReply& reply) {
     if (call.target.api == Api::kStreams)
       return engine_->HandleStreams(call.target.operation, call.body, call.caller, reply);
+    if (IsStrongTransaction(call)) return reply({400, std::string(kStrongTransaction)});
     engine_->Handle(call.target.operation, call.body, call.caller, reply);
+  }
+
+  bool IsStrongTransaction(const ItemCall& call) const {
+    if (keeper_ == nullptr || !call.target.operation.starts_with("Transact") ||
+        !keeper_->AnyStrong())
+      return false;
+    const auto input = shapes::FromJson(call.body);
+    return input.ok() && keeper_->NamesStrong(*input);
   }
 
   void HandleInternal(const std::shared_ptr<os::HttpExchange>& exchange) {
     const os::HttpServerRequest& request = exchange->request();
     if (options_.internal_token.empty() || request.Header(kTokenHeader) != options_.internal_token)
       return exchange->Reply({403, {}, ""});
+    if (request.target.starts_with(kReplicasPath)) return AskKeeper(exchange);
     if (request.target != kPulsePath) return exchange->Reply({404, {}, ""});
     Value::List metrics(std::make_move_iterator(metrics_.begin()),
                         std::make_move_iterator(metrics_.end()));
@@ -84,6 +136,16 @@ class Process {
     exchange->Reply({200,
                      {{"Content-Type", "application/json"}},
                      shapes::ToJson(Value::Struct({{"metrics", std::move(metrics)}}))});
+  }
+
+  void AskKeeper(const std::shared_ptr<os::HttpExchange>& exchange) {
+    const auto input = shapes::FromJson(exchange->request().body);
+    if (keeper_ == nullptr || !input.ok()) return exchange->Reply({404, {}, ""});
+    const std::string_view operation =
+        std::string_view(exchange->request().target).substr(kReplicasPath.size());
+    keeper_->Receive(operation, *input, [exchange](const base::Result<Value>& answer) {
+      exchange->Reply({200, {{"Content-Type", "application/json"}}, PeerAnswerToJson(answer)});
+    });
   }
 
   void Keep(const tables::Metric& metric) {
@@ -104,6 +166,8 @@ class Process {
   RegionClock clock_;
   Credentials credentials_;
   std::deque<Value> metrics_;
+  std::unique_ptr<HttpPeers> peers_;
+  std::unique_ptr<replicas::Keeper> keeper_;
   std::unique_ptr<tables::Engine> engine_;
   std::unique_ptr<Front> front_;
   std::unique_ptr<os::HttpServer> server_;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "lab/core/credentials.h"
+#include "lab/core/item_peers.h"
 #include "lab/dynamo/region_clock.h"
 #include "os/files.h"
 #include "os/process.h"
@@ -50,6 +51,10 @@ base::Status DynamoDb::Start() {
   options.credentials = host_.credentials().settings();
   options.internal_token = host_.InternalToken();
   options.faults = faults;
+  if (auto* knows = dynamic_cast<KnowsItemStores*>(&host_)) {
+    for (const auto& peer : knows->ItemStoresElsewhere())
+      options.peers[peer.region] = {peer.address, peer.port, ""};
+  }
   os::SystemFiles files;
   RETURN_IF_ERROR(dynamo::SaveItemsOptions(options, folder_ / "options.json", files));
   Publish();

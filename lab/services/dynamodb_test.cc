@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include "lab/core/item_peers.h"
 #include "lab/core/testing.h"
 #include "lab/dynamo/region_clock.h"
 #include "os/files.h"
@@ -13,8 +14,9 @@ namespace {
 using namespace std::chrono_literals;  // NOLINT
 
 // A Region whose children are recorded, and whose item store answers as the test says.
-class Region : public FakeHost {
+class Region : public FakeHost, public KnowsItemStores {
  public:
+  std::vector<Peer> ItemStoresElsewhere() override { return {{"us-west-2", "127.9.0.77", 8000}}; }
   std::string InternalToken() const override { return "token"; }
   void AskProcess(const std::filesystem::path& socket, std::string_view target,
                   base::Duration deadline,
@@ -83,6 +85,7 @@ TEST_F(DynamoDbTest, TheProcessIsStartedAndPublishedOnceItAnswers) {
   ASSERT_TRUE(options.ok()) << options.error().message();
   EXPECT_EQ(options->region, "us-east-1");
   EXPECT_EQ(options->internal_token, "token");
+  EXPECT_EQ(options->peers.at("us-west-2").ToString(), "127.9.0.77:8000");
   region_.answers = true;
   region_.Advance(5s);
   EXPECT_TRUE(service_.Settled());
