@@ -12,7 +12,8 @@ from planted import Planted, open_to_others
 
 SPEC = os.path.join(ROOT, "examples", "shop", "shop.yaml")
 RATE = int(os.environ.get("LEEWARD_DRILL_RATE", "200"))  # requests a second
-PROMOTIONS = {"orders": "rds.promote/orders", "sessions": "elasticache.promote/sessions"}  # by store
+# By store.
+PROMOTIONS = {"orders": "rds.promote/orders", "carts": "dynamodb.ready/carts", "sessions": "elasticache.promote/sessions"}
 
 
 class StoresTest(unittest.TestCase):
