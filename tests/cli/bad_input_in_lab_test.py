@@ -79,7 +79,7 @@ class EmptyLabTest(LabCase):
                     self.refuses_in_lab(CANNOT_REACH, ["us-east-1", word, "check AWS_ACCESS_KEY_ID"], *command, SPEC,
                                         "--state", self.state, **wrong)
             with self.subTest(wrong=wrong, command="stage"):
-                self.refuses_in_lab(CANNOT_REACH, ["stage.yaml:", "us-east-1", "AuthFailure", "check AWS_ACCESS_KEY_ID"],
+                self.refuses_in_lab(CANNOT_REACH, ["stage-orders-only.yaml:", "us-east-1", "AuthFailure", "check AWS_ACCESS_KEY_ID"],
                                     "stage", SPEC, **wrong)
 
     def test_a_lab_that_is_already_running(self):
