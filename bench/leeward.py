@@ -22,7 +22,7 @@ def environment():
 
 def drill_only():
     """One whole drill with failback; its JSON."""
-    done = subprocess.run([f"{BUILD}/leeward", "drill", f"{ROOT}/examples/shop/shop.yaml", "--lab", "--json"], env=environment(),
+    done = subprocess.run([f"{BUILD}/leeward", "drill", f"{ROOT}/examples/shop/orders-only.yaml", "--lab", "--json"], env=environment(),
                           capture_output=True, text=True, timeout=300, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"the drill exited {done.returncode}: {done.stderr.strip()[-400:]}")
@@ -33,7 +33,7 @@ def once():
     yard = Yard()
     state = tempfile.mkdtemp(prefix="lwb-", dir="/tmp")
     try:
-        drill = subprocess.Popen([f"{BUILD}/leeward", "drill", f"{ROOT}/examples/shop/shop.yaml", "--lab", "--lab-state", state,
+        drill = subprocess.Popen([f"{BUILD}/leeward", "drill", f"{ROOT}/examples/shop/orders-only.yaml", "--lab", "--lab-state", state,
                                   "--no-failback", "--keep", "--json"], env=environment(), stdout=subprocess.PIPE,
                                  stderr=subprocess.PIPE, text=True)
         hosts = until(lambda: database_hosts(state, drill), 90, "the drill's two databases")
