@@ -19,7 +19,7 @@
 namespace leeward::lab::items {
 
 // Limits of DynamoDB.
-inline constexpr std::size_t kMaxItemSize = 400 * 1024;  // bytes, SizeOf
+inline constexpr std::size_t kMaxItemSize = std::size_t{400} << 10;  // bytes, SizeOf
 inline constexpr int kMaxNesting = 32;                 // levels: each L or M, and the scalar inside
 inline constexpr std::size_t kMaxHashKeySize = 2048;   // bytes
 inline constexpr std::size_t kContainerOverhead = 3;   // bytes that an L or M counts
@@ -93,11 +93,10 @@ class Attribute {
   Attribute() : value_(Null{}) {}
   // One of the alternatives above, by its own type.
   template <typename T>
+  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): not for an Attribute, by its condition
   requires(!std::is_same_v<std::remove_cvref_t<T>, Attribute>) Attribute(T&& value)
-      : value_(std::in_place_type<std::remove_cvref_t<T>>, std::forward<T>(value)) {
-  }  // NOLINT: implicit by design
-  Attribute(const char* text)
-      : value_(std::in_place_type<std::string>, text) {}  // NOLINT: implicit by design
+      : value_(std::in_place_type<std::remove_cvref_t<T>>, std::forward<T>(value)) {}
+  Attribute(const char* text) : value_(std::in_place_type<std::string>, text) {}
   static Attribute S(std::string_view text) { return std::string(text); }
   static Attribute B(std::string_view bytes) { return Binary{std::string(bytes)}; }
   // CHECKs that the text is a number: for texts of our own.

@@ -13,7 +13,7 @@ using shapes::Value;
 constexpr std::int64_t kDefaultPage = 100;
 constexpr std::int64_t kSmallestPage = 20;
 constexpr std::int64_t kDefaultEventMinutes = 60;
-constexpr std::int64_t kMostEventMinutes = 14 * 24 * 60;
+constexpr std::int64_t kMostEventMinutes = std::int64_t{14} * 24 * 60;
 
 }  // namespace
 

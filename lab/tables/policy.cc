@@ -14,7 +14,7 @@ namespace {
 
 using shapes::Value;
 
-constexpr std::size_t kMaxPolicyBytes = 20 * 1024;
+constexpr std::size_t kMaxPolicyBytes = std::size_t{20} << 10;
 
 // '*' stands for any text, '?' for one character.
 bool Matches(std::string_view pattern, std::string_view text) {

@@ -13,7 +13,7 @@ namespace leeward::lab::tables {
 namespace {
 
 // Room for the tree of a request of a few kilobytes; more is taken from the heap.
-constexpr std::size_t kParseBytes = 16 * 1024;
+constexpr std::size_t kParseBytes = std::size_t{16} << 10;
 
 // Operations on tables name what is wrong with the table's name before anything else.
 Verdict CheckTableName(const shapes::Operation& operation, const Json& body) {

@@ -136,7 +136,8 @@ void Write::StageEntry(const Step& step, const Index& index, Extent& extent, Wri
   items::Item old_entry;
   items::Item new_entry;
   if (!old_place.empty()) old_entry = Projected(step.table, index, step.old.item());
-  if (!new_place.empty()) new_entry = Projected(step.table, index, *step.item);
+  if (step.item != nullptr && !new_place.empty())
+    new_entry = Projected(step.table, index, *step.item);
   if (old_place == new_place && old_entry == new_entry) return;
   const std::size_t old_size = old_place.empty() ? 0 : items::SizeOf(old_entry);
   const std::size_t new_size = new_place.empty() ? 0 : items::SizeOf(new_entry);

@@ -21,7 +21,7 @@
 namespace leeward::cli {
 namespace {
 
-constexpr std::uint64_t kMaxReportBytes = 64 * 1024 * 1024;
+constexpr std::uint64_t kMaxReportBytes = std::uint64_t{64} << 20;
 constexpr std::size_t kMaxMeasurements = 1000;
 constexpr int kMaxThreads = 16;
 
