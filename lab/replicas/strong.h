@@ -30,13 +30,14 @@
 namespace leeward::lab::replicas {
 
 struct StrongLimits {
-  base::Duration lock{std::chrono::seconds(5)};       // a lock whose holder falls silent ends
-  base::Duration answer{std::chrono::seconds(2)};     // of the other Regions
-  base::Duration wait{std::chrono::seconds(3)};       // for other writes of this Region to the item
-  base::Duration look{std::chrono::milliseconds(2)};  // between looks whether they are done
-  std::size_t items = 20'000;                         // held ready for a third Region
-  std::size_t locks = 200'000;                        // remembered, with their floors
-  std::size_t bytes = 4 << 20;                        // in one message
+  base::Duration lock{std::chrono::seconds(5)};    // a lock whose holder falls silent ends
+  base::Duration answer{std::chrono::seconds(2)};  // of the other Regions
+  base::Duration wait{std::chrono::seconds(3)};    // for other writes of this Region to the item
+  base::Duration third{std::chrono::milliseconds(200)};  // for the last answer, after a conflict
+  base::Duration look{std::chrono::milliseconds(2)};     // between looks whether they are done
+  std::size_t items = 20'000;                            // held ready for a third Region
+  std::size_t locks = 200'000;                           // remembered, with their floors
+  std::size_t bytes = 4 << 20;                           // in one message
 };
 
 struct StrongOptions {
@@ -101,6 +102,9 @@ class Strong {
     std::vector<std::string> others;
     base::MonotonicTime begun;
     Proceed proceed;  // until it may go on
+    // Of two Regions that want an item at the same time, the one whose operation has more gets it:
+    // else two that are left could keep each other from it for ever.
+    std::int64_t priority = 0;
     std::size_t unanswered = 0;
     bool conflict = false;
     bool finished = false;
@@ -126,6 +130,8 @@ class Strong {
   void TryLock(const OperationPtr& operation);
   void Answered(const OperationPtr& operation, const std::string& region,
                 const base::Result<Value>& answer);
+  void GiveUp(const OperationPtr& operation);
+  OperationPtr YieldsTo(const Slot& slot, std::int64_t priority) const;
   Verdict Catch(const std::string& region, const Value& grant);
   void Send(const OperationPtr& operation, Value parts, const Proceed& done);
   enum class Wrote { kNothing, kSomething };
@@ -158,6 +164,7 @@ class Strong {
   std::string life_;  // of this process: what it was told before is forgotten
   std::uint64_t next_operation_ = 1;
   std::map<Slot, Lock> locks_;
+  std::map<std::string, OperationPtr> waiting_;  // for another Region's lock, by id
   OperationPtr current_;  // the write that is being made just now; a read has none
   std::int64_t unknown_floor_ =
       0;  // of keys that have no lock here: what was promised and forgotten

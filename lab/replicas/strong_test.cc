@@ -172,6 +172,28 @@ TEST_F(StrongTest, ARegionAloneNeitherWritesNorReads) {
   EXPECT_EQ(Get(kA, "k"), "new");
 }
 
+// Each needs the other, and asks again as soon as it is refused.
+TEST_F(StrongTest, TheTwoRegionsThatAreLeftDoNotKeepEachOtherFromAnItem) {
+  MakeStrong();
+  world_.Kill(kA);
+  std::map<std::string, std::shared_ptr<World::Answer>> answers;
+  std::map<std::string, int> counted;
+  for (int i = 0; i < 5000; ++i) {
+    for (const std::string& region : {kB, kC}) {
+      auto& answer = answers[region];
+      if (answer != nullptr && answer->status == 0) continue;
+      if (answer != nullptr && answer->status == 200) ++counted[region];
+      answer = world_.Begin(region, "UpdateItem", Increment());
+    }
+    world_.Turn(2ms);
+  }
+  EXPECT_GT(counted[kB], 10);
+  EXPECT_GT(counted[kC], 10);
+  world_.Turn(6s);
+  for (const auto& [region, answer] : answers) counted[region] += answer->status == 200 ? 1 : 0;
+  EXPECT_EQ(Counter(kB), counted[kB] + counted[kC]);
+}
+
 TEST_F(StrongTest, ALostRegionTakesNoAcknowledgedWriteAlong) {
   MakeStrong();
   std::map<std::string, std::string> written;

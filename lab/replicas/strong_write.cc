@@ -13,6 +13,7 @@ namespace {
 using tables::ItemChange;
 
 constexpr std::size_t kMaxChanges = 1000;  // of one operation
+constexpr std::uint64_t kPriorities = 1u << 30;
 
 ApiError Conflict() {
   return {"ReplicatedWriteConflictException",
@@ -31,6 +32,7 @@ void Strong::AdmitWrite(std::vector<Touched> touched, Proceed proceed) {
   operation->touched = std::move(touched);
   operation->others = options_.others(operation->touched.front().table);
   operation->begun = options_.clock->Monotonic();
+  operation->priority = static_cast<std::int64_t>(options_.random->Below(kPriorities));
   operation->proceed = std::move(proceed);
   TryLock(operation);
 }
@@ -57,7 +59,11 @@ void Strong::TryLock(const OperationPtr& operation) {
     lock.before = before;
   }
   operation->unanswered = operation->others.size();
-  Value message = Value::Struct({{"op", operation->id}, {"now", Micros()}, {"keys", keys}});
+  waiting_[operation->id] = operation;
+  Value message = Value::Struct({{"op", operation->id},
+                                 {"priority", operation->priority},
+                                 {"now", Micros()},
+                                 {"keys", keys}});
   for (const std::string& region : operation->others) {
     options_.peers->Call(region, "lock", message, options_.limits.answer,
                          [this, operation, region](const base::Result<Value>& answer) {
@@ -76,6 +82,7 @@ void Strong::Answered(const OperationPtr& operation, const std::string& region,
   }
   if (operation->proceed == nullptr) return;  // another Region was quicker
   if (granted) {
+    waiting_.erase(operation->id);
     const Verdict caught = Catch(region, *answer);
     const Proceed proceed = std::exchange(operation->proceed, nullptr);
     if (!caught.ok()) Finish(operation, Wrote::kNothing);
@@ -85,10 +92,28 @@ void Strong::Answered(const OperationPtr& operation, const std::string& region,
     return;
   }
   operation->conflict = operation->conflict || (answer.ok() && answer->Flag("conflict", false));
-  if (operation->unanswered > 0) return;
+  if (operation->unanswered == 0) return GiveUp(operation);
+  // The third may be lost, and the item is kept from others meanwhile.
+  if (operation->conflict)
+    options_.after(options_.limits.third, [this, operation] { GiveUp(operation); });
+}
+
+void Strong::GiveUp(const OperationPtr& operation) {
+  if (operation->proceed == nullptr) return;
+  waiting_.erase(operation->id);
   const Proceed proceed = std::exchange(operation->proceed, nullptr);
   Finish(operation, Wrote::kNothing);
   proceed(operation->conflict ? Conflict() : NoMajority());
+}
+
+// The operation of this Region that holds the item and no other Region's lock yet, if it is to give
+// way. Nothing of it was written.
+Strong::OperationPtr Strong::YieldsTo(const Slot& slot, std::int64_t priority) const {
+  const auto lock = locks_.find(slot);
+  if (lock == locks_.end()) return nullptr;
+  const auto waiting = waiting_.find(lock->second.owner);
+  const bool yields = waiting != waiting_.end() && waiting->second->priority < priority;
+  return yields ? waiting->second : nullptr;
 }
 
 // What the other Region holds that is newer, and above every floor.
@@ -183,10 +208,18 @@ void Strong::Unlock(const Operation& operation, const std::string& region) {
 
 base::Result<Strong::Value> Strong::TakeLock(const Value& input) {
   const std::string owner(input.String("op"));
+  std::vector<OperationPtr> yielding;
   for (const Slot& slot : SlotsFrom(input.Sub("keys"))) {
     const auto version = options_.replication->VersionOf(slot.first, slot.second);
     if (!version.ok()) return version.error();
-    if (HolderOf(slot, owner) != Holder::kNobody) return Value::Struct({{"conflict", true}});
+    if (HolderOf(slot, owner) == Holder::kNobody) continue;
+    OperationPtr ours = YieldsTo(slot, input.Int("priority"));
+    if (ours == nullptr) return Value::Struct({{"conflict", true}});
+    yielding.push_back(std::move(ours));
+  }
+  for (const OperationPtr& operation : yielding) {
+    operation->conflict = true;
+    GiveUp(operation);
   }
   const std::int64_t ahead = options_.limits.lock / std::chrono::microseconds(1);
   Value::List grants;
