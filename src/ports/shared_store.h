@@ -14,7 +14,7 @@
 namespace leeward::ports {
 
 struct SharedEntry {
-  std::string key;
+  std::string key;  // UTF-8
   std::string value;
   // Changes with every write of this key, never comes back to an earlier number; not comparable
   // between keys.

@@ -43,6 +43,7 @@ class DynamoDbStore : public ports::SharedStore {
 
   base::Result<std::optional<SharedEntry>> Get(std::string_view key,
                                                MonotonicTime deadline) override {
+    RETURN_IF_ERROR(CheckKey(key));
     ASSIGN_OR_RETURN(
         const Value answer,
         Call("GetItem", Value::Struct({{"Key", KeyOf(key)}, {"ConsistentRead", true}}), deadline));
@@ -102,7 +103,7 @@ class DynamoDbStore : public ports::SharedStore {
   const DynamoDbOptions options_;
   aws::Client& client_;
   const ports::Clock& clock_;
-  std::atomic<std::size_t> preferred_{0};  // the Region that answered last
+  std::atomic<std::size_t> preferred_{0};  // the Region to ask first: the one that answered last
   std::atomic<bool> checked_{false};
 };
 
@@ -157,19 +158,22 @@ base::Result<Value> DynamoDbStore::Ask(const model::Region& region, const char* 
   return client_.Call("dynamodb", operation, input, call);
 }
 
-// Asks one Region after the other until one answers or the deadline is there. Each gets an even
-// share of the time that is left.
+// Asks one Region after the other until one answers or the deadline is there. Each gets half of the
+// time that is left, the last all of it: a write needs the word of a second Region, twice, so that
+// an even share may be too short for all of them. Where nobody answered, the next call begins with
+// another.
 base::Result<Value> DynamoDbStore::Call(const char* operation, Value input,
                                         MonotonicTime deadline) {
   input.Set("TableName", options_.table);
   const std::size_t first = preferred_.load(), count = options_.regions.size();
   base::Error last = base::Unreachable("no time left for " + Named());
   bool sent = false;
-  for (std::size_t tried = 0; tried < count; ++tried) {
+  std::size_t tried = 0;
+  for (; tried < count; ++tried) {
     const std::size_t index = (first + tried) % count;
     const model::Region& region = options_.regions[index];
     const auto left = [&] { return deadline - clock_.Monotonic(); };
-    const auto share = [&] { return left() / static_cast<std::int64_t>(count - tried); };
+    const auto share = [&] { return tried + 1 < count ? left() / 2 : left(); };
     if (left() < kLeast) break;
     const base::Status usable = CheckTable(region, share());
     base::Result<Value> answer = usable.ok()
@@ -189,6 +193,7 @@ base::Result<Value> DynamoDbStore::Call(const char* operation, Value input,
     }
     sent = sent || usable.ok();
   }
+  if (tried > 0) preferred_.store((first + 1) % count);
   return base::Unreachable("no Region of " + Named() +
                            " answered in time; the last: " + last.message());
 }

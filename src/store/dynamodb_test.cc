@@ -73,6 +73,27 @@ TEST_F(DynamoDbTest, ALostRegionIsPassedOverAndThenAskedLast) {
   EXPECT_EQ(store->Get("key", Soon()).error().code(), ErrorCode::kUnreachable);
 }
 
+// A write goes to a second Region and back, twice: a share of the time that is too short for it is
+// no better in the next call. So the Region that is asked first gets the most, and where no Region
+// answered in time, another is asked first.
+TEST_F(DynamoDbTest, WhoIsAskedFirstHasHalfOfTheTimeAndIsAnotherWhenNobodyAnswered) {
+  const auto store = Open();
+  ASSERT_TRUE(store->Get("key", Soon()).ok());
+  for (const char* region : {"us-east-1", "us-west-2", "eu-west-1"})
+    fake_.failing[region] = FakeDynamoDb::Fails::kBefore;
+  fake_.asked.clear();
+  using namespace std::chrono_literals;
+  using Asked = std::pair<std::string, base::Duration>;
+  EXPECT_FALSE(store->Get("key", clock_.Monotonic() + 400ms).ok());
+  EXPECT_EQ(fake_.asked,
+            (std::vector<Asked>{{"us-east-1", 200ms}, {"us-west-2", 200ms}, {"eu-west-1", 400ms}}))
+      << "the clock stands still: each time 400 ms are left";
+  fake_.failing.clear();
+  fake_.asked.clear();
+  EXPECT_TRUE(store->Get("key", Soon()).ok());
+  EXPECT_EQ(fake_.asked.front().first, "us-west-2");
+}
+
 // The change was made, the answer was lost, and the next Region finds its condition not met by it.
 TEST_F(DynamoDbTest, AChangeThatMayBeItsOwnIsNotCalledAnothers) {
   const auto store = Open();

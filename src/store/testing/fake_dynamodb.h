@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "aws/client.h"
 
@@ -22,6 +23,8 @@ class FakeDynamoDb {
   enum class Fails { kBefore, kAfter };  // it acts
   std::map<std::string, Fails> failing;  // by Region
   std::map<std::string, int> calls;      // by Region, without DescribeTable
+  std::vector<std::pair<std::string, base::Duration>>
+      asked;  // Regions, and how long each was given
   Value table = Global("STRONG");
 
   static Value Global(const char* consistency) {
@@ -50,6 +53,7 @@ class FakeDynamoDb {
     base::Result<Value> Call(std::string_view service, std::string_view operation,
                              const Value& input, const aws::CallOptions& options) override {
       CHECK(service == "dynamodb");
+      fake_.Note(operation, options);
       return fake_.Serve(operation, input, options.region);
     }
     base::Result<Value> Paginate(std::string_view, std::string_view, const Value&,
@@ -75,6 +79,10 @@ class FakeDynamoDb {
     FakeDynamoDb& fake_;
   };
 
+  void Note(std::string_view operation, const aws::CallOptions& options) {
+    const std::lock_guard lock(mutex_);
+    if (operation != "DescribeTable") asked.emplace_back(options.region, options.deadline);
+  }
   base::Result<Value> Serve(std::string_view operation, const Value& input,
                             const std::string& region) {
     const std::lock_guard lock(mutex_);
