@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """The lab's DynamoDB from outside: where it answers, what a killed store says, and a global table over Regions that break."""
 
-import http.client
 import json
 import os
 import pathlib
@@ -13,40 +12,15 @@ import tempfile
 import time
 import unittest
 
-import signed
-
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import cleaned  # noqa: E402
+from items_ask import ask, wait  # noqa: E402
 from ports import free_port  # noqa: E402
 
 PROGRAM = sys.argv.pop(1)
-LIMIT = 30  # seconds that anything may take
 A, B, C = "us-east-1", "us-west-2", "eu-west-1"
 KEY = {"AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}], "BillingMode": "PAY_PER_REQUEST"}
-
-
-def ask(endpoint, region, operation, body, timeout=5, api="DynamoDB_20120810"):
-    """(status, answer); raises OSError as a dead Region does."""
-    text = json.dumps(body)
-    headers = {**signed.headers(endpoint, region, "dynamodb", text), "Content-Type": "application/x-amz-json-1.0",
-               "X-Amz-Target": f"{api}.{operation}"}
-    connection = http.client.HTTPConnection(endpoint, timeout=timeout)
-    try:
-        connection.request("POST", "/", text, headers)
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read() or b"{}")
-    finally:
-        connection.close()
-
-
-def wait(condition, what):
-    end = time.monotonic() + LIMIT
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"not within {LIMIT} s: {what}")
 
 
 class ItemsTest(cleaned.TestCase):
