@@ -36,7 +36,7 @@ Table ReadTable(const Value& told) {
 Result<std::optional<Table>> DescribeTable(const Work& work, const Region& region,
                                            const std::string& name) {
   const auto answer =
-      work.Call(region, "dynamodb", "DescribeTable", Value::Struct({{"TableName", name}}));
+      work.CallPatiently(region, "dynamodb", "DescribeTable", Value::Struct({{"TableName", name}}));
   if (!answer.ok() && answer.error().code() == base::ErrorCode::kNotFound)
     return std::optional<Table>();
   if (!answer.ok()) return answer.error();

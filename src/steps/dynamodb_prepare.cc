@@ -130,8 +130,9 @@ Status AwaitReplica(const Work& work, const Dynamodb& dynamodb, const Region& so
 // -----------------------------------------------------------------------------------------
 
 Result<Value> PointInTime(const Work& work, const Region& region, const std::string& name) {
-  ASSIGN_OR_RETURN(const Value answer, work.Call(region, "dynamodb", "DescribeContinuousBackups",
-                                                 Value::Struct({{"TableName", name}})));
+  ASSIGN_OR_RETURN(const Value answer,
+                   work.CallPatiently(region, "dynamodb", "DescribeContinuousBackups",
+                                      Value::Struct({{"TableName", name}})));
   return answer.Sub("ContinuousBackupsDescription").Sub("PointInTimeRecoveryDescription");
 }
 
@@ -147,9 +148,9 @@ Result<bool> CopyPointInTime(const Work& work, const std::string& name, const Re
   Value wanted = Value::Struct({{"PointInTimeRecoveryEnabled", true}});
   if (there.Has("RecoveryPeriodInDays"))
     wanted.Set("RecoveryPeriodInDays", there.Int("RecoveryPeriodInDays"));
-  const auto turned_on =
-      work.Call(work.region(), "dynamodb", "UpdateContinuousBackups",
-                Value::Struct({{"TableName", name}, {"PointInTimeRecoverySpecification", wanted}}));
+  const auto turned_on = work.CallPatiently(
+      work.region(), "dynamodb", "UpdateContinuousBackups",
+      Value::Struct({{"TableName", name}, {"PointInTimeRecoverySpecification", wanted}}));
   if (!turned_on.ok()) return turned_on.error();
   return true;
 }
@@ -184,8 +185,8 @@ Result<std::size_t> CopyTags(const Work& work, const std::string& from, const st
   }
   if (missing.empty()) return there.size();
   const auto tagged =
-      work.Call(work.region(), "dynamodb", "TagResource",
-                Value::Struct({{"ResourceArn", into}, {"Tags", std::move(missing)}}));
+      work.CallPatiently(work.region(), "dynamodb", "TagResource",
+                         Value::Struct({{"ResourceArn", into}, {"Tags", std::move(missing)}}));
   if (!tagged.ok()) return tagged.error();
   return there.size();
 }
@@ -206,9 +207,9 @@ Result<PolicyCopy> CopyPolicy(const Work& work, const std::string& from, const s
   if (plain.empty()) return PolicyCopy::kNone;
   ASSIGN_OR_RETURN(const Policy here, ReadPolicy(work, work.region(), into, work.limits().call));
   if (!here.text.empty()) return PolicyCopy::kItsOwn;
-  const auto put =
-      work.Call(work.region(), "dynamodb", "PutResourcePolicy",
-                Value::Struct({{"ResourceArn", into}, {"Policy", Replaced(plain, from, into)}}));
+  const auto put = work.CallPatiently(
+      work.region(), "dynamodb", "PutResourcePolicy",
+      Value::Struct({{"ResourceArn", into}, {"Policy", Replaced(plain, from, into)}}));
   if (!put.ok()) return put.error();
   return PolicyCopy::kCopied;
 }

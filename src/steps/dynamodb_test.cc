@@ -135,6 +135,16 @@ TEST_F(DynamodbTest, ATableThatIsBusyIsWaitedForAndAThrottledOneAskedAgain) {
   EXPECT_GE(refusals, 3);
 }
 
+TEST_F(DynamodbTest, WhatIsThrottledIsAskedAgainInTheSameAttemptUntilThatIsOver) {
+  items_.throttled = 4;
+  const auto checked = Run("dynamodb.check-source", shop_.home);
+  EXPECT_TRUE(checked.ok()) << Detail(checked);
+  items_.throttled = 1'000'000;
+  shop_.patience = std::chrono::milliseconds(200);
+  const auto never = Run("dynamodb.check-source", shop_.home);
+  EXPECT_EQ(never.error().code(), ErrorCode::kThrottled) << Detail(never);
+}
+
 TEST_F(DynamodbTest, TheBoundIsTheAgeOfTheNewestCanaryAndUnknownWithoutOne) {
   Know();
   items_.MakeReplica();

@@ -43,8 +43,8 @@ Group ReadGroup(const Value& told) {
 
 Result<std::optional<Group>> DescribeGroup(const Work& work, const Region& region,
                                            const std::string& id) {
-  const auto answer = work.Call(region, "elasticache", "DescribeReplicationGroups",
-                                Value::Struct({{"ReplicationGroupId", id}}));
+  const auto answer = work.CallPatiently(region, "elasticache", "DescribeReplicationGroups",
+                                         Value::Struct({{"ReplicationGroupId", id}}));
   if (!answer.ok() && answer.error().code() == base::ErrorCode::kNotFound)
     return std::optional<Group>();
   if (!answer.ok()) return answer.error();

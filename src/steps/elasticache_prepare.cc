@@ -21,7 +21,7 @@ Result<std::string> EnsureDatastore(const Work& work, const Elasticache& cache,
   ASSIGN_OR_RETURN(const Group group, AwaitGroup(work, source, cache.replication_group));
   if (group.datastore.empty()) {
     work.Say("making " + Place(cache.replication_group, source) + " a Global Datastore");
-    const auto made = work.Call(
+    const auto made = work.CallPatiently(
         source, "elasticache", "CreateGlobalReplicationGroup",
         Value::Struct({{"GlobalReplicationGroupIdSuffix", cache.datastore},
                        {"GlobalReplicationGroupDescription",

@@ -112,6 +112,19 @@ Result<Value> Work::Call(const Region& region, std::string_view service, std::st
   return CallFor(limits().call, region, service, operation, input);
 }
 
+Result<Value> Work::CallPatiently(const Region& region, std::string_view service,
+                                  std::string_view operation, const Value& input) const {
+  base::Duration pause = limits().api_poll_first;
+  while (true) {
+    Result<Value> answer = Call(region, service, operation, input);
+    const bool throttled = !answer.ok() && answer.error().code() == base::ErrorCode::kThrottled;
+    if (!throttled || pause >= Left()) return answer;
+    Say(answer.error().message() + "; asking again");
+    RETURN_IF_ERROR(Pause(pause));
+    pause = std::min(2 * pause, limits().api_poll_most);
+  }
+}
+
 Result<Value> Work::CallFor(base::Duration limit, const Region& region, std::string_view service,
                             std::string_view operation, const Value& input) const {
   if (Cancelled()) return base::Cancelled("asked to stop");

@@ -98,6 +98,10 @@ class Work {
   // One AWS operation, with at most Limits::call or what is left of the attempt.
   Result<Value> Call(const Region& region, std::string_view service, std::string_view operation,
                      const Value& input) const;
+  // As Call, but what is throttled is asked again until the attempt's time is up. For what is
+  // prepared in peace; on the way to a recovery whoever calls knows better what to do meanwhile.
+  Result<Value> CallPatiently(const Region& region, std::string_view service,
+                              std::string_view operation, const Value& input) const;
   Result<Value> CallFor(base::Duration limit, const Region& region, std::string_view service,
                         std::string_view operation, const Value& input) const;
   // All pages of it.

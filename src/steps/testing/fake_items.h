@@ -33,6 +33,7 @@ class FakeItems {
                     Side& side = sides[call.options.region];
                     if (dark.contains(call.options.region))
                       return base::Unreachable("no answer in 1.0 s");
+                    if (throttled-- > 0) return base::Throttled("slow down");
                     return (this->*answer)(side, call);
                   });
     };
@@ -68,6 +69,7 @@ class FakeItems {
 
   std::map<std::string, Side> sides;
   std::set<std::string> dark;
+  int throttled = 0;    // so many calls
   std::string replica;  // its status; empty: there is none
   std::string version = "2019.11.21", stream_view, consistency;
   bool replicating = true;
