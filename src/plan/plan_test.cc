@@ -328,7 +328,16 @@ TEST(PlanTest, PlannedMovesCloseTheWriterOnlyWhenEverythingIsThere) {
 
 TEST(PlanTest, WhatCannotBePlannedIsSaid) {
   EXPECT_EQ(MakeFor(Action::kFailover, model::Snapshot()).error().message(),
-            "it is not known where the application is active; say --to REGION");
+            "it is not known where the application is active; say --to us-west-2 to leave "
+            "us-east-1, --to us-east-1 the other way round");
+  model::Application tables = model::testing::ShopOfThreeStores();
+  std::erase_if(tables.components, [](const model::Component& component) {
+    return !std::holds_alternative<model::Dynamodb>(component.kind);
+  });
+  EXPECT_EQ(Make(Action::kFailover, tables, {}, model::Snapshot(), {}).error().message(),
+            "it is not known where the application is active: its tables take writes in every "
+            "Region alike; say --to us-west-2 to leave us-east-1, --to us-east-1 the other way "
+            "round");
   EXPECT_EQ(MakeFor(Action::kFailback, kAllWell).error().code(), ErrorCode::kWrongState);
   EXPECT_EQ(MakeFor(Action::kSwitchover, kHomeLost).error().code(), ErrorCode::kWrongState);
   EXPECT_EQ(MakeFor(Action::kFailover, ActiveIn(kHome, Health::kUp, Health::kDown)).error().code(),

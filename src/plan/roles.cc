@@ -1,4 +1,5 @@
 // Passes `options` and `roles`: whether there can be a plan, and from where to where.
+#include <algorithm>
 #include <set>
 
 #include "model/names.h"
@@ -58,6 +59,16 @@ base::Result<Region> ActiveRegion(const Draft& draft) {
   return regions.empty() ? Region() : *regions.begin();
 }
 
+// Nothing of such an application tells its active Region.
+std::string WhyUnknown(const Draft& draft) {
+  const auto& components = draft.application.components;
+  const bool tables =
+      std::all_of(components.begin(), components.end(), [](const model::Component& component) {
+        return std::holds_alternative<model::Dynamodb>(component.kind);
+      });
+  return tables ? ": its tables take writes in every Region alike" : "";
+}
+
 base::Result<Region> Origin(const Draft& draft) {
   const model::Regions& regions = draft.application.regions;
   if (draft.plan.action == Action::kFailback) return regions.recovery;
@@ -70,7 +81,10 @@ base::Result<Region> Origin(const Draft& draft) {
   ASSIGN_OR_RETURN(const Region active, ActiveRegion(draft));
   if (active.empty()) {
     if (draft.plan.action == Action::kProtect) return regions.home;
-    return base::WrongState("it is not known where the application is active; say --to REGION");
+    return base::WrongState("it is not known where the application is active" + WhyUnknown(draft) +
+                            "; say --to " + regions.recovery.str() + " to leave " +
+                            regions.home.str() + ", --to " + regions.home.str() +
+                            " the other way round");
   }
   if (active != regions.home && active != regions.recovery) {
     return base::WrongState("the application is active in " + active.str() +
