@@ -62,10 +62,20 @@ base::Result<Value> Ask(World& world, const Region& region, std::string_view ser
 }
 
 base::Error Missing(const Project& project, const model::Component& component, const Region& region,
-                    const std::string& what) {
+                    const std::string& what, const std::string& elsewhere = "") {
   return base::NotFound(
-      fmt::format("there is no {} in {}; correct {} in {}, or make it there first", what,
-                  region.str(), component.name.str(), project.spec_path));
+      fmt::format("there is no {} in {}{}; correct {} in {}, or make it there first", what,
+                  region.str(), elsewhere, component.name.str(), project.spec_path));
+}
+
+// What is not in `region` may have been looked for in the wrong one: " (there is one in
+// us-west-2)".
+std::string Elsewhere(World& world, const Project& project, const Region& region,
+                      std::string_view service, std::string_view operation, const Value& input) {
+  const model::Regions& regions = project.application.regions;
+  const Region& other = region == regions.home ? regions.recovery : regions.home;
+  const bool found = Ask(world, other, service, operation, input).ok();
+  return found ? " (there is one in " + other.str() + ")" : "";
 }
 
 base::Status CheckInstance(World& world, const Project& project, const Region& region,
@@ -94,21 +104,23 @@ base::Status CheckService(World& world, const Project& project, const Region& re
 
 base::Status CheckTable(World& world, const Project& project, const Region& region,
                         const model::Component& component, const model::Dynamodb& dynamodb) {
-  const auto answer = Ask(world, region, "dynamodb", "DescribeTable",
-                          Value::Struct({{"TableName", dynamodb.table}}));
+  const Value input = Value::Struct({{"TableName", dynamodb.table}});
+  const auto answer = Ask(world, region, "dynamodb", "DescribeTable", input);
   if (answer.ok()) return base::Ok();
   if (answer.error().code() != ErrorCode::kNotFound) return WithAdvice(answer.error(), world);
-  return Missing(project, component, region, "DynamoDB table '" + dynamodb.table + "'");
+  return Missing(project, component, region, "DynamoDB table '" + dynamodb.table + "'",
+                 Elsewhere(world, project, region, "dynamodb", "DescribeTable", input));
 }
 
 base::Status CheckGroup(World& world, const Project& project, const Region& region,
                         const model::Component& component, const model::Elasticache& cache) {
-  const auto answer = Ask(world, region, "elasticache", "DescribeReplicationGroups",
-                          Value::Struct({{"ReplicationGroupId", cache.replication_group}}));
+  const Value input = Value::Struct({{"ReplicationGroupId", cache.replication_group}});
+  const auto answer = Ask(world, region, "elasticache", "DescribeReplicationGroups", input);
   if (answer.ok()) return base::Ok();
   if (answer.error().code() != ErrorCode::kNotFound) return WithAdvice(answer.error(), world);
-  return Missing(project, component, region,
-                 "ElastiCache replication group '" + cache.replication_group + "'");
+  return Missing(
+      project, component, region, "ElastiCache replication group '" + cache.replication_group + "'",
+      Elsewhere(world, project, region, "elasticache", "DescribeReplicationGroups", input));
 }
 
 }  // namespace
