@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """STRONG global tables over Regions that are lost, from outside: the store of leases, and writers in three Regions at once.
 
-    strong_test.py LEEWARD_LAB STORE_TEST LEASE_IN_LAB_TEST
+    strong_test.py LEEWARD_LAB STORE_TEST LEASE_IN_LAB_TEST LEEWARD
 
 The tables are made by a current boto3 where there is one (Debian's does not know MultiRegionConsistency).
 """
 
+import base64
 import collections
 import http.client
 import json
@@ -14,21 +15,25 @@ import pathlib
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import unittest
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.dirname(HERE), os.path.join(os.path.dirname(HERE), "parties")]
+sys.path[:0] = [os.path.dirname(HERE), *(os.path.join(os.path.dirname(HERE), folder) for folder in ("parties", "guard"))]
 import cleaned  # noqa: E402
 import clients  # noqa: E402
+from guard_test import HOST, Server  # noqa: E402
 from items_ask import ask, wait  # noqa: E402
+from ports import free_port  # noqa: E402
 
-LAB, STORE_TEST, LEASE_TEST = [os.path.abspath(path) for path in sys.argv[1:4]]
-del sys.argv[1:4]
+LAB, STORE_TEST, LEASE_TEST, LEEWARD = [os.path.abspath(path) for path in sys.argv[1:5]]
+del sys.argv[1:5]
 A, B, C = "us-east-1", "us-east-2", "us-west-2"
 REGIONS = (A, B, C)
 CONTRACT_TESTS = 7  # of src/store/contract_test.cc
@@ -119,6 +124,73 @@ class LeaseStoreTest(StrongCase):
         self.make("plain", "space", "key")
         self.variables.update(LEEWARD_EVENTUAL_IN_LAB=f"carts@{A},{C}", LEEWARD_PLAIN_IN_LAB=f"plain@{A},{C}")
         self.run_tests(LEASE_TEST, "*", 4)
+
+
+class GuardTest(StrongCase):
+    """`leeward guard` before a real PostgreSQL, with its lease in the table."""
+
+    SPEC = f"""apiVersion: leeward/v1
+application: shop
+regions: {{ home: {A}, recovery: {C} }}
+objectives: {{ rto: 15m, rpo: 5s }}
+components:
+  orders: {{ kind: rds, database: shop, user: owner }}
+failover: {{ lease: 2s, store: "dynamodb:leases@{A},{B},{C}" }}
+"""
+
+    def setUp(self):
+        super().setUp()
+        self.make("leases", "space", "key", replicas=(B, C), strong=True)
+        self.server = Server(str(self.base))
+        self.addCleanup(self.server.stop)
+        (self.base / "shop.yaml").write_text(self.SPEC, encoding="utf-8")
+        (self.base / "state").mkdir()
+        facts = {"endpoint.address": HOST, "endpoint.port": str(self.server.port)}
+        (self.base / "state" / "inventory.json").write_text(json.dumps(
+            {"schema": "leeward/inventory/v1", "refreshed": "2026-11-23T08:20:53.123Z",
+             "facts": [{"component": "orders", "region": A, "name": name, "value": value} for name, value in facts.items()]}),
+            encoding="utf-8")
+        self.port = free_port(HOST)
+        with open(self.base / "guard.log", "w", encoding="utf-8") as log:
+            self.guard = subprocess.Popen(
+                [LEEWARD, "guard", str(self.base / "shop.yaml"), "--state", str(self.base / "state"), "--region", A, "--listen",
+                 f"{HOST}:{self.port}"], stdout=log, stderr=log, env={**self.variables, "AWS_REGION": A})
+        self.addCleanup(self.guard.wait, 30)
+        self.addCleanup(self.guard.kill)
+
+    def epoch(self):
+        """While it may be written."""
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{self.port}/writable", timeout=5) as answer:
+                return json.load(answer)["epoch"]
+        except OSError:
+            return None
+
+    def record(self):
+        status, answer = ask(self.gateway, A, "GetItem", {"TableName": "leases", "ConsistentRead": True, "Key": {
+            "space": {"S": "leeward"}, "key": {"S": "leeward/shop/lease"}}})
+        return json.loads(base64.b64decode(answer["Item"]["value"]["B"])) if status == 200 else {}
+
+    def test_its_door_stays_open_without_one_region_and_shuts_without_two(self):
+        wait(lambda: self.epoch() == 1, (self.base / "guard.log").read_text)
+        self.run_lab("kill", B)
+        end, open_at = time.monotonic() + 4, 0
+        while time.monotonic() < end:
+            open_at += self.epoch() is not None
+            time.sleep(0.05)
+        self.assertGreater(open_at, 10)
+        wait(lambda: self.epoch() is not None and self.server.writes(), "two Regions are enough")
+        self.run_lab("kill", C)
+        wait(lambda: not self.server.writes(), "no session is let in any more")
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
+            self.assertIsNone(self.epoch(), "one Region is no majority")
+            time.sleep(0.05)
+        self.run_lab("heal")
+        wait(lambda: (self.epoch() or 0) > 1 and self.server.writes(), "it takes the lease anew")
+        self.guard.send_signal(signal.SIGUSR1)
+        wait(lambda: self.record().get("released"), "it hands the lease over")
+        self.assertFalse(self.server.writes())
 
 
 class Writer(threading.Thread):
