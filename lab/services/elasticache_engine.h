@@ -16,14 +16,9 @@
 #include "base/result.h"
 #include "lab/core/service.h"
 #include "lab/services/elasticache_redis.h"
-#include "lab/services/rds_flow.h"
+#include "lab/services/flow.h"
 
 namespace leeward::lab::elasticache {
-
-using rds::Await;
-using rds::Flow;
-using rds::Offload;
-using rds::Sleep;
 
 inline constexpr std::string_view kRedisServer = "/usr/bin/redis-server";
 

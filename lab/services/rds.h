@@ -15,9 +15,9 @@
 
 #include "lab/core/service.h"
 #include "lab/services/dispatch.h"
+#include "lab/services/flow.h"
 #include "lab/services/rds_checks.h"
 #include "lab/services/rds_engine.h"
-#include "lab/services/rds_flow.h"
 #include "lab/services/rds_instance.h"
 #include "lab/services/rds_template.h"
 #include "lab/services/region_links.h"

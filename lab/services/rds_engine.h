@@ -15,10 +15,13 @@
 
 #include "base/result.h"
 #include "lab/core/service.h"
-#include "lab/services/rds_flow.h"
+#include "lab/services/flow.h"
 #include "lab/services/rds_sql.h"
 
 namespace leeward::lab::rds {
+
+// Runs a child to its end.
+Await<base::Result<ExitStatus>> RunChild(Host& host, ChildSpec spec);
 
 inline constexpr std::string_view kAdminUser = "rdsadmin";
 inline constexpr std::string_view kReplicationUser = "rdsrepladmin";

@@ -10,8 +10,8 @@
 
 #include "base/result.h"
 #include "lab/core/service.h"
+#include "lab/services/flow.h"
 #include "lab/services/rds_engine.h"
-#include "lab/services/rds_flow.h"
 
 namespace leeward::lab::rds {
 

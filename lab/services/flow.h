@@ -25,7 +25,7 @@
 #include "base/time.h"
 #include "lab/core/service.h"
 
-namespace leeward::lab::rds {
+namespace leeward::lab {
 
 namespace flow_internal {
 
@@ -171,7 +171,4 @@ Await<T> Offload(Host& host, std::function<T()> work) {
   });
 }
 
-// Runs a child to its end.
-Await<base::Result<ExitStatus>> RunChild(Host& host, ChildSpec spec);
-
-}  // namespace leeward::lab::rds
+}  // namespace leeward::lab
