@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "lab/services/ask_region.h"
 #include "lab/services/ec2_vpc.h"
 #include "lab/services/elasticache.h"
 
@@ -22,19 +23,6 @@ constexpr std::string_view kKept[] = {"SnapshotRetentionLimit", "SnapshotWindow"
 // A secondary has these of its datastore.
 constexpr std::string_view kInherited[] = {"CacheNodeType", "Engine", "EngineVersion",
                                            "ParameterGroup"};
-
-bool TimedOut(const Answer& answer) {
-  const auto* error = std::get_if<ApiError>(&answer);
-  return error != nullptr && error->http_status == 0;
-}
-
-Await<Answer> CallOther(Host& host, std::string region, std::string operation, Value input,
-                        base::Duration deadline) {
-  return Await<Answer>([&host, region = std::move(region), operation = std::move(operation),
-                        input = std::move(input), deadline](Await<Answer>::Done done) {
-    host.CallRegion(region, "elasticache", operation, input, deadline, std::move(done));
-  });
-}
 
 // The answer of a Region that is not in the lab, or does not know the datastore.
 bool ElsewhereMaybe(const ApiError& error) {
@@ -237,7 +225,8 @@ Flow<Answer> ElastiCache::AskToJoin(Value ask) {
   const std::vector<std::string> regions = RegionsToAsk(id, host_.region());
   for (std::size_t i = 0; i < regions.size(); ++i) {
     const std::string region = regions[i];
-    const Answer given = co_await CallOther(host_, region, "JoinGlobal", ask, limits.call);
+    const Answer given =
+        co_await AskRegion(host_, region, "elasticache", "JoinGlobal", ask, limits.call);
     if (const auto* error = std::get_if<ApiError>(&given)) {
       if (TimedOut(given) && silent.empty()) silent = region;
       if (TimedOut(given) || ElsewhereMaybe(*error)) continue;
@@ -245,7 +234,8 @@ Flow<Answer> ElastiCache::AskToJoin(Value ask) {
     }
     const std::string primary(std::get<Value>(given).String("Primary"));
     if (primary.empty()) co_return given;
-    const Answer second = co_await CallOther(host_, primary, "JoinGlobal", ask, limits.call);
+    const Answer second =
+        co_await AskRegion(host_, primary, "elasticache", "JoinGlobal", ask, limits.call);
     if (TimedOut(second)) co_return NoAnswer(primary);
     co_return second;
   }

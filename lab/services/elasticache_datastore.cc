@@ -1,6 +1,7 @@
 // Global Datastores: one group that writes, and up to two in other Regions that follow it.
 #include <fmt/format.h>
 
+#include "lab/services/ask_region.h"
 #include "lab/services/elasticache.h"
 
 namespace leeward::lab::elasticache {
@@ -14,19 +15,6 @@ constexpr base::Duration kPromoteAws = std::chrono::seconds(30);
 constexpr base::Duration kDeleteAws = std::chrono::minutes(1);
 constexpr base::Duration kWaitForNode = std::chrono::seconds(30);
 constexpr base::Duration kPoll = std::chrono::milliseconds(50);
-
-bool TimedOut(const Answer& answer) {
-  const auto* error = std::get_if<ApiError>(&answer);
-  return error != nullptr && error->http_status == 0;
-}
-
-Await<Answer> CallOther(Host& host, std::string region, std::string operation, Value input,
-                        base::Duration deadline) {
-  return Await<Answer>([&host, region = std::move(region), operation = std::move(operation),
-                        input = std::move(input), deadline](Await<Answer>::Done done) {
-    host.CallRegion(region, "elasticache", operation, input, deadline, std::move(done));
-  });
-}
 
 Answer Described(const Host& host, const GlobalRecord& record, MemberInfo info) {
   return Value::Struct({{"GlobalReplicationGroup", Describe(host, record, info)}});
@@ -222,7 +210,8 @@ void ElastiCache::FailoverGlobalReplicationGroup(const Value& input, Reply reply
 
 Flow<> ElastiCache::AskToPromote(std::string region, Value ask, Reply reply) {
   const std::string id(ask.String("GlobalReplicationGroupId"));
-  const Answer answer = co_await CallOther(host_, region, "BeginFailover", ask, limits.call);
+  const Answer answer =
+      co_await AskRegion(host_, region, "elasticache", "BeginFailover", ask, limits.call);
   if (TimedOut(answer)) {
     reply(NoAnswer(region));
     co_return;

@@ -4,6 +4,7 @@
 // that was away learns in this way what was decided without it: until then it goes on as it was.
 #include <fmt/format.h>
 
+#include "lab/services/ask_region.h"
 #include "lab/services/elasticache.h"
 
 namespace leeward::lab::elasticache {
@@ -12,13 +13,6 @@ namespace {
 using shapes::Value;
 
 constexpr int kAsksBeforeLeading = 2;
-
-Await<Answer> CallOther(Host& host, std::string region, Value input, base::Duration deadline) {
-  return Await<Answer>([&host, region = std::move(region), input = std::move(input),
-                        deadline](Await<Answer>::Done done) {
-    host.CallRegion(region, "elasticache", "SyncGlobal", input, deadline, std::move(done));
-  });
-}
 
 }  // namespace
 
@@ -63,7 +57,8 @@ Flow<bool> ElastiCache::TellOnce(std::string id, std::string region) {
   Value word = Value::Struct();
   word.Set("Record", ToValue(record->second));
   const base::MonotonicTime asked = host_.clock().Monotonic();
-  const Answer answer = co_await CallOther(host_, region, word, limits.call);
+  const Answer answer =
+      co_await AskRegion(host_, region, "elasticache", "SyncGlobal", word, limits.call);
   if (IsError(answer)) co_return false;
   const Value& heard = std::get<Value>(answer);
   const GroupPtr group = MemberOf(id);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "lab/services/ask_region.h"
 #include "lab/services/rds.h"
 
 namespace leeward::lab::rds {
@@ -18,23 +19,6 @@ constexpr base::Duration kPromoteRebootingAws = std::chrono::seconds(30);
 constexpr std::string_view kInherited[] = {"DBInstanceClass",   "AllocatedStorage",
                                            "StorageType",       "Iops",
                                            "StorageThroughput", "MaxAllocatedStorage"};
-
-Await<Answer> CallOther(Host& host, std::string region, std::string operation, Value input,
-                        base::Duration deadline) {
-  return Await<Answer>([&host, region = std::move(region), operation = std::move(operation),
-                        input = std::move(input), deadline](Await<Answer>::Done done) {
-    if (region == host.region()) {
-      host.Find("rds")->HandleInternal(operation, input, std::move(done));
-    } else {
-      host.CallRegion(region, "rds", operation, input, deadline, std::move(done));
-    }
-  });
-}
-
-bool TimedOut(const Answer& answer) {
-  const auto* error = std::get_if<ApiError>(&answer);
-  return error != nullptr && error->http_status == 0;
-}
 
 std::string SlotFor(std::string_view region, std::string_view random) {
   std::string slot = fmt::format("rds_{}_{}", region, random);
@@ -95,7 +79,8 @@ Flow<> Rds::BeginReplica(Value input, Reply reply) {
   ask.Set("Region", host_.region());
   ask.Set("Slot", slot);
   ask.Set("Encrypt", input.Has("KmsKeyId"));
-  const Answer prepared = co_await CallOther(host_, region, "PrepareReplica", ask, limits.call);
+  const Answer prepared =
+      co_await AskRegion(host_, region, "rds", "PrepareReplica", ask, limits.call);
   if (TimedOut(prepared)) {
     reply(ApiError{
         "ServiceUnavailable",
@@ -362,8 +347,8 @@ Flow<> Rds::SendNotices() {
     bool unanswered = false;
     for (std::size_t left = notices_.size(); left > 0 && !notices_.empty(); --left) {
       const Notice notice = notices_.front();
-      const Answer answer =
-          co_await CallOther(host_, notice.region, notice.operation, notice.input, limits.call);
+      const Answer answer = co_await AskRegion(host_, notice.region, "rds", notice.operation,
+                                               notice.input, limits.call);
       notices_.pop_front();
       if (TimedOut(answer)) {
         notices_.push_back(notice);

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <system_error>
 
+#include "lab/services/ask_region.h"
 #include "lab/services/ec2_vpc.h"
 #include "lab/services/rds.h"
 
@@ -35,14 +36,6 @@ ApiError SnapshotExists(std::string_view id) {
 std::string SnapshotName(std::string_view given) {
   const ArnParts arn = ParseArn(given);
   return Lower(arn.name.empty() ? given : std::string_view(arn.name));
-}
-
-Await<Answer> Ask(Host& host, std::string region, std::string operation, Value input,
-                  base::Duration deadline) {
-  return Await<Answer>([&host, region = std::move(region), operation = std::move(operation),
-                        input = std::move(input), deadline](Await<Answer>::Done done) {
-    host.CallRegion(region, "rds", operation, input, deadline, std::move(done));
-  });
 }
 
 std::int64_t Gigabytes(const Value& settings) { return settings.Int("AllocatedStorage", 20); }
@@ -201,11 +194,11 @@ Flow<> Rds::RunCopy(Value input, Reply reply) {
   Value ask = Value::Struct();
   ask.Set("Snapshot", id);
   Answer described = DescribeSnapshotInternal(ask);
-  if (!local) described = co_await Ask(host_, arn.region, "DescribeSnapshot", ask, limits.call);
+  if (!local)
+    described = co_await AskRegion(host_, arn.region, "rds", "DescribeSnapshot", ask, limits.call);
   if (IsError(described)) {
-    auto& error = std::get<ApiError>(described);
-    if (error.http_status == 0)
-      error = {"ServiceUnavailable", "The source Region does not answer.", 503, {}};
+    if (TimedOut(described))
+      described = ApiError{"ServiceUnavailable", "The source Region does not answer.", 503, {}};
     reply(described);
     co_return;
   }
@@ -268,7 +261,7 @@ Flow<base::Status> Rds::PullFile(std::string region, std::string source_id, std:
     if (region.empty()) {
       chunk = ReadSnapshotChunk(ask);
     } else {
-      chunk = co_await Ask(host_, region, "ReadSnapshotChunk", ask, limits.call);
+      chunk = co_await AskRegion(host_, region, "rds", "ReadSnapshotChunk", ask, limits.call);
     }
     if (IsError(chunk)) co_return base::Unreachable(std::get<ApiError>(chunk).message);
     const Value& bytes = std::get<Value>(chunk).Sub("Bytes");
