@@ -49,7 +49,7 @@ void ArcCluster53::Handle(const Call& call, Reply reply) {
   if (Controls() == nullptr) {
     return reply(ApiError{"InternalServerException", "The cluster's state is not there", 500, {}});
   }
-  reply(RunOperation(*this, ArcClusterOperations::kTable, call));
+  RunOperation(*this, ArcClusterOperations::kTable, call, std::move(reply));
 }
 
 RoutingControls* ArcCluster53::Controls() {

@@ -141,7 +141,7 @@ std::vector<std::string_view> ArcConfig::operations() const {
 }
 
 void ArcConfig::Handle(const Call& call, Reply reply) {
-  reply(RunOperation(*this, ArcConfigOperations::kTable, call));
+  RunOperation(*this, ArcConfigOperations::kTable, call, std::move(reply));
 }
 
 Answer ArcConfig::CreateRoutingControl(const Value& input) {

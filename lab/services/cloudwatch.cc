@@ -54,7 +54,7 @@ std::span<const OperationRow<CloudWatch>> CloudWatch::Table() {
 }
 
 void CloudWatch::Handle(const Call& call, Reply reply) {
-  reply(RunOperation(*this, Table(), call));
+  RunOperation(*this, Table(), call, std::move(reply));
 }
 
 void CloudWatch::HandleInternal(std::string_view operation, const Value& input, Reply reply) {

@@ -1,9 +1,12 @@
-// A service's operations as a table: name and the member function that answers it at once.
+// A service's operations as a table: name and the member function that answers it, at once or
+// later.
 #pragma once
 
 #include <iterator>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/check.h"
@@ -13,8 +16,10 @@ namespace leeward::lab {
 
 template <typename T>
 struct OperationRow {
+  using AtOnce = Answer (T::*)(const shapes::Value& input);
+  using Later = void (T::*)(const shapes::Value& input, Reply reply);
   std::string_view name;
-  Answer (T::*method)(const shapes::Value& input);
+  std::variant<AtOnce, Later> method;
 };
 
 template <typename Table>
@@ -25,13 +30,28 @@ std::vector<std::string_view> OperationNames(const Table& table) {
   return names;
 }
 
+// False, and `reply` as it was, when the table has no such operation.
+template <typename T, typename Table>
+bool TryOperation(T& service, const Table& table, std::string_view name, const shapes::Value& input,
+                  Reply& reply) {
+  using Row = OperationRow<T>;
+  for (const auto& row : table) {
+    if (row.name != name) continue;
+    if (const auto* at_once = std::get_if<typename Row::AtOnce>(&row.method)) {
+      reply((service.**at_once)(input));
+    } else {
+      (service.*std::get<typename Row::Later>(row.method))(input, std::move(reply));
+    }
+    return true;
+  }
+  return false;
+}
+
 // The wire layer lets nothing through that operations() does not name.
 template <typename T, typename Table>
-Answer RunOperation(T& service, const Table& table, const Call& call) {
-  for (const auto& row : table) {
-    if (row.name == call.operation->name) return (service.*row.method)(call.input);
-  }
-  CHECK_NEVER(std::string(call.operation->name).c_str());
+void RunOperation(T& service, const Table& table, const Call& call, Reply reply) {
+  const std::string_view name = call.operation->name;
+  CHECK_MSG(TryOperation(service, table, name, call.input, reply), std::string(name).c_str());
 }
 
 inline bool IsError(const Answer& answer) { return std::holds_alternative<ApiError>(answer); }

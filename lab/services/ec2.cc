@@ -79,7 +79,7 @@ void Ec2::Handle(const Call& call, Reply reply) {
     return reply(ApiError{
         "DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412, {}});
   }
-  reply(RunOperation(*this, Table(), call));
+  RunOperation(*this, Table(), call, std::move(reply));
 }
 
 base::Status Ec2::Start() {

@@ -77,7 +77,7 @@ std::vector<std::string_view> Ecs::operations() const {
 }
 
 void Ecs::Handle(const Call& call, Reply reply) {
-  reply(RunOperation(*this, EcsOperations::kTable, call));
+  RunOperation(*this, EcsOperations::kTable, call, std::move(reply));
 }
 
 // Tasks are gone with the process that ran them; what services had registered is taken back before

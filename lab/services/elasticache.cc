@@ -7,14 +7,8 @@
 #include "lab/services/saved_state.h"
 
 namespace leeward::lab::elasticache {
-namespace {
 
 using shapes::Value;
-
-constexpr std::string_view kCreate = "CreateReplicationGroup";
-constexpr std::string_view kFailover = "FailoverGlobalReplicationGroup";
-
-}  // namespace
 
 ElastiCache::ElastiCache(Host& host) : host_(host) {}
 
@@ -32,6 +26,7 @@ std::span<const OperationRow<ElastiCache>> ElastiCache::Table() {
       {"CopySnapshot", &Self::CopySnapshot},
       {"CreateCacheSubnetGroup", &Self::CreateCacheSubnetGroup},
       {"CreateGlobalReplicationGroup", &Self::CreateGlobalReplicationGroup},
+      {"CreateReplicationGroup", &Self::CreateReplicationGroup},
       {"CreateSnapshot", &Self::CreateSnapshot},
       {"DeleteCacheSubnetGroup", &Self::DeleteCacheSubnetGroup},
       {"DeleteGlobalReplicationGroup", &Self::DeleteGlobalReplicationGroup},
@@ -46,6 +41,7 @@ std::span<const OperationRow<ElastiCache>> ElastiCache::Table() {
       {"DescribeReplicationGroups", &Self::DescribeReplicationGroups},
       {"DescribeSnapshots", &Self::DescribeSnapshots},
       {"DisassociateGlobalReplicationGroup", &Self::DisassociateGlobalReplicationGroup},
+      {"FailoverGlobalReplicationGroup", &Self::FailoverGlobalReplicationGroup},
       {"ListTagsForResource", &Self::ListTagsForResource},
       {"ModifyGlobalReplicationGroup", &Self::ModifyGlobalReplicationGroup},
       {"ModifyReplicationGroup", &Self::ModifyReplicationGroup},
@@ -64,27 +60,14 @@ std::span<const OperationRow<ElastiCache>> ElastiCache::InternalTable() {
   return kTable;
 }
 
-std::vector<std::string_view> ElastiCache::operations() const {
-  std::vector<std::string_view> names = OperationNames(Table());
-  names.push_back(kCreate);
-  names.push_back(kFailover);
-  return names;
-}
+std::vector<std::string_view> ElastiCache::operations() const { return OperationNames(Table()); }
 
 void ElastiCache::Handle(const Call& call, Reply reply) {
-  if (call.operation->name == kCreate) {
-    CreateReplicationGroup(call.input, std::move(reply));
-  } else if (call.operation->name == kFailover) {
-    FailoverGlobalReplicationGroup(call.input, std::move(reply));
-  } else {
-    reply(RunOperation(*this, Table(), call));
-  }
+  RunOperation(*this, Table(), call, std::move(reply));
 }
 
 void ElastiCache::HandleInternal(std::string_view operation, const Value& input, Reply reply) {
-  for (const auto& row : InternalTable()) {
-    if (row.name == operation) return reply((this->*row.method)(input));
-  }
+  if (TryOperation(*this, InternalTable(), operation, input, reply)) return;
   Service::HandleInternal(operation, input, std::move(reply));
 }
 

@@ -72,11 +72,12 @@ std::vector<std::string_view> Elbv2::operations() const {
 // A new load balancer is in DNS before its creation is answered, as far as the global plane can be
 // reached.
 void Elbv2::Handle(const Call& call, Reply reply) {
-  Answer answer = RunOperation(*this, Elbv2Operations::kTable, call);
-  if (call.operation->name != "CreateLoadBalancer" || IsError(answer))
-    return reply(std::move(answer));
-  TellRoute53(
-      [reply = std::move(reply), answer = std::move(answer)](const Answer&) { reply(answer); });
+  const bool told = call.operation->name == "CreateLoadBalancer";
+  const Reply done = [this, told, reply = std::move(reply)](const Answer& answer) {
+    if (!told || IsError(answer)) return reply(answer);
+    TellRoute53([reply, answer](const Answer&) { reply(answer); });
+  };
+  RunOperation(*this, Elbv2Operations::kTable, call, done);
 }
 
 base::Status Elbv2::Start() {

@@ -13,8 +13,6 @@ namespace {
 
 using shapes::Value;
 
-constexpr std::string_view kReplicaCreate = "CreateDBInstanceReadReplica";
-constexpr std::string_view kSnapshotCopy = "CopyDBSnapshot";
 constexpr int kResourceIdLength = 26;
 constexpr std::uint16_t kReplicationPort = 5432;
 
@@ -36,7 +34,9 @@ Rds::~Rds() {
 std::span<const OperationRow<Rds>> Rds::Table() {
   static constexpr auto kTable = std::to_array<OperationRow<Rds>>({
       {"AddTagsToResource", &Rds::AddTagsToResource},
+      {"CopyDBSnapshot", &Rds::CopyDBSnapshot},
       {"CreateDBInstance", &Rds::CreateDBInstance},
+      {"CreateDBInstanceReadReplica", &Rds::CreateDBInstanceReadReplica},
       {"CreateDBParameterGroup", &Rds::CreateDBParameterGroup},
       {"CreateDBSnapshot", &Rds::CreateDBSnapshot},
       {"CreateDBSubnetGroup", &Rds::CreateDBSubnetGroup},
@@ -68,7 +68,7 @@ std::span<const OperationRow<Rds>> Rds::Table() {
 
 std::span<const OperationRow<Rds>> Rds::InternalTable() {
   static constexpr auto kTable = std::to_array<OperationRow<Rds>>({
-      {"PrepareReplica", nullptr},  // answers later: see HandleInternal
+      {"PrepareReplica", &Rds::PrepareReplica},
       {"ReplicaGone", &Rds::ReplicaGone},
       {"ReplicaRenamed", &Rds::ReplicaRenamed},
       {"SourceDeleted", &Rds::SourceDeleted},
@@ -79,34 +79,14 @@ std::span<const OperationRow<Rds>> Rds::InternalTable() {
   return kTable;
 }
 
-std::vector<std::string_view> Rds::operations() const {
-  std::vector<std::string_view> names = OperationNames(Table());
-  names.push_back(kReplicaCreate);
-  names.push_back(kSnapshotCopy);
-  return names;
-}
+std::vector<std::string_view> Rds::operations() const { return OperationNames(Table()); }
 
 void Rds::Handle(const Call& call, Reply reply) {
-  if (call.operation->name == kReplicaCreate) {
-    CreateDBInstanceReadReplica(call.input, std::move(reply));
-  } else if (call.operation->name == kSnapshotCopy) {
-    CopyDBSnapshot(call.input, std::move(reply));
-  } else {
-    reply(RunOperation(*this, Table(), call));
-  }
+  RunOperation(*this, Table(), call, std::move(reply));
 }
 
 void Rds::HandleInternal(std::string_view operation, const Value& input, Reply reply) {
-  for (const auto& row : InternalTable()) {
-    if (row.name != operation) continue;
-    if (row.method != nullptr) return reply((this->*row.method)(input));
-    const Answer prepared = PrepareReplica(input);
-    if (IsError(prepared)) return reply(prepared);
-    const InstancePtr source = FindInstance(input.String("Source"));
-    MakeSlot(source, std::string(input.String("Slot")), std::get<Value>(prepared), std::move(reply))
-        .Detach();
-    return;
-  }
+  if (TryOperation(*this, InternalTable(), operation, input, reply)) return;
   Service::HandleInternal(operation, input, std::move(reply));
 }
 

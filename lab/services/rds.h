@@ -114,7 +114,8 @@ class Rds : public Service, public GuardedByGroups {
   Answer PromoteReadReplica(const Value& input);
   Flow<> RunPromote(InstancePtr instance);
   Upstream LocalUpstream(const Instance& instance);
-  Answer PrepareReplica(const Value& input);
+  void PrepareReplica(const Value& input, Reply reply);
+  Answer ListReplica(const Value& input);
   Answer ReplicaGone(const Value& input);
   Answer SourceDeleted(const Value& input);
   Answer SourceRenamed(const Value& input);

@@ -140,8 +140,17 @@ Upstream Rds::LocalUpstream(const Instance& instance) {
   return upstream;
 }
 
-// In A: checks the source, and puts the new replica on its list.
-Answer Rds::PrepareReplica(const Value& input) {
+// In A: what a new replica in B is to know of its source.
+void Rds::PrepareReplica(const Value& input, Reply reply) {
+  const Answer listed = ListReplica(input);
+  if (IsError(listed)) return reply(listed);
+  const InstancePtr source = FindInstance(input.String("Source"));
+  MakeSlot(source, std::string(input.String("Slot")), std::get<Value>(listed), std::move(reply))
+      .Detach();
+}
+
+// Checks the source, and puts the new replica on its list.
+Answer Rds::ListReplica(const Value& input) {
   const InstancePtr source = FindInstance(input.String("Source"));
   if (source == nullptr) return InstanceNotFound(input.String("Source"));
   if (auto problem = CheckSource(*source, input.String("Region"), host_.region())) return *problem;

@@ -91,7 +91,7 @@ void Route53::Handle(const Call& call, Reply reply) {
   if (!TakeRequestToken()) {
     return reply(ApiError{"Throttling", "Rate exceeded", 400, {}});
   }
-  reply(RunOperation(*this, Route53Operations::kTable, call));
+  RunOperation(*this, Route53Operations::kTable, call, std::move(reply));
 }
 
 // Five requests a second for the account, in a bucket of five.
