@@ -149,7 +149,6 @@ class ElastiCache : public Service, public GuardedByGroups {
   Answer DescribeEvents(const Value& input);
   Answer DescribeCacheEngineVersions(const Value& input);
   Answer DescribeCacheParameterGroups(const Value& input);
-  Answer ListPage(const Value& input, std::string_view key, const Value::List& items) const;
 
   // elasticache_groups.cc
   Answer CreateCacheSubnetGroup(const Value& input);

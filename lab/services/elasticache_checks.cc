@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <optional>
+
+#include "lab/services/time_window.h"
 
 namespace leeward::lab::elasticache {
 namespace {
@@ -15,8 +18,6 @@ constexpr std::size_t kLongestId = 40;
 constexpr std::int64_t kMostReplicas = 5;
 constexpr std::int64_t kMaxRetention = 35;
 constexpr std::int64_t kMaxPort = 65535;
-constexpr int kMinutesPerHour = 60;
-constexpr int kMinutesPerDay = 24 * kMinutesPerHour;
 constexpr int kShortestWindow = 60;
 
 // clang-format off
@@ -55,25 +56,10 @@ bool Has(const Table& table, std::string_view text) {
 bool Letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
 bool Digit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
 
-// Minutes of "hh:mm", or -1.
-int Minutes(std::string_view text) {
-  if (text.size() != 5 || text[2] != ':') return -1;
-  for (const std::size_t i : {0u, 1u, 3u, 4u}) {
-    if (!Digit(text[i])) return -1;
-  }
-  const int hours = (text[0] - '0') * 10 + (text[1] - '0');
-  const int minutes = (text[3] - '0') * 10 + (text[4] - '0');
-  return hours < 24 && minutes < kMinutesPerHour ? hours * kMinutesPerHour + minutes : -1;
-}
-
 Problem CheckSnapshotWindow(std::string_view window) {
   if (window.empty()) return {};
-  const std::size_t dash = window.find('-');
-  const int from = dash == std::string_view::npos ? -1 : Minutes(window.substr(0, dash));
-  const int to = dash == std::string_view::npos ? -1 : Minutes(window.substr(dash + 1));
-  if (from >= 0 && to >= 0 && (to - from + kMinutesPerDay) % kMinutesPerDay >= kShortestWindow) {
-    return {};
-  }
+  const std::optional<int> lasts = WindowMinutes(window);
+  if (lasts && *lasts >= kShortestWindow) return {};
   return BadValue(fmt::format(
       "Invalid snapshot window: {}. Must be in the format hh24:mi-hh24:mi, in UTC, and at least 60 "
       "minutes long.",
@@ -86,7 +72,7 @@ Problem CheckMaintenanceWindow(std::string_view window) {
     constexpr std::array<std::string_view, 7> kDays = {"sun", "mon", "tue", "wed",
                                                        "thu", "fri", "sat"};
     return text.size() == 9 && text[3] == ':' && Has(kDays, text.substr(0, 3)) &&
-           Minutes(text.substr(4)) >= 0;
+           MinuteOfDay(text.substr(4)).has_value();
   };
   if (window.empty() || (dash != std::string_view::npos && moment(window.substr(0, dash)) &&
                          moment(window.substr(dash + 1)))) {

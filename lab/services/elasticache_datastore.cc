@@ -3,6 +3,7 @@
 
 #include "lab/services/ask_region.h"
 #include "lab/services/elasticache.h"
+#include "lab/services/list_page.h"
 
 namespace leeward::lab::elasticache {
 namespace {

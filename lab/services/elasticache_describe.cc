@@ -4,36 +4,17 @@
 #include <algorithm>
 
 #include "lab/services/elasticache.h"
+#include "lab/services/list_page.h"
 
 namespace leeward::lab::elasticache {
 namespace {
 
 using shapes::Value;
 
-constexpr std::int64_t kDefaultPage = 100;
-constexpr std::int64_t kSmallestPage = 20;
 constexpr std::int64_t kDefaultEventMinutes = 60;
 constexpr std::int64_t kMostEventMinutes = std::int64_t{14} * 24 * 60;
 
 }  // namespace
-
-// `MaxRecords` and `Marker`, as in every list of the API.
-Answer ElastiCache::ListPage(const Value& input, std::string_view key,
-                             const Value::List& items) const {
-  const std::int64_t size = input.Int("MaxRecords", kDefaultPage);
-  if (size < kSmallestPage || size > kDefaultPage) {
-    return BadValue(fmt::format("Invalid value {} for MaxRecords. Must be between {} and {}", size,
-                                kSmallestPage, kDefaultPage));
-  }
-  Page page;
-  if (!TakePage(items, input.String("Marker"), static_cast<std::size_t>(size), page)) {
-    return BadValue("The Marker is not one that was given out.");
-  }
-  Value answer = Value::Struct();
-  answer.Set(key, Value(std::move(page.items)));
-  if (!page.next_token.empty()) answer.Set("Marker", page.next_token);
-  return answer;
-}
 
 Answer ElastiCache::DescribeReplicationGroups(const Value& input) {
   Value::List found;

@@ -6,6 +6,7 @@
 
 #include "lab/services/ec2_vpc.h"
 #include "lab/services/elasticache.h"
+#include "lab/services/list_page.h"
 
 namespace leeward::lab::elasticache {
 namespace {

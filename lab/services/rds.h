@@ -147,7 +147,6 @@ class Rds : public Service, public GuardedByGroups {
   Answer DescribeSourceRegions(const Value& input);
   Answer DescribeDBEngineVersions(const Value& input);
   Answer DescribeOrderableDBInstanceOptions(const Value& input);
-  Answer ListPage(const Value& input, std::string_view key, const Value::List& items) const;
 
   // rds_groups.cc
   Answer CreateDBSubnetGroup(const Value& input);

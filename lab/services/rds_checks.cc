@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <optional>
+
+#include "lab/services/time_window.h"
 
 namespace leeward::lab::rds {
 namespace {
@@ -16,6 +19,7 @@ constexpr int kMinPort = 1150;
 constexpr int kMaxPort = 65535;
 constexpr int kMinStorage = 20;
 constexpr int kMaxStorage = 65536;
+constexpr int kShortestWindow = 30;
 constexpr std::size_t kMinPassword = 8;
 constexpr std::size_t kMaxPassword = 128;
 constexpr std::size_t kMaxReplicas = 15;
@@ -34,17 +38,6 @@ bool PlainName(std::string_view name, std::size_t longest) {
   return !name.empty() && name.size() <= longest && (Letter(name.front()) || name.front() == '_') &&
          std::all_of(name.begin(), name.end(),
                      [](char c) { return Letter(c) || Digit(c) || c == '_'; });
-}
-
-// Minutes of "hh:mm", or -1.
-int Minutes(std::string_view text) {
-  if (text.size() != 5 || text[2] != ':') return -1;
-  for (const std::size_t i : {0u, 1u, 3u, 4u}) {
-    if (!Digit(text[i])) return -1;
-  }
-  const int hours = (text[0] - '0') * 10 + (text[1] - '0');
-  const int minutes = (text[3] - '0') * 10 + (text[4] - '0');
-  return hours < 24 && minutes < 60 ? hours * 60 + minutes : -1;
 }
 
 Problem CheckNumber(const Value& input, std::string_view name, std::int64_t low, std::int64_t high,
@@ -105,11 +98,8 @@ Problem CheckIdentifier(std::string_view parameter, std::string_view id) {
 
 Problem CheckWindow(std::string_view parameter, std::string_view window) {
   if (window.empty()) return {};
-  const std::size_t dash = window.find('-');
-  const int from = dash == std::string_view::npos ? -1 : Minutes(window.substr(0, dash));
-  const int to = dash == std::string_view::npos ? -1 : Minutes(window.substr(dash + 1));
-  constexpr int kDay = 24 * 60;
-  if (from >= 0 && to >= 0 && (to - from + kDay) % kDay >= 30) return {};
+  const std::optional<int> lasts = WindowMinutes(window);
+  if (lasts && *lasts >= kShortestWindow) return {};
   return BadValue(fmt::format(
       "Invalid {}: {}. Must be in the format hh24:mi-hh24:mi and at least 30 minutes long.",
       parameter, window));

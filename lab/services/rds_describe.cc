@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "lab/services/list_page.h"
 #include "lab/services/rds.h"
 
 namespace leeward::lab::rds {
@@ -11,8 +12,6 @@ namespace {
 
 using shapes::Value;
 
-constexpr std::int64_t kDefaultPage = 100;
-constexpr std::int64_t kSmallestPage = 20;
 constexpr std::int64_t kDefaultEventMinutes = 60;
 constexpr std::array<std::string_view, 6> kInstanceFilters = {
     "db-instance-id", "dbi-resource-id", "engine", "db-cluster-id", "domain", "db-instance-status"};
@@ -37,23 +36,6 @@ bool Matches(const Host& host, const Instance& instance, std::string_view filter
 }
 
 }  // namespace
-
-// `MaxRecords` and `Marker`, as in every list of the API.
-Answer Rds::ListPage(const Value& input, std::string_view key, const Value::List& items) const {
-  const std::int64_t size = input.Int("MaxRecords", kDefaultPage);
-  if (size < kSmallestPage || size > kDefaultPage) {
-    return BadValue(fmt::format("Invalid value {} for MaxRecords. Must be between {} and {}", size,
-                                kSmallestPage, kDefaultPage));
-  }
-  Page page;
-  if (!TakePage(items, input.String("Marker"), static_cast<std::size_t>(size), page)) {
-    return BadValue("The Marker is not one that was given out.");
-  }
-  Value answer = Value::Struct();
-  answer.Set(key, Value(std::move(page.items)));
-  if (!page.next_token.empty()) answer.Set("Marker", page.next_token);
-  return answer;
-}
 
 Answer Rds::DescribeDBInstances(const Value& input) {
   if (const Value* id = input.Find("DBInstanceIdentifier")) {

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "lab/services/ec2_vpc.h"
+#include "lab/services/list_page.h"
 #include "lab/services/rds.h"
 
 namespace leeward::lab::rds {

@@ -7,6 +7,7 @@
 
 #include "lab/services/ask_region.h"
 #include "lab/services/ec2_vpc.h"
+#include "lab/services/list_page.h"
 #include "lab/services/rds.h"
 
 namespace leeward::lab::rds {
