@@ -7,13 +7,13 @@
 
 #include "base/result.h"
 #include "lab/core/credentials.h"
+#include "lab/core/item_peers.h"
 #include "lab/core/service.h"
 #include "ports/files.h"
 
 namespace leeward::lab {
 
 inline constexpr std::uint16_t kApiPort = 4566;  // of each Region's own address
-inline constexpr std::uint16_t kItemsPort = 8000;
 inline constexpr std::uint16_t kClaimPort =
     4560;  // on 127.<block>.255.254: who holds it owns the block
 

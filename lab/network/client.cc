@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "lab/core/item_peers.h"
 #include "lab/network/topology.h"
 
 namespace leeward::lab {

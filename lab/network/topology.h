@@ -17,9 +17,9 @@
 
 namespace leeward::lab {
 
-// An endpoint whose address is the same in each Region of every lab, so that others need not ask.
-inline constexpr std::string_view kItemsEndpoint = "dynamodb";
-inline constexpr int kItemsNumber = 8;  // 127.<n>.0.8; from 10 on they are given by name
+// The item store's address is the same in each Region of every lab, so that others need not ask:
+// 127.<n>.0.8; from 10 on they are given by name.
+inline constexpr int kItemsNumber = 8;
 
 inline constexpr std::string_view kOutside = "outside";
 inline constexpr std::string_view kGlobal = "global";

@@ -18,7 +18,6 @@ namespace {
 using shapes::Value;
 
 constexpr std::string_view kName = "dynamodb";
-constexpr std::uint16_t kPort = 8000;
 
 std::string HowItEnded(ExitStatus status) {
   if (status.signal != 0) return fmt::format("killed by signal {}", status.signal);
@@ -133,9 +132,9 @@ void DynamoDb::Ended(ExitStatus status) {
 // While nobody answers there, the Region's API does.
 void DynamoDb::Publish() {
   PublicEndpoint endpoint;
-  endpoint.name = kName;
-  endpoint.address = host_.network().AddressFor(kName);
-  endpoint.port = kPort;
+  endpoint.name = kItemsEndpoint;
+  endpoint.address = host_.network().AddressFor(kItemsEndpoint);
+  endpoint.port = kItemsPort;
   endpoint.backend = state_ == State::kUp ? Socket() : host_.ApiSocket().string();
   host_.network().Publish(endpoint);
 }

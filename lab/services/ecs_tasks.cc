@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "lab/core/credentials.h"
+#include "lab/core/item_peers.h"
 #include "lab/services/dispatch.h"
 #include "lab/services/ecs.h"
 #include "lab/services/ecs_internal.h"
@@ -223,9 +224,9 @@ void GiveRole(Host& host, std::string_view role_arn, const std::string& task_id,
   if (role_arn.empty() || name == std::string_view::npos) return;
   const std::string arn = fmt::format("arn:aws:sts::{}:assumed-role{}/{}", host.account(),
                                       role_arn.substr(name), task_id);
-  const TemporaryCredentials issued = host.credentials().Issue(
-      arn, Credentials::UniqueId("AROA", role_arn) + ":" + task_id, host.clock().Now() + kRoleLives,
-      host.random());
+  const TemporaryCredentials issued =
+      host.credentials().Issue(arn, Credentials::UniqueId("AROA", role_arn) + ":" + task_id,
+                               host.clock().Now() + kRoleLives, host.random());
   (*environment)["AWS_ACCESS_KEY_ID"] = issued.access_key;
   (*environment)["AWS_SECRET_ACCESS_KEY"] = issued.secret_key;
   (*environment)["AWS_SESSION_TOKEN"] = issued.token;
@@ -233,11 +234,9 @@ void GiveRole(Host& host, std::string_view role_arn, const std::string& task_id,
 
 // On AWS an SDK knows where its Region's tables answer; here it is told, past the lab's gateway.
 void TellOfTables(Host& host, std::map<std::string, std::string>* environment) {
-  constexpr char kTables[] = "dynamodb";
-  constexpr int kTablesPort = 8000;
-  if (host.Find(kTables) == nullptr) return;
+  if (host.Find("dynamodb") == nullptr) return;
   (*environment)["AWS_ENDPOINT_URL_DYNAMODB"] =
-      fmt::format("http://{}:{}", host.network().AddressFor(kTables), kTablesPort);
+      fmt::format("http://{}:{}", host.network().AddressFor(kItemsEndpoint), kItemsPort);
 }
 
 }  // namespace
