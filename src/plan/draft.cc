@@ -98,6 +98,27 @@ bool MeansAny(std::string_view side) {
   });
 }
 
+model::Step& TellSource(const Draft& draft, model::Step& step) {
+  step.parameters["source-region"] = draft.Other(step.region).str();
+  return step;
+}
+
+model::Step& TellWriter(const Draft& draft, model::Step& step) {
+  step.parameters["writer-region"] = draft.Other(step.region).str();
+  return step;
+}
+
+model::Step& TellBudget(const Draft& draft, model::Step& step) {
+  step.parameters["budget-ns"] = std::to_string(draft.application.objectives.rpo.count());
+  return TellSource(draft, step);
+}
+
+model::Step& TellParting(const Draft& draft, model::Step& step) {
+  const auto parted = draft.options.parted.find(step.component);
+  step.parameters["parted"] = parted == draft.options.parted.end() ? "" : parted->second;
+  return TellWriter(draft, step);
+}
+
 bool Draft::Has(std::string_view kind) const {
   return std::any_of(plan.steps.begin(), plan.steps.end(),
                      [kind](const model::Step& step) { return step.kind.str() == kind; });

@@ -98,6 +98,16 @@ struct Draft {
   bool Has(std::string_view kind) const;
 };
 
+// What steps of several component kinds are told alike; each returns its step.
+// The other Region, whose data the step's Region has or gets.
+model::Step& TellSource(const Draft& draft, model::Step& step);
+// The other Region, which has the writer.
+model::Step& TellWriter(const Draft& draft, model::Step& step);
+// Of a store's `measure`: its source, and how much may be lost.
+model::Step& TellBudget(const Draft& draft, model::Step& step);
+// Of a store's `late-writes`: its writer, and where the last failover parted it from that.
+model::Step& TellParting(const Draft& draft, model::Step& step);
+
 // Whether the step kind is meant by a rule's side without its "@": "rds.replicate", ":replicates".
 bool IsMeant(std::string_view side, const model::StepKind& kind);
 // Whether there are kinds that the side means.

@@ -178,8 +178,7 @@ model::Step& EmitFor(const char* kind, const model::Component& component,
 }
 
 void Replicate(const model::Component& component, const model::Region& into, Draft& draft) {
-  EmitFor("dynamodb.replicate", component, into, draft).parameters["source-region"] =
-      draft.Other(into).str();
+  TellSource(draft, EmitFor("dynamodb.replicate", component, into, draft));
 }
 
 void Protect(const model::Component& component, Draft& draft) {
@@ -188,13 +187,9 @@ void Protect(const model::Component& component, Draft& draft) {
 }
 
 void Failover(const model::Component& component, Draft& draft) {
-  const model::Region& from = draft.plan.from;
-  model::Step& measure = EmitFor("dynamodb.measure", component, draft.plan.to, draft);
-  measure.parameters["source-region"] = from.str();
-  measure.parameters["budget-ns"] = std::to_string(draft.application.objectives.rpo.count());
-  if (draft.from_may_answer) EmitFor("dynamodb.fence", component, from, draft);
-  EmitFor("dynamodb.ready", component, draft.plan.to, draft).parameters["source-region"] =
-      from.str();
+  TellBudget(draft, EmitFor("dynamodb.measure", component, draft.plan.to, draft));
+  if (draft.from_may_answer) EmitFor("dynamodb.fence", component, draft.plan.from, draft);
+  TellSource(draft, EmitFor("dynamodb.ready", component, draft.plan.to, draft));
 }
 
 void Move(const model::Component& component, Draft& draft) {
@@ -202,14 +197,11 @@ void Move(const model::Component& component, Draft& draft) {
   const model::Region& to = draft.plan.to;
   if (draft.plan.action == model::Action::kFailback) {
     Replicate(component, to, draft);
-    EmitFor("dynamodb.converge", component, to, draft).parameters["writer-region"] = from.str();
-    model::Step& late = EmitFor("dynamodb.late-writes", component, to, draft);
-    late.parameters["writer-region"] = from.str();
-    const auto parted = draft.options.parted.find(component.name);
-    late.parameters["parted"] = parted == draft.options.parted.end() ? "" : parted->second;
+    TellWriter(draft, EmitFor("dynamodb.converge", component, to, draft));
+    TellParting(draft, EmitFor("dynamodb.late-writes", component, to, draft));
   }
   EmitFor("dynamodb.quiesce", component, from, draft);
-  EmitFor("dynamodb.drain-to", component, to, draft).parameters["source-region"] = from.str();
+  TellSource(draft, EmitFor("dynamodb.drain-to", component, to, draft));
   EmitFor("dynamodb.open", component, to, draft);
   EmitFor("dynamodb.release", component, from, draft);
 }

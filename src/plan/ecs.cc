@@ -121,8 +121,7 @@ void Settle(const model::Component& component, const model::Region& region, Draf
 
 void Replicate(const model::Component& component, const model::Region& into, int desired,
                Draft& draft) {
-  model::Step& step = EmitFor("ecs.replicate", component, into, draft);
-  step.parameters["source-region"] = draft.Other(into).str();
+  model::Step& step = TellSource(draft, EmitFor("ecs.replicate", component, into, draft));
   step.parameters["desired"] = std::to_string(desired);
   step.title = "run " + component.name.str() + " in " + into.str() + " as in " +
                draft.Other(into).str() + ", with " + std::to_string(desired) + " tasks";

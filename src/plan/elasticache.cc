@@ -136,16 +136,13 @@ model::Step& EmitFor(const char* kind, const model::Component& component,
 }
 
 model::Step& Replicate(const model::Component& component, const model::Region& into, Draft& draft) {
-  model::Step& step = EmitFor("elasticache.replicate", component, into, draft);
-  step.parameters["source-region"] = draft.Other(into).str();
-  return step;
+  return TellSource(draft, EmitFor("elasticache.replicate", component, into, draft));
 }
 
 model::Step& Promote(const model::Component& component, const char* how, Draft& draft) {
   model::Step& step = EmitFor("elasticache.promote", component, draft.plan.to, draft);
-  step.parameters["source-region"] = draft.plan.from.str();
   step.parameters["how"] = how;
-  return step;
+  return TellSource(draft, step);
 }
 
 void Protect(const model::Component& component, Draft& draft) {
@@ -154,11 +151,8 @@ void Protect(const model::Component& component, Draft& draft) {
 }
 
 void Failover(const model::Component& component, Draft& draft) {
-  const model::Region& from = draft.plan.from;
-  model::Step& measure = EmitFor("elasticache.measure", component, draft.plan.to, draft);
-  measure.parameters["source-region"] = from.str();
-  measure.parameters["budget-ns"] = std::to_string(draft.application.objectives.rpo.count());
-  if (draft.from_may_answer) EmitFor("elasticache.fence", component, from, draft);
+  TellBudget(draft, EmitFor("elasticache.measure", component, draft.plan.to, draft));
+  if (draft.from_may_answer) EmitFor("elasticache.fence", component, draft.plan.from, draft);
   Promote(component, "unplanned", draft);
 }
 
@@ -166,12 +160,11 @@ void Move(const model::Component& component, Draft& draft) {
   const model::Region& from = draft.plan.from;
   const model::Region& to = draft.plan.to;
   if (draft.plan.action == model::Action::kFailback) {
-    EmitFor("elasticache.preserve-old", component, to, draft).parameters["writer-region"] =
-        from.str();
+    TellWriter(draft, EmitFor("elasticache.preserve-old", component, to, draft));
     Replicate(component, to, draft);
   }
   EmitFor("elasticache.quiesce", component, from, draft);
-  EmitFor("elasticache.drain-to", component, to, draft).parameters["source-region"] = from.str();
+  TellSource(draft, EmitFor("elasticache.drain-to", component, to, draft));
   Promote(component, "planned", draft);
   EmitFor("elasticache.open", component, to, draft);
   // AWS turns the old primary round by itself; it is looked at until it follows.

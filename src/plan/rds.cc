@@ -164,9 +164,8 @@ model::Step& EmitFor(const char* kind, const model::Component& component,
   return step;
 }
 
-void Replicate(const model::Component& component, const model::Region& into, Draft& draft) {
-  EmitFor("rds.replicate", component, into, draft).parameters["source-region"] =
-      draft.Other(into).str();
+model::Step& Replicate(const model::Component& component, const model::Region& into, Draft& draft) {
+  return TellSource(draft, EmitFor("rds.replicate", component, into, draft));
 }
 
 void Protect(const model::Component& component, Draft& draft) {
@@ -177,9 +176,7 @@ void Protect(const model::Component& component, Draft& draft) {
 void Failover(const model::Component& component, Draft& draft) {
   const model::Region& from = draft.plan.from;
   const model::Region& to = draft.plan.to;
-  model::Step& measure = EmitFor("rds.measure", component, to, draft);
-  measure.parameters["source-region"] = from.str();
-  measure.parameters["budget-ns"] = std::to_string(draft.application.objectives.rpo.count());
+  TellBudget(draft, EmitFor("rds.measure", component, to, draft));
   if (draft.from_may_answer) EmitFor("rds.fence", component, from, draft);
   EmitFor("rds.drain", component, to, draft);
   EmitFor("rds.promote", component, to, draft);
@@ -189,23 +186,19 @@ void Move(const model::Component& component, Draft& draft) {
   const model::Region& from = draft.plan.from;
   const model::Region& to = draft.plan.to;
   if (draft.plan.action == model::Action::kFailback) {
-    EmitFor("rds.preserve-old", component, to, draft).parameters["writer-region"] = from.str();
-    model::Step& late = EmitFor("rds.late-writes", component, to, draft);
-    late.parameters["writer-region"] = from.str();
-    const auto parted = draft.options.parted.find(component.name);
-    late.parameters["parted"] = parted == draft.options.parted.end() ? "" : parted->second;
-    EmitFor("rds.check-source", component, from,
-            draft);  // a promoted replica keeps no backups until told to
+    TellWriter(draft, EmitFor("rds.preserve-old", component, to, draft));
+    TellParting(draft, EmitFor("rds.late-writes", component, to, draft));
+    // A promoted replica keeps no backups until told to.
+    EmitFor("rds.check-source", component, from, draft);
     Replicate(component, to, draft);
   }
   EmitFor("rds.quiesce", component, from, draft);
-  EmitFor("rds.drain-to", component, to, draft).parameters["source-region"] = from.str();
+  TellSource(draft, EmitFor("rds.drain-to", component, to, draft));
   EmitFor("rds.promote", component, to, draft);
   EmitFor("rds.open", component, to, draft);
-  EmitFor("rds.retire-old", component, from, draft).parameters["writer-region"] = to.str();
+  TellWriter(draft, EmitFor("rds.retire-old", component, from, draft));
   EmitFor("rds.check-source", component, to, draft).phase = Phase::kReprotect;
-  EmitFor("rds.replicate", component, from, draft).phase = Phase::kReprotect;
-  draft.plan.steps.back().parameters["source-region"] = to.str();
+  Replicate(component, from, draft).phase = Phase::kReprotect;
 }
 
 void CallOff(const model::Component& component, Draft& draft) {
