@@ -24,16 +24,6 @@ void Pause() {
   nanosleep(&pause, nullptr);
 }
 
-std::filesystem::path MakeDirectory() {
-  std::string text = (std::filesystem::temp_directory_path() / "leeward-fake-XXXXXX").string();
-  CHECK(mkdtemp(text.data()) != nullptr);
-  // Engines that run as another user must be able to walk through.
-  std::filesystem::permissions(text, std::filesystem::perms::owner_all |
-                                         std::filesystem::perms::group_exec |
-                                         std::filesystem::perms::others_exec);
-  return text;
-}
-
 }  // namespace
 
 std::string FakeNetwork::AddressFor(std::string_view name) {
@@ -66,10 +56,13 @@ std::pair<std::string, std::uint16_t> FakeNetwork::Link(std::string_view to_regi
 
 FakeHost::FakeHost(FakeHostOptions options)
     : options_(std::move(options)),
-      directory_(MakeDirectory()),
       random_(options_.seed),
       credentials_({.account = options_.account, .root = "root of a FakeHost"}),
       network_(options_.block) {
+  // Engines that run as another user must be able to walk through.
+  std::filesystem::permissions(directory(), std::filesystem::perms::owner_all |
+                                                std::filesystem::perms::group_exec |
+                                                std::filesystem::perms::others_exec);
   if (options_.time == FakeHostOptions::Time::kReal) {
     clock_ = std::make_unique<os::SystemClock>();
   } else {
@@ -88,8 +81,6 @@ FakeHost::~FakeHost() {
   if (!roots.empty() && !os::KillTrees(roots, kKillLimit).ok()) {
     fmt::print(stderr, "FakeHost: children outlived SIGKILL\n");
   }
-  std::error_code ignored;  // the directory is temporary either way
-  std::filesystem::remove_all(directory_, ignored);
 }
 
 void FakeHost::Add(Service& service) { services_[std::string(service.name())] = &service; }
@@ -178,7 +169,7 @@ bool FakeHost::PumpUntil(const std::function<bool()>& done, base::Duration limit
 }
 
 std::filesystem::path FakeHost::StateDirectory(std::string_view service) {
-  std::filesystem::path path = directory_ / service;
+  std::filesystem::path path = directory() / service;
   std::filesystem::create_directories(path);
   std::filesystem::permissions(path, std::filesystem::perms::owner_all |
                                          std::filesystem::perms::group_exec |

@@ -19,6 +19,7 @@
 #include <set>
 #include <vector>
 
+#include "base/testing/scratch_folder.h"
 #include "lab/core/credentials.h"
 #include "lab/core/service.h"
 
@@ -109,7 +110,7 @@ class FakeHost : public Host {
 
   FakeNetwork& fake_network() { return network_; }
   std::vector<Child>& children() { return children_; }
-  const std::filesystem::path& directory() const { return directory_; }
+  const std::filesystem::path& directory() const { return directory_.path(); }
 
   // --- Host
   // ----------------------------------------------------------------------------------------
@@ -127,7 +128,7 @@ class FakeHost : public Host {
                               std::function<void(ExitStatus)> exited) override;
   void Signal(ChildId child, int signal) override;
   void Post(std::function<void()> then) override;
-  std::filesystem::path ApiSocket() const override { return directory_ / "api.sock"; }
+  std::filesystem::path ApiSocket() const override { return directory() / "api.sock"; }
   std::string DnsAddress() const override { return options_.dns_address; }
   const Credentials& credentials() const override { return credentials_; }
   Service* Find(std::string_view name) override;
@@ -147,7 +148,7 @@ class FakeHost : public Host {
   Child& ChildById(ChildId id);
 
   FakeHostOptions options_;
-  std::filesystem::path directory_;
+  base::testing::ScratchFolder directory_{"leeward-fake-XXXXXX"};
   std::unique_ptr<ports::Clock> clock_;
   ports::ManualClock* manual_ = nullptr;
   ports::SeededRandom random_;

@@ -4,16 +4,15 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <future>
 #include <thread>
 
+#include "base/testing/scratch_folder.h"
 #include "lab/network/filter.h"
 #include "os/clock.h"
 #include "os/socket.h"
@@ -62,9 +61,6 @@ class CarrierTest : public testing::TestWithParam<Silencing> {
   CarrierTest()
       : carrier_(loop_, clock_, Topology(250, {"us-east-1", "us-west-2"}),
                  {.silencing = GetParam()}) {
-    std::string text = (std::filesystem::temp_directory_path() / "leeward-carrier-XXXXXX").string();
-    EXPECT_NE(mkdtemp(text.data()), nullptr);
-    directory_ = text;
     const os::Address backend{"", 0, directory_ + "/backend"};
     listening_ = *os::Listen(backend);
     thread_ = std::thread([this] { loop_.Run(); });
@@ -80,7 +76,6 @@ class CarrierTest : public testing::TestWithParam<Silencing> {
     thread_.join();
     for (const int socket : sockets_) close(socket);
     close(listening_);
-    std::filesystem::remove_all(directory_);
   }
 
   static std::uint16_t FreePort(const std::string& host) {
@@ -136,7 +131,8 @@ class CarrierTest : public testing::TestWithParam<Silencing> {
   os::SystemClock clock_;
   Carrier carrier_;
   std::thread thread_;
-  std::string directory_;
+  const base::testing::ScratchFolder scratch_{"leeward-carrier-XXXXXX"};
+  const std::string directory_ = scratch_.path();
   std::uint16_t port_ = 0;
   int listening_ = -1;
   std::vector<int> sockets_;

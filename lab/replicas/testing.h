@@ -3,10 +3,8 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <set>
@@ -14,6 +12,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/testing/scratch_folder.h"
 #include "lab/replicas/keeper.h"
 
 namespace leeward::lab::replicas {
@@ -23,9 +22,6 @@ using namespace std::chrono_literals;  // NOLINT
 class World {
  public:
   explicit World(std::vector<std::string> regions) : regions_(std::move(regions)) {
-    std::string pattern = std::filesystem::temp_directory_path() / "leeward-replicas-XXXXXX";
-    CHECK(mkdtemp(pattern.data()) != nullptr);
-    folder_ = pattern;
     for (const std::string& region : regions_) {
       sites_[region].peers = std::make_unique<Wire>(*this, region);
       sites_[region].clock.world = this;
@@ -34,7 +30,6 @@ class World {
   }
   ~World() {
     for (auto& [region, site] : sites_) Kill(region);
-    std::filesystem::remove_all(folder_);
   }
 
   void Start(const std::string& region) {
@@ -56,7 +51,7 @@ class World {
     options.saved = site.saved;
     site.keeper = std::make_unique<Keeper>(std::move(options));
     tables::EngineOptions engine;
-    engine.directory = folder_ / region;
+    engine.directory = folder_.path() / region;
     engine.region = region;
     engine.account = "123456789012";
     engine.clock = &site.clock;
@@ -211,7 +206,7 @@ class World {
 
   static constexpr base::Duration kWay = 10ms;
   std::vector<std::string> regions_;
-  std::filesystem::path folder_;
+  base::testing::ScratchFolder folder_{"leeward-replicas-XXXXXX"};
   std::map<std::string, Site> sites_;
   std::set<std::pair<std::string, std::string>> cut_;
   std::map<std::pair<base::MonotonicTime, std::uint64_t>, Due> due_;

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/testing/scratch_folder.h"
 #include "lab/services/elbv2_http.h"
 
 namespace leeward::lab {
@@ -93,12 +94,7 @@ class Upstream {
 
 class ProxyTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    char text[] = "/tmp/leeward-proxy-XXXXXX";
-    directory_ = mkdtemp(text);
-    ASSERT_TRUE(proxy_.Listen("l", directory_ / "s", "g").ok());
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
+  void SetUp() override { ASSERT_TRUE(proxy_.Listen("l", directory_ / "s", "g").ok()); }
 
   Fd Connect() {
     Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -130,7 +126,8 @@ class ProxyTest : public ::testing::Test {
     return Receive(fd, enough);
   }
 
-  std::filesystem::path directory_;
+  const base::testing::ScratchFolder scratch_{"/tmp/leeward-proxy-XXXXXX"};
+  const std::filesystem::path& directory_ = scratch_.path();
   std::unique_ptr<Reactor> reactor_ = *Reactor::Start();
   Proxy proxy_{*reactor_};
 };

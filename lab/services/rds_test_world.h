@@ -26,6 +26,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/testing/scratch_folder.h"
 #include "lab/core/credentials.h"
 #include "lab/core/service.h"
 
@@ -49,10 +50,8 @@ class TestRegion;
 class TestWorld {
  public:
   TestWorld() {
-    char pattern[] = "/tmp/lw-rds-XXXXXX";
-    root_ = mkdtemp(pattern);
     engine_user_ = getuid() == 0 ? getpwnam("postgres") : nullptr;
-    std::filesystem::permissions(root_, std::filesystem::perms(0755));
+    std::filesystem::permissions(root(), std::filesystem::perms(0755));
     for (int i = 0; i < 4; ++i) threads_.emplace_back([this] { Work(); });
   }
   ~TestWorld() {
@@ -68,10 +67,9 @@ class TestWorld {
     for (std::thread& thread : threads_) thread.join();
     timers_.clear();
     ready_.clear();
-    std::filesystem::remove_all(root_);
   }
 
-  const std::filesystem::path& root() const { return root_; }
+  const std::filesystem::path& root() const { return root_.path(); }
   const ports::Clock& clock() const { return clock_; }
 
   // Runs events until `done` or the bound; whether it became so.
@@ -212,7 +210,7 @@ class TestWorld {
   }
 
   TestClock clock_;
-  std::filesystem::path root_;
+  base::testing::ScratchFolder root_{"/tmp/lw-rds-XXXXXX"};
   const passwd* engine_user_ = nullptr;
   std::map<ChildId, Child> children_;
   std::multimap<base::MonotonicTime, std::function<void()>> timers_;
@@ -343,16 +341,11 @@ class TestRegion : public Host, public Network {
 // One template for all tests of the program: making it takes longer than most of them.
 inline std::filesystem::path SharedTemplateDirectory() {
   struct Holder {
-    Holder() {
-      char pattern[] = "/tmp/lw-rdt-XXXXXX";
-      path = mkdtemp(pattern);
-      std::filesystem::permissions(path, std::filesystem::perms(0755));
-    }
-    ~Holder() { std::filesystem::remove_all(path); }
-    std::filesystem::path path;
+    Holder() { std::filesystem::permissions(folder.path(), std::filesystem::perms(0755)); }
+    base::testing::ScratchFolder folder{"/tmp/lw-rdt-XXXXXX"};
   };
   static const Holder holder;
-  return holder.path / "template";
+  return holder.folder.path() / "template";
 }
 
 // Runs the Flow to its end; fails the test when it does not end in time.

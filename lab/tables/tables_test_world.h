@@ -3,10 +3,8 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/check.h"
+#include "base/testing/scratch_folder.h"
 #include "lab/tables/engine.h"
 #include "lab/tables/replication.h"
 #include "ports/clock.h"
@@ -23,22 +21,6 @@
 namespace leeward::lab::tables {
 
 using namespace std::chrono_literals;
-
-class TestDirectory {
- public:
-  TestDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "leeward-tables-XXXXXX").string();
-    CHECK(::mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
-  }
-  ~TestDirectory() { std::filesystem::remove_all(path_); }
-  TestDirectory(const TestDirectory&) = delete;
-  TestDirectory& operator=(const TestDirectory&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 class TablesWorld : public testing::Test {
  protected:
@@ -164,7 +146,7 @@ class TablesWorld : public testing::Test {
     std::function<void()> then;
   };
   std::string region_ = "us-east-1";
-  TestDirectory directory_;
+  base::testing::ScratchFolder directory_{"leeward-tables-XXXXXX"};
   ports::ManualClock clock_{base::WallTime{std::chrono::hours(24 * 365 * 56)}};
   ports::SeededRandom random_{1};
   ReplicaKeeper* replicas_ = nullptr;

@@ -1,11 +1,10 @@
 #include "cli/baton.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <atomic>
-#include <filesystem>
 
+#include "base/testing/scratch_folder.h"
 #include "model/testing/shop.h"
 #include "ports/testing/cut_store.h"
 #include "store/sqlite.h"
@@ -35,17 +34,12 @@ struct Controller {
 class BatonTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "leeward-baton-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
     WorldOptions options;
     options.aws = WorldOptions::Aws::kOnlyGiven;
     auto made = World::Make(options);
     ASSERT_TRUE(made.ok()) << made.error().message();
     world_ = *std::move(made);
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
   std::unique_ptr<Controller> Start() {
     return std::make_unique<Controller>(*world_, folder_ + "/store.db");
   }
@@ -61,7 +55,8 @@ class BatonTest : public testing::Test {
     return true;
   }
 
-  std::string folder_;
+  const base::testing::ScratchFolder scratch_{"leeward-baton-XXXXXX"};
+  const std::string folder_ = scratch_.path();
   std::unique_ptr<World> world_;
 };
 

@@ -2,10 +2,8 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
-#include <stdlib.h>
 
-#include <filesystem>
-
+#include "base/testing/scratch_folder.h"
 #include "os/clock.h"
 #include "ports/testing/cut_store.h"
 #include "store/sqlite.h"
@@ -52,17 +50,8 @@ class RememberedDoor : public Door {
 
 class GuardTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "leeward-guard-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-    store_ = std::make_unique<ports::testing::CutStore>(Connect());
-  }
-  void TearDown() override {
-    store_.reset();
-    std::filesystem::remove_all(folder_);
-  }
+  void SetUp() override { store_ = std::make_unique<ports::testing::CutStore>(Connect()); }
+  void TearDown() override { store_.reset(); }
   std::unique_ptr<ports::SharedStore> Connect() {
     auto opened = store::OpenSqlite({.path = folder_ + "/store.db"}, clock_);
     CHECK(opened.ok());
@@ -88,7 +77,8 @@ class GuardTest : public testing::Test {
   }
 
   os::SystemClock clock_;
-  std::string folder_;
+  const base::testing::ScratchFolder scratch_{"leeward-guard-XXXXXX"};
+  const std::string folder_ = scratch_.path();
   std::unique_ptr<ports::testing::CutStore> store_;
 };
 

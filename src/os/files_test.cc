@@ -1,26 +1,22 @@
 #include "os/files.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include <filesystem>
+
+#include "base/testing/scratch_folder.h"
 
 namespace leeward::os {
 namespace {
 
 class FilesTest : public testing::Test {
  protected:
-  FilesTest() {
-    std::string text = (std::filesystem::temp_directory_path() / "leeward-files-XXXXXX").string();
-    EXPECT_NE(mkdtemp(text.data()), nullptr);
-    directory_ = text;
-  }
-  ~FilesTest() override { std::filesystem::remove_all(directory_); }
   std::string Path(const std::string& name) const { return directory_ + "/" + name; }
 
   SystemFiles files_;
-  std::string directory_;
+  const base::testing::ScratchFolder scratch_{"leeward-files-XXXXXX"};
+  const std::string directory_ = scratch_.path();
 };
 
 TEST_F(FilesTest, WhatIsWrittenIsRead) {

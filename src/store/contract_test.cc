@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/testing/scratch_folder.h"
 #include "store/dynamodb.h"
 #include "store/etcd.h"
 #include "store/limits.h"
@@ -46,14 +47,7 @@ class Backend {
 
 class SqliteBackend : public Backend {
  public:
-  SqliteBackend() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "leeward-store-XXXXXX").string();
-    CHECK(::mkdtemp(pattern.data()) != nullptr);
-    root_ = pattern;
-  }
-  ~SqliteBackend() override { std::filesystem::remove_all(root_); }
-  std::string path() const { return root_ + "/store.db"; }
+  std::string path() const { return root_.path() / "store.db"; }
   std::unique_ptr<SharedStore> Connect() override {
     auto opened = OpenSqlite({.path = path()}, Clock());
     CHECK_MSG(opened.ok(), opened.ok() ? "" : opened.error().message().c_str());
@@ -61,7 +55,7 @@ class SqliteBackend : public Backend {
   }
 
  private:
-  std::string root_;
+  const base::testing::ScratchFolder root_{"leeward-store-XXXXXX"};
 };
 
 class EtcdBackend : public Backend {

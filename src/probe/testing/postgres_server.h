@@ -2,10 +2,8 @@
 #pragma once
 
 #include <poll.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -13,6 +11,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/testing/scratch_folder.h"
 #include "os/clock.h"
 #include "os/process.h"
 #include "os/random.h"
@@ -43,11 +42,7 @@ class PostgresServer {
     return server;
   }
 
-  ~PostgresServer() {
-    Stop();
-    std::error_code ignored;
-    std::filesystem::remove_all(root_, ignored);
-  }
+  ~PostgresServer() { Stop(); }
   PostgresServer(const PostgresServer&) = delete;
   PostgresServer& operator=(const PostgresServer&) = delete;
 
@@ -103,9 +98,6 @@ class PostgresServer {
 
  private:
   PostgresServer() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "leeward-pg-XXXXXX").string();
-    CHECK(::mkdtemp(pattern.data()) != nullptr);
-    root_ = pattern;
     user_ = os::UnprivilegedUser();
     if (user_) CHECK(::chown(root_.c_str(), user_->uid, user_->gid) == 0);
   }
@@ -158,7 +150,8 @@ class PostgresServer {
     return {std::istreambuf_iterator<char>(file), {}};
   }
 
-  std::string root_;
+  const base::testing::ScratchFolder scratch_{"leeward-pg-XXXXXX"};
+  const std::string root_ = scratch_.path();
   std::optional<os::User> user_;
   os::SystemClock clock_;
   os::SystemRandom random_;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <poll.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/testing/scratch_folder.h"
 #include "os/clock.h"
 #include "os/process.h"
 #include "os/socket.h"
@@ -23,19 +23,12 @@ class RedisProcess {
  public:
   // A primary, or with `of` a replica of it.
   explicit RedisProcess(const RedisProcess* of = nullptr) {
-    char folder[] = "/tmp/leeward-redis-XXXXXX";
-    CHECK(::mkdtemp(folder) != nullptr);
-    folder_ = folder;
     if (of != nullptr) arguments_ = {"--replicaof", "127.0.0.1", std::to_string(of->port_)};
     constexpr int kTries = 5;  // another may take the port in between
     for (int i = 0; i < kTries && pid_ == 0; ++i) Start();
     CHECK_MSG(pid_ != 0, "redis-server did not start");
   }
-  ~RedisProcess() {
-    Kill();
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
+  ~RedisProcess() { Kill(); }
   RedisProcess(const RedisProcess&) = delete;
   RedisProcess& operator=(const RedisProcess&) = delete;
 
@@ -107,7 +100,8 @@ class RedisProcess {
   }
 
   os::SystemClock clock_;
-  std::string folder_;
+  const base::testing::ScratchFolder scratch_{"leeward-redis-XXXXXX"};
+  const std::string folder_ = scratch_.path();
   std::vector<std::string> arguments_;
   int port_ = 0;
   pid_t pid_ = 0;

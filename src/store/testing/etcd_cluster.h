@@ -2,17 +2,17 @@
 #pragma once
 
 #include <poll.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/check.h"
+#include "base/testing/scratch_folder.h"
 #include "os/clock.h"
 #include "os/curl_transport.h"
 #include "os/process.h"
@@ -109,9 +109,8 @@ class EtcdCluster {
   }
   // False when a member has ended instead.
   bool Form(int members) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "leeward-etcd-XXXXXX").string();
-    CHECK(::mkdtemp(pattern.data()) != nullptr);
-    root_ = pattern;
+    scratch_.emplace("leeward-etcd-XXXXXX");
+    root_ = scratch_->path();
     const std::vector<int> ports = FreePorts(2 * members);
     for (std::size_t i = 0; i < ports.size(); i += 2)
       members_.push_back({ports[i], ports[i + 1], 0});
@@ -124,8 +123,7 @@ class EtcdCluster {
   void Dissolve() {
     for (std::size_t i = 0; i < members_.size(); ++i) Kill(static_cast<int>(i));
     members_.clear();
-    std::error_code ignored;
-    std::filesystem::remove_all(root_, ignored);
+    scratch_.reset();
   }
   // Takes members that have ended by themselves off the process table.
   bool AnyEnded() {
@@ -178,6 +176,7 @@ class EtcdCluster {
     return cluster;
   }
 
+  std::optional<base::testing::ScratchFolder> scratch_;
   std::string root_;
   std::vector<Member> members_;
   os::SystemClock clock_;
