@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Holds the code against the map in src/README.md: rooms, includes, namespaces, sizes and bans."""
 
+import ast
+import collections
 import os
 import re
 import subprocess
@@ -57,7 +59,7 @@ def includes(text):
     return re.findall(r'^\s*#include "([^"]+)"', text, re.M)
 
 
-def function_lengths(path, text):
+def function_lengths(text):
     """(name, lines) of each function body, found by brace depth from a line that opens one.
 
     A body starts at a line ending in '{' whose statement has a parameter list; it ends where the depth is back.
@@ -90,6 +92,12 @@ def function_lengths(path, text):
                 statement += char
         statement += " "
     return found
+
+
+def python_function_lengths(text):
+    """(name, lines) of each function and method."""
+    return [(node.name, node.end_lineno - node.lineno + 1) for node in ast.walk(ast.parse(text))
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
 
 
 class MapTest(unittest.TestCase):
@@ -178,25 +186,31 @@ class BanTest(unittest.TestCase):
 class SizeTest(unittest.TestCase):
     def test_files_stay_under_the_wall(self):
         wrong = []
-        for path in tracked("*.cc", "*.h", "*.py"):
+        for path in tracked("*.cc", "*.h", "*.py", "*.mjs", "*.cmake"):
             lines = read(path).count("\n")
             if lines > MAX_FILE_LINES:
                 wrong.append(f"{path}: {lines} lines, the wall is {MAX_FILE_LINES}")
         self.assertEqual(wrong, [])
 
     def test_functions_stay_under_the_wall(self):
-        wrong, seen = [], 0
-        for path in tracked("src/*.cc", "src/*.h", "lab/*.cc", "lab/*.h", "sim/*.cc", "sim/*.h", "bench/*.cc"):
-            for name, lines in function_lengths(path, read(path)):
-                seen += 1
+        wrong, seen = [], collections.Counter()
+        for path in tracked("*.cc", "*.h", "*.py"):
+            finder = python_function_lengths if path.endswith(".py") else function_lengths
+            for name, lines in finder(read(path)):
+                seen[path.split("/")[0], path.endswith(".py")] += 1
                 if lines > MAX_FUNCTION_LINES:
                     wrong.append(f"{path}: {name} has {lines} lines, the wall is {MAX_FUNCTION_LINES}")
-        self.assertGreater(seen, 100, "the function finder found next to nothing")
         self.assertEqual(wrong, [])
+        for room in ("src", "lab", "sim", "tests", "fuzz", "bench"):
+            self.assertGreater(seen[room, False], 10, f"{room}: the function finder found next to nothing")
+        for room in ("tests", "tools", "bench", "examples"):
+            self.assertGreater(seen[room, True], 0, f"{room}: no function in Python was found")
 
     def test_the_function_finder_is_alive(self):
         body = "\n".join(["  x();"] * 80)
-        self.assertEqual(function_lengths("x.cc", f"namespace a {{\nvoid F(int a) {{\n{body}\n}}\n}}\n"), [("F", 82)])
+        self.assertEqual(function_lengths(f"namespace a {{\nvoid F(int a) {{\n{body}\n}}\n}}\n"), [("F", 82)])
+        lines = "\n".join(["        x()"] * 80)
+        self.assertEqual(python_function_lengths(f"class A:\n    def f(self):\n{lines}\n"), [("f", 81)])
 
 
 if __name__ == "__main__":
