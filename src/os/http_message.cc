@@ -173,13 +173,14 @@ std::optional<HttpFraming> FramingOfAnswer(const HttpHead& head) {
 
 ReadState AnswerReader::Feed(std::string_view bytes) {
   input_.append(bytes);
-  if (!head_read_) {
+  while (!head_read_) {
     const ReadState state = ReadTheHead();
     if (state != ReadState::kWhole) return state;
   }
   return ReadTheBody();
 }
 
+// Leaves head_read_ false after an interim answer, such as 103 Early Hints: another head follows.
 ReadState AnswerReader::ReadTheHead() {
   HttpHead head;
   const ReadState state = ReadAnswerHead(input_, 0, &head);
@@ -190,8 +191,13 @@ ReadState AnswerReader::ReadTheHead() {
   if (!framing) return Bad("the head contradicts itself");
   framing_ = *framing;
   std::from_chars(head.second.data(), head.second.data() + head.second.size(), answer_.status);
-  for (const auto& [name, value] : head.fields) answer_.headers.emplace_back(name, value);
   const int status = answer_.status;
+  constexpr int kSwitchingProtocols = 101;
+  if (status / 100 == 1 && status != kSwitchingProtocols) {
+    input_.erase(0, head.size);
+    return ReadState::kWhole;
+  }
+  for (const auto& [name, value] : head.fields) answer_.headers.emplace_back(name, value);
   if (expected_ == Body::kNone || status / 100 == 1 || status == 204 || status == 304) {
     framing_.body = HttpFraming::Body::kLength;
     framing_.length = 0;

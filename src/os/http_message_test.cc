@@ -103,6 +103,17 @@ TEST(HttpMessageTest, AnAnswerEndsWhereItSays) {
   AnswerReader large(3, AnswerReader::Body::kAsSaid);
   EXPECT_EQ(large.Feed("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"), ReadState::kBad);
 
+  AnswerReader hints(100, AnswerReader::Body::kAsSaid);
+  EXPECT_EQ(hints.Feed("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"), ReadState::kPartial);
+  EXPECT_EQ(
+      hints.Feed("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na"),
+      ReadState::kWhole);
+  EXPECT_TRUE(hints.reusable());
+  const ports::HttpResponse behind = hints.Take();
+  EXPECT_EQ(behind.status, 200);
+  EXPECT_EQ(behind.body, "a");
+  EXPECT_TRUE(behind.Header("Link").empty());
+
   AnswerReader head(100, AnswerReader::Body::kNone);
   EXPECT_EQ(head.Feed("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"), ReadState::kWhole);
   EXPECT_TRUE(head.reusable());
