@@ -21,7 +21,10 @@ namespace {
 constexpr std::size_t kReadSize = 64 << 10;
 constexpr std::size_t kCopied = 16 << 10;  // a body up to this is sent with its head, in one piece
 constexpr std::size_t kKeptRoom = 256 << 10;  // of a connection's buffers between requests
-constexpr std::size_t kAnswerHead = 512;      // about
+// Of answers: while a client leaves more unread, none of its further requests is taken up.
+constexpr std::size_t kMaxUnread = 256 << 10;
+constexpr base::Duration kAcceptAgain = std::chrono::milliseconds(100);
+constexpr std::size_t kAnswerHead = 512;  // about
 
 struct Reason {
   int status;
@@ -125,6 +128,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void WaitReadable();
   void Read();
   void Parse();
+  void DropUsed();
   ReadState ParseHead();
   ReadState ParseBody();
   ReadState Bad(int status, std::string_view why) {
@@ -136,6 +140,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Deliver();
   void NextRequest();
   void Flush();
+  bool choked() const { return unsent() > kMaxUnread; }
   std::string_view rest() const { return std::string_view(input_).substr(used_); }
 
   std::shared_ptr<Shared> shared_;
@@ -274,19 +279,24 @@ void Connection::Read() {
 
 // One request after the other, as long as they are here whole and answered at once.
 void Connection::Parse() {
-  while (open() && !answering_ && used_ < input_.size()) {
+  while (open() && !answering_ && !choked() && used_ < input_.size()) {
     ReadState state = part_ == Part::kHead ? ParseHead() : ReadState::kWhole;
     if (state == ReadState::kWhole) state = ParseBody();
     if (state == ReadState::kBad) return;
     if (state == ReadState::kPartial) break;
     Deliver();
   }
-  if (used_ == input_.size() && !answering_) {
-    input_.clear();
-    used_ = 0;
-    if (input_.capacity() > kKeptRoom) input_.shrink_to_fit();
-  }
-  WaitReadable();
+  DropUsed();
+  if (!choked()) WaitReadable();
+}
+
+// A client that pipelines may never end together with a request. Half at a time, so that what is
+// still to be read is moved seldom.
+void Connection::DropUsed() {
+  if (used_ * 2 < input_.size()) return;
+  input_.erase(0, used_);
+  used_ = 0;
+  if (input_.empty() && input_.capacity() > kKeptRoom) input_.shrink_to_fit();
 }
 
 ReadState Connection::ParseHead() {
@@ -402,8 +412,11 @@ void Connection::Flush() {
     if (sent < 0) {
       writing_ = true;
       return descriptor_->OnWritable([this] {
+        const auto alive = shared_from_this();
+        const bool was_choked = choked();
         writing_ = false;
         Flush();
+        if (was_choked && !choked() && open() && !answering_) Parse();
       });
     }
     sent_ += static_cast<std::size_t>(sent);
@@ -455,6 +468,7 @@ class Server : public HttpServer {
     Wait();
   }
   ~Server() override {
+    if (again_ != 0) shared_->loop->Cancel(again_);
     shared_->handler = nullptr;
     const auto connections = shared_->connections;
     for (const auto& connection : connections) connection->Close();
@@ -464,15 +478,21 @@ class Server : public HttpServer {
  private:
   void Wait() {
     listener_.OnReadable([this] {
-      Accept();
-      Wait();
+      if (Accept()) return Wait();
+      // The connection that could not be accepted is still there to be told of, at once.
+      again_ = shared_->loop->After(kAcceptAgain, [this] {
+        again_ = 0;
+        Wait();
+      });
     });
   }
-  void Accept() {
+  // False when there is no room for another descriptor now.
+  bool Accept() {
     constexpr int kPerWake = 64;
     for (int i = 0; i < kPerWake; ++i) {
       const int socket = accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-      if (socket < 0) return;
+      if (socket < 0)
+        return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
       if (shared_->connections.size() >= shared_->options.max_connections) {
         close(socket);
         continue;
@@ -483,11 +503,13 @@ class Server : public HttpServer {
       shared_->connections.insert(connection);
       connection->Start();
     }
+    return true;
   }
 
   std::shared_ptr<Shared> shared_;
   Descriptor listener_;
   bool unix_;
+  EventLoop::TimerId again_ = 0;
 };
 
 }  // namespace

@@ -1,8 +1,12 @@
 #include "os/http_server.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <fstream>
 
 #include "os/http_call.h"
 
@@ -77,8 +81,21 @@ class RawClient {
     loop_.Run();
     return got;
   }
+  // Receives that many bytes, or more.
+  void Swallow(std::size_t bytes) {
+    WaitFor(bytes);
+    loop_.Run();
+  }
 
  private:
+  void WaitFor(std::size_t bytes) {
+    descriptor_.OnReadable([this, bytes] {
+      std::string buffer(1 << 20, '\0');
+      const ssize_t count = recv(descriptor_.get(), buffer.data(), buffer.size(), 0);
+      if (count <= 0 || static_cast<std::size_t>(count) >= bytes) return loop_.Stop();
+      WaitFor(bytes - static_cast<std::size_t>(count));
+    });
+  }
   static int Count(std::string_view text) {
     int count = 0;
     for (auto at = text.find("HTTP/1.1 "); at != std::string_view::npos;
@@ -126,6 +143,82 @@ TEST_F(HttpTest, PipelinedRequestsAreAnsweredInTheirOrder) {
   EXPECT_LT(got.find("/a xy"), got.find("/later"));
   EXPECT_LT(got.find("/later"), got.find("/b abc"));
   EXPECT_LT(got.find("/b abc"), got.find("/c "));
+}
+
+TEST_F(HttpTest, WhoReadsNoAnswersIsGivenNoMore) {
+  constexpr int kRequests = 2000;
+  const std::string body(64 << 10, 'x');
+  int served = 0;
+  Serve([&](const std::shared_ptr<HttpExchange>& exchange) {
+    ++served;
+    exchange->Reply({200, {}, body + "\n"});
+  });
+  RawClient client(loop_, server_->address());
+  std::string requests;
+  for (int i = 0; i < kRequests; ++i) requests += "GET / HTTP/1.1\r\n\r\n";
+  client.Send(requests);
+  loop_.After(500ms, [&] { loop_.Stop(); });
+  loop_.Run();
+  // The kernel's buffers hold some, at most ten megabytes of them.
+  EXPECT_GT(served, 0);
+  EXPECT_LT(served, kRequests / 2);
+  client.Swallow(kRequests * body.size());
+  EXPECT_EQ(served, kRequests);
+}
+
+// Resident, as the kernel counts.
+std::size_t MemoryOfThisProcess() {
+  std::ifstream file("/proc/self/statm");
+  std::size_t all = 0, resident = 0;
+  file >> all >> resident;
+  return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+TEST_F(HttpTest, WhatWasAnsweredIsNotKeptThoughTheNextRequestHasBegun) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "what is freed stays with the sanitizer";
+#endif
+  constexpr int kRounds = 1500, kPerRound = 10;
+  constexpr std::size_t kMost = 20 << 20;
+  Serve([](const std::shared_ptr<HttpExchange>& exchange) { exchange->Reply({200, {}, "\n"}); });
+  RawClient client(loop_, server_->address());
+  const std::string request = "GET / HTTP/1.1\r\nX-Long: " + std::string(4000, 'x') + "\r\n\r\n";
+  std::string round;
+  for (int i = 0; i < kPerRound; ++i) round += request;
+  // Each ends in the middle of a request, and the next goes on from there.
+  const std::size_t half = request.size() / 2;
+  client.Send(request.substr(0, half));
+  const std::string turned = round.substr(half) + request.substr(0, half);
+  const std::size_t before = MemoryOfThisProcess();
+  for (int i = 0; i < kRounds; ++i) {
+    client.Send(turned);
+    client.Receive(kPerRound);
+  }
+  EXPECT_LT(MemoryOfThisProcess(), before + kMost);
+}
+
+base::Duration ProcessorTime() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return std::chrono::seconds(now.tv_sec) + base::Duration(now.tv_nsec);
+}
+
+TEST_F(HttpTest, WithoutDescriptorsItWaitsAndThenGoesOn) {
+  Serve([](const std::shared_ptr<HttpExchange>& exchange) { exchange->Reply({200, {}, ""}); });
+  const int client = *StartConnect(server_->address());
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int next = dup(client);
+  close(next);
+  const rlimit none{static_cast<rlim_t>(next), before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const base::Duration began = ProcessorTime();
+  loop_.After(1s, [&] { loop_.Stop(); });
+  loop_.Run();
+  EXPECT_LT(ProcessorTime() - began, 100ms) << "it asks again and again";
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_TRUE(Ask({"GET", "/", {{"Host", "h"}}, ""}).ok());
+  close(client);
 }
 
 TEST_F(HttpTest, ARequestMayComeByteByByteAndAskToGoOn) {
