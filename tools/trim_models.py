@@ -158,7 +158,8 @@ SHAPE_KEYS = ("type", "required", "payload", "enum", "min", "max", "pattern", "e
 
 
 def pick(source, keys):
-    return {key: source[key] for key in keys if key in source and source[key] not in (None, False)}
+    # `0 in (None, False)` holds, and 0 is a bound like any other.
+    return {key: source[key] for key in keys if key in source and source[key] is not None and source[key] is not False}
 
 
 def trim_member(member):
