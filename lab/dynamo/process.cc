@@ -4,12 +4,11 @@
 #include <spdlog/spdlog.h>
 
 #include <deque>
-#include <filesystem>
-#include <fstream>
 
 #include "lab/dynamo/front.h"
 #include "lab/dynamo/http_peers.h"
 #include "lab/dynamo/region_clock.h"
+#include "lab/dynamo/replicas_file.h"
 #include "lab/replicas/keeper.h"
 #include "os/event_loop.h"
 #include "os/files.h"
@@ -26,18 +25,7 @@ constexpr std::size_t kMaxMetrics = 10'000;  // between two pulses
 constexpr std::string_view kStrongTransaction =
     R"({"__type":"com.amazon.coral.validate#ValidationException",)"
     R"("message":"Transactions are not supported on multi-Region strongly consistent global tables"})";
-constexpr std::uint64_t kMaxReplicas = 64 << 20;
 constexpr std::string_view kInternalPrefix = "/.leeward/";
-
-// In one move, and no more durable than the tables are: it survives a kill of the process.
-base::Status ReplaceFile(const std::string& path, const std::string& text) {
-  const std::string fresh = path + ".new";
-  std::ofstream(fresh, std::ios::binary | std::ios::trunc) << text;
-  std::error_code error;
-  std::filesystem::rename(fresh, path, error);
-  if (error) return base::ServiceBroken(path + ": " + error.message());
-  return base::Ok();
-}
 
 class Process {
  public:
@@ -47,7 +35,7 @@ class Process {
   base::Status Start() {
     if (!options_.faults.empty()) RETURN_IF_ERROR(clock_.Follow(options_.faults));
     RETURN_IF_ERROR(files_.MakeDirectories(options_.directory));
-    if (!options_.peers.empty()) MakeKeeper();
+    if (!options_.peers.empty()) RETURN_IF_ERROR(MakeKeeper());
     ASSIGN_OR_RETURN(engine_, tables::Engine::Open(EngineOptions()));
     if (keeper_ != nullptr) RETURN_IF_ERROR(keeper_->Start(*engine_));
     front_ = std::make_unique<Front>(FrontOptions{
@@ -83,7 +71,7 @@ class Process {
   }
 
   // Alone there are no other Regions, and requests that name replicas are refused.
-  void MakeKeeper() {
+  base::Status MakeKeeper() {
     peers_ = std::make_unique<HttpPeers>(loop_, options_);
     const std::string file = options_.directory + "-replicas.json";
     replicas::KeeperOptions options;
@@ -96,12 +84,12 @@ class Process {
     };
     options.metric = [this](const tables::Metric& metric) { Keep(metric); };
     options.save = [file](const std::string& text) {
-      const base::Status saved = ReplaceFile(file, text);
+      const base::Status saved = SaveReplicas(file, text);
       if (!saved.ok()) spdlog::error("replicas: {}", saved.error().message());
     };
-    const auto saved = files_.Read(file, kMaxReplicas);
-    if (saved.ok()) options.saved = *saved;
+    ASSIGN_OR_RETURN(options.saved, LoadReplicas(file, files_));
     keeper_ = std::make_unique<replicas::Keeper>(std::move(options));
+    return base::Ok();
   }
 
   void Handle(const std::shared_ptr<os::HttpExchange>& exchange) {
