@@ -166,6 +166,10 @@ base::Result<Found> ListTable(Looking& looking, const model::ComponentName& stor
     return looking.world.aws->Call("dynamodbstreams", operation, input, options);
   };
   source.cancelled = [&] { return looking.world.stop.stop_requested(); };
+  source.pause = [&](base::Duration wait) {
+    return looking.world.Pause(wait) ? base::Ok()
+                                     : base::Status(base::Cancelled("stopped on request"));
+  };
   if (!to || source.stream_arn.empty())
     return base::NotFound(fmt::format("{} in {} has no stream and no canary to compare by",
                                       dynamodb.table, parting.old_region.str()));

@@ -37,6 +37,7 @@ Result<StepOutcome> DynamodbLateWrites(const Work& work) {
   };
   ASSIGN_OR_RETURN(source.writer, TableIn(work, *dynamodb, Region(writer), limit));
   source.cancelled = [&] { return work.Cancelled(); };
+  source.pause = [&](base::Duration wait) { return work.Pause(wait); };
   ASSIGN_OR_RETURN(const LateItems late, FindLateItems(source, {from, *last}));
   return StepOutcome{Summary(late) + ", between " + base::FormatIso8601(from) + " and " +
                          base::FormatIso8601(*last),

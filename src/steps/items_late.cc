@@ -12,6 +12,10 @@ using shapes::Value;
 constexpr std::uint64_t kMaxChanges = 1'000'000;
 constexpr int kMaxEmptyPages = 20;   // in a row, of an open shard
 constexpr std::size_t kBatch = 100;  // DynamoDB's own limit
+// Of asking again for keys that a throttled table did not answer.
+constexpr int kMaxUnanswered = 20;  // in a row
+constexpr base::Duration kFirstPause = std::chrono::milliseconds(50);
+constexpr base::Duration kLongestPause = std::chrono::seconds(2);
 // The stream tells whole seconds, rounded down.
 constexpr base::Duration kGrain = std::chrono::seconds(1);
 
@@ -104,14 +108,18 @@ class Reader {
     const Value wanted = Value::Struct({{"Keys", std::move(keys)}, {"ConsistentRead", true}});
     Value request = Value::Struct({{source_.writer.name, wanted}});
     std::map<std::string, Value> there;
-    while (!request.is_null() && !request.members().empty()) {
+    for (int unanswered = 0; !request.is_null() && !request.members().empty();) {
+      const std::size_t asked = KeysIn(request);
       ASSIGN_OR_RETURN(const Value answer,
                        source_.writer.call("BatchGetItem",
                                            Value::Struct({{"RequestItems", std::move(request)}})));
       for (const Value& item : answer.Sub("Responses").Items(source_.writer.name))
         there[ToJson(KeyOfItem(item))] = item;
       request = answer.Sub("UnprocessedKeys");
+      const std::size_t left = KeysIn(request);
+      unanswered = left < asked ? 0 : unanswered + 1;
       RETURN_IF_ERROR(CheckGoingOn());
+      if (left > 0) RETURN_IF_ERROR(WaitForCapacity(unanswered));
     }
     for (std::size_t i = begin; i < end; ++i) {
       LateItem& item = late_.items[i];
@@ -119,6 +127,18 @@ class Reader {
       item.stands = found == there.end() ? item.image.is_null() : Same(found->second, item.image);
     }
     return base::Ok();
+  }
+
+  std::size_t KeysIn(const Value& request) const {
+    return request.Sub(source_.writer.name).Items("Keys").size();
+  }
+
+  base::Status WaitForCapacity(int unanswered) const {
+    if (unanswered > kMaxUnanswered)
+      return base::Throttled("table " + source_.writer.name +
+                             " leaves every read unanswered; give it more read capacity, then run "
+                             "the same again");
+    return source_.pause(std::min<base::Duration>(kLongestPause, kFirstPause * (1 << unanswered)));
   }
 
   Value KeyOfItem(const Value& item) const {

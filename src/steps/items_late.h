@@ -43,6 +43,7 @@ struct LateSource {
   ItemCall streams;  // of the service dynamodbstreams, where the items were written
   ItemTable writer;  // the table where the application writes now
   std::function<bool()> cancelled;
+  std::function<base::Status(base::Duration)> pause;
 };
 base::Result<LateItems> FindLateItems(const LateSource& source, const LateSpan& span);
 

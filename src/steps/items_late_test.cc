@@ -1,0 +1,76 @@
+#include "steps/items_late.h"
+
+#include <gtest/gtest.h>
+
+namespace leeward::steps {
+namespace {
+
+using namespace std::chrono_literals;
+using shapes::Value;
+
+constexpr base::WallTime kBegan{std::chrono::seconds(1'795'420'800)};
+
+Value KeyOf(const std::string& name) {
+  return Value::Struct({{"id", Value::Struct({{"S", name}})}});
+}
+
+// A stream of one closed shard with one change, and a table that answers when it likes to.
+class LateTest : public testing::Test {
+ protected:
+  LateTest() {
+    source_.stream_arn = "arn:of:it";
+    source_.streams = [](std::string_view operation, const Value&) -> base::Result<Value> {
+      if (operation == "DescribeStream") {
+        const Value shard = Value::Struct({{"ShardId", "shard-1"}});
+        return Value::Struct(
+            {{"StreamDescription", Value::Struct({{"Shards", Value(Value::List{shard})}})}});
+      }
+      if (operation == "GetShardIterator") return Value::Struct({{"ShardIterator", "at"}});
+      const Value change = Value::Struct({{"ApproximateCreationDateTime", Value(kBegan + 1s)},
+                                          {"Keys", KeyOf("one")},
+                                          {"NewImage", KeyOf("one")}});
+      return Value::Struct(
+          {{"Records", Value(Value::List{Value::Struct({{"dynamodb", change}})})}});
+    };
+    source_.writer.name = "carts";
+    source_.writer.key = {{"id", "S"}, {}};
+    source_.writer.call = [this](std::string_view, const Value& input) -> base::Result<Value> {
+      ++asked_;
+      if (asked_ <= unanswered_)
+        return Value::Struct({{"UnprocessedKeys", input.Sub("RequestItems")}});
+      return Value::Struct(
+          {{"Responses", Value::Struct({{"carts", Value(Value::List{KeyOf("one")})}})}});
+    };
+    source_.pause = [this](base::Duration wait) {
+      waited_ += wait;
+      return base::Ok();
+    };
+  }
+  base::Result<LateItems> Find() { return FindLateItems(source_, {kBegan, kBegan + 10s}); }
+
+  LateSource source_;
+  int asked_ = 0, unanswered_ = 0;
+  base::Duration waited_{0};
+};
+
+TEST_F(LateTest, KeysThatATableDidNotAnswerAreAskedForAgainAfterAWhile) {
+  unanswered_ = 3;
+  const auto late = Find();
+  ASSERT_TRUE(late.ok()) << late.error().message();
+  ASSERT_EQ(late->items.size(), 1u);
+  EXPECT_TRUE(late->items[0].stands);
+  EXPECT_EQ(asked_, 4);
+  EXPECT_GE(waited_, 300ms);
+}
+
+TEST_F(LateTest, ATableThatAnswersNoneIsNotAskedForEver) {
+  unanswered_ = 1'000'000;
+  const auto late = Find();
+  ASSERT_FALSE(late.ok());
+  EXPECT_EQ(late.error().code(), base::ErrorCode::kThrottled);
+  EXPECT_LT(asked_, 100);
+  EXPECT_GE(waited_, 5s);
+}
+
+}  // namespace
+}  // namespace leeward::steps
