@@ -151,6 +151,16 @@ struct StoreRead {
   std::string method, path;  // "GET", "/carts/{id}"
 };
 
+// How `leeward session` keeps sessions.
+enum class SessionMode { kRedis, kDynamodb, kSync, kTokens };
+
+// Session traffic beside a drill's load, to a session service in each Region.
+struct SessionLoad {
+  SessionMode mode = SessionMode::kRedis;
+  ComponentName store;  // where sessions, or keys and revocations, are; empty: kSync
+  double rate = 0;      // requests per second, open loop
+};
+
 // The load of a drill, sent as a client of the application would.
 struct Workload {
   std::string url;                       // "http://shop.example.test:8080"
@@ -158,7 +168,8 @@ struct Workload {
   std::string read_method, read_path;    // "GET", "/orders/{id}"
   // Where a write goes into several stores: how to look for it in each. Empty: `read` tells all.
   std::map<ComponentName, StoreRead> reads;
-  double rate = 0;  // writes per second, open loop
+  double rate = 0;                    // writes per second, open loop
+  std::vector<SessionLoad> sessions;  // each mode at most once
 };
 
 // A statement that must be true in the recovered data.

@@ -34,6 +34,7 @@ TEST(NamesTest, EveryNameComesBack) {
   EveryNameComesBack<Seen>();
   EveryNameComesBack<Health>();
   EveryNameComesBack<TrafficSwitch>();
+  EveryNameComesBack<SessionMode>();
 }
 
 Event Sample() {

@@ -196,6 +196,20 @@ std::string_view Name(CacheEngine engine) {
   CHECK_NEVER("CacheEngine outside its enum");
 }
 
+std::string_view Name(SessionMode mode) {
+  switch (mode) {
+    case SessionMode::kRedis:
+      return "redis";
+    case SessionMode::kDynamodb:
+      return "dynamodb";
+    case SessionMode::kSync:
+      return "sync";
+    case SessionMode::kTokens:
+      return "tokens";
+  }
+  CHECK_NEVER("SessionMode outside its enum");
+}
+
 LEEWARD_ENUM(Pattern, kBackupAndRestore, kPilotLight, kWarmStandby, kMultiActive)
 LEEWARD_ENUM(Engine, kPostgres, kMysql, kMariadb)
 LEEWARD_ENUM(FailoverMode, kAutomatic, kManual)
@@ -211,6 +225,7 @@ LEEWARD_ENUM(TrafficSwitch, kRoutingControl)
 LEEWARD_ENUM(Consistency, kEventual, kStrong)
 LEEWARD_ENUM(ThirdMember, kWitness, kReplica)
 LEEWARD_ENUM(CacheEngine, kRedis, kValkey)
+LEEWARD_ENUM(SessionMode, kRedis, kDynamodb, kSync, kTokens)
 
 std::string_view KindName(const ComponentKind& kind) {
   struct Visitor {

@@ -24,6 +24,7 @@ std::string_view Name(TrafficSwitch switched_by);
 std::string_view Name(Consistency consistency);
 std::string_view Name(ThirdMember member);
 std::string_view Name(CacheEngine engine);
+std::string_view Name(SessionMode mode);
 
 // The value of that name; false, and `value` untouched, when there is none.
 bool FromName(std::string_view name, Pattern* value);
@@ -40,6 +41,7 @@ bool FromName(std::string_view name, TrafficSwitch* value);
 bool FromName(std::string_view name, Consistency* value);
 bool FromName(std::string_view name, ThirdMember* value);
 bool FromName(std::string_view name, CacheEngine* value);
+bool FromName(std::string_view name, SessionMode* value);
 
 // Every value of one of the enums above, in its order. For messages that list what is allowed, and
 // for tests.

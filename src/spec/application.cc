@@ -171,6 +171,48 @@ Field<model::Workload> ReadsField() {
           }};
 }
 
+template <typename Load>
+Field<Load> RateField(double Load::*rate, const char* help) {
+  return {{"rate", Need::kRequired, TextShape(kRate), help},
+          [rate](Context& context, const YAML::Node& node, const std::string& name, Load& load) {
+            std::string text;
+            if (context.Text(node, name, kRate, &text))
+              load.*rate = std::strtod(text.c_str(), nullptr);
+          }};
+}
+
+std::vector<Field<model::SessionLoad>> SessionLoadFields() {
+  using model::SessionLoad;
+  return {
+      WordField("mode", &SessionLoad::mode, model::AllOf<model::SessionMode>(), Need::kRequired,
+                "how `leeward session` keeps them"),
+      {{"store", Need::kOptional, TextShape(kName),
+        "the cache or the table that they, or keys and revocations, are in; none for sync"},
+       [](Context& context, const YAML::Node& node, const std::string& name, SessionLoad& load) {
+         std::string text;
+         if (context.Text(node, name, kName, &text)) load.store = model::ComponentName(text);
+       }},
+      RateField(&SessionLoad::rate, "requests per second, such as 500/s")};
+}
+
+// - { mode: redis, store: sessions, rate: 500/s }
+Field<model::Workload> SessionsField() {
+  const auto most = static_cast<std::int64_t>(model::AllOf<model::SessionMode>().size());
+  return {{"sessions", Need::kOptional, ListShape(ObjectShape(InfoOf(SessionLoadFields())), most),
+           "session traffic beside it, to a `leeward session` in each Region; default: none"},
+          [most](Context& context, const YAML::Node& node, const std::string& name,
+                 model::Workload& workload) {
+            if (!context.List(node, name, most)) return;
+            for (const YAML::Node& entry : node) {
+              model::SessionLoad load;
+              ReadFields(context, entry,
+                         "session load " + std::to_string(workload.sessions.size() + 1),
+                         SessionLoadFields(), load);
+              workload.sessions.push_back(std::move(load));
+            }
+          }};
+}
+
 std::vector<Field<model::Workload>> WorkloadFields() {
   using model::Workload;
   return {
@@ -180,12 +222,9 @@ std::vector<Field<model::Workload>> WorkloadFields() {
       RequestField("read", &Workload::read_method, &Workload::read_path,
                    "such as GET /orders/{id}"),
       ReadsField(),
-      {{"rate", Need::kRequired, TextShape(kRate), "writes per second, such as 200/s"},
-       [](Context& context, const YAML::Node& node, const std::string& name, Workload& workload) {
-         std::string text;
-         if (context.Text(node, name, kRate, &text))
-           workload.rate = std::strtod(text.c_str(), nullptr);
-       }}};
+      RateField(&Workload::rate, "writes per second, such as 200/s"),
+      SessionsField(),
+  };
 }
 
 std::vector<Field<model::DataCheck>> CheckFields() {

@@ -16,9 +16,9 @@ using Path = std::vector<std::string>;
 YAML::Node At(const YAML::Node& root, const Path& path) {
   YAML::Node node = YAML::Node(root);
   for (const std::string& part : path) {
-    YAML::Node child;
-    if (node.IsMap()) child.reset(static_cast<const YAML::Node&>(node)[part]);
-    if (node.IsSequence()) child.reset(static_cast<const YAML::Node&>(node)[std::stoul(part)]);
+    const YAML::Node& here = node;
+    if (!here.IsMap() && !here.IsSequence()) break;
+    const YAML::Node child = here.IsMap() ? here[part] : here[std::stoul(part)];
     if (!child.IsDefined()) break;
     node.reset(child);
   }
@@ -54,6 +54,7 @@ class Relations {
                       {"checks", std::to_string(i), "component"});
     }
     CheckReads();
+    CheckSessions();
   }
 
  private:
@@ -139,6 +140,51 @@ class Relations {
                  "write a path such as /" + name + "/{id}");
       }
     }
+  }
+
+  void CheckSessions() {
+    if (!application_.workload) return;
+    std::set<model::SessionMode> seen;
+    for (std::size_t i = 0; i < application_.workload->sessions.size(); ++i) {
+      const model::SessionLoad& load = application_.workload->sessions[i];
+      const std::string where = "session load " + std::to_string(i + 1);
+      const Path path = {"workload", "sessions", std::to_string(i)};
+      // A mode that is wrong by itself has its complaint.
+      if (At(root_, {path[0], path[1], path[2], "mode"}).Scalar() != model::Name(load.mode))
+        continue;
+      if (!seen.insert(load.mode).second) {
+        Complain(path, where + " is another of mode " + std::string(model::Name(load.mode)),
+                 "write each mode once");
+      }
+      CheckSessionStore(load, where, {path[0], path[1], path[2], "store"});
+    }
+  }
+
+  // Whether sessions of that mode can be where the spec says.
+  void CheckSessionStore(const model::SessionLoad& load, const std::string& where,
+                         const Path& path) {
+    const std::string of = where + ", of mode " + std::string(model::Name(load.mode));
+    const bool own = load.mode == model::SessionMode::kSync;
+    if (own && !load.store.empty()) {
+      Complain(path, of + ", has a store", "leave it out: each Region's service keeps its own");
+    }
+    if (own) return;
+    const bool cache = load.mode != model::SessionMode::kDynamodb;
+    const bool table = load.mode != model::SessionMode::kRedis;
+    const std::string kinds = cache && table ? "elasticache or dynamodb"
+                              : cache        ? "elasticache"
+                                             : "dynamodb";
+    if (load.store.empty()) {
+      Complain(path, of + ", has no store", "add store: a component of kind " + kinds);
+      return;
+    }
+    if (!CheckKnown(load.store, where, path)) return;
+    const model::ComponentKind& kind = application_.Find(load.store)->kind;
+    if ((cache && std::holds_alternative<model::Elasticache>(kind)) ||
+        (table && std::holds_alternative<model::Dynamodb>(kind)))
+      return;
+    Complain(path, of + ", has a store of kind " + std::string(model::KindName(kind)),
+             "write a component of kind " + kinds);
   }
 
   bool CheckKnown(const ComponentName& name, const std::string& where, const Path& path) {

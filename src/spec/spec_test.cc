@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <sstream>
 
 #include "base/testing/golden.h"
+#include "model/names.h"
 
 namespace leeward::spec {
 namespace {
@@ -263,6 +265,11 @@ workload:
   read: GET /orders/{id}
   reads: { carts: "GET /carts/{id}", sessions: "HEAD /sessions/{id}" }
   rate: 10/s
+  sessions:
+    - { mode: redis, store: sessions, rate: 500/s }
+    - { mode: dynamodb, store: carts, rate: 400/s }
+    - { mode: sync, rate: 30/s }
+    - { mode: tokens, store: carts, rate: 0.5/s }
 )";
 
 TEST(SpecTest, TablesAndCachesAreReadWithTheirDefaults) {
@@ -286,6 +293,43 @@ TEST(SpecTest, TablesAndCachesAreReadWithTheirDefaults) {
   ASSERT_EQ(reads.size(), 2u);
   EXPECT_EQ(reads.at(model::ComponentName("sessions")).method, "HEAD");
   EXPECT_EQ(reads.at(model::ComponentName("carts")).path, "/carts/{id}");
+}
+
+TEST(SpecTest, SessionLoadsAreRead) {
+  const auto shop = std::get<model::Application>(Parse(kStores, "shop.yaml"));
+  std::string read;
+  for (const model::SessionLoad& load : shop.workload->sessions)
+    read += fmt::format("{} in '{}' {:.1f}; ", model::Name(load.mode), load.store.str(), load.rate);
+  EXPECT_EQ(read,
+            "redis in 'sessions' 500.0; dynamodb in 'carts' 400.0; sync in '' 30.0; "
+            "tokens in 'carts' 0.5; ");
+}
+
+TEST(SpecTest, MistakesInSessionLoadsAreNamed) {
+  const std::vector<std::array<std::string, 3>> mistakes = {
+      {"mode: redis, store: sessions", "mode: redsi, store: sessions",
+       "'mode' in session load 1 is 'redsi', which is not known; did you mean redis?"},
+      {"mode: redis, store: sessions", "mode: redis, store: session",
+       "session load 1 names component 'session', which does not exist; did you mean sessions?"},
+      {"mode: redis, store: sessions", "mode: redis, store: carts",
+       "session load 1, of mode redis, has a store of kind dynamodb; write a component of kind "
+       "elasticache"},
+      {"mode: tokens, store: carts", "mode: tokens, store: web",
+       "session load 4, of mode tokens, has a store of kind ecs; write a component of kind "
+       "elasticache or dynamodb"},
+      {"mode: dynamodb, store: carts", "mode: dynamodb",
+       "session load 2, of mode dynamodb, has no store; add store: a component of kind dynamodb"},
+      {"mode: sync, rate", "mode: sync, store: carts, rate",
+       "session load 3, of mode sync, has a store; leave it out: each Region's service keeps its "
+       "own"},
+      {"mode: sync, rate", "mode: redis, store: sessions, rate",
+       "session load 3 is another of mode redis; write each mode once"},
+  };
+  for (const auto& [from, to, complaint] : mistakes) {
+    const std::string said = Complaints(Replaced(kStores, from, to));
+    EXPECT_TRUE(said.ends_with(": " + complaint + "\n")) << said;
+    EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+  }
 }
 
 TEST(SpecTest, MistakesInTablesAndCachesAreNamed) {
