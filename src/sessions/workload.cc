@@ -176,8 +176,9 @@ void Workload::SendOne() {
   });
 }
 
-ports::HttpRequest Workload::RequestFor(Operation operation, Known* known) {
-  const ServicePlace& place = places_[place_];
+ports::HttpRequest Workload::RequestFor(const Asking& asking) {
+  const auto& [operation, known, at] = asking;
+  const ServicePlace& place = places_[at];
   ports::HttpRequest request;
   if (!place.token.empty()) request.headers.emplace_back("Authorization", "Bearer " + place.token);
   if (operation == Operation::kCreate) {
@@ -214,46 +215,53 @@ base::Result<ports::HttpResponse> Workload::Send(const ports::HttpRequest& reque
 // A session is used by one request at a time, as by one browser: between Pick and TakeIn it is this
 // thread's own.
 void Workload::Do(Operation operation, Known* known) {
+  const Asking asking{operation, known, place_};
   ports::HttpRequest request;
   {
     const std::lock_guard lock(mutex_);
-    request = RequestFor(operation, known);
+    request = RequestFor(asking);
     if (operation == Operation::kRevoke) known->fate = Fate::kRevoking;
   }
   const auto response = Send(request);
   const std::lock_guard lock(mutex_);
-  TakeIn(operation, known, response);
+  TakeIn(asking, response);
 }
 
-void Workload::TakeIn(Operation operation, Known* known,
-                      const base::Result<ports::HttpResponse>& response) {
+void Workload::TakeIn(const Asking& asking, const base::Result<ports::HttpResponse>& response) {
+  Known* known = asking.known;
   if (known != nullptr) known->busy = false;
-  OperationCounts& of = counts_.of[operation];
+  OperationCounts& of = counts_.of[asking.operation];
   if (!response.ok()) {
     ++of.unanswered;
     return;
   }
   if (response->status < 300) {
     ++of.done;
-    Learn(operation, known, *response);
+    Learn(asking, *response);
     return;
   }
   ++(response->status >= 500 ? of.failed : of.refused);
   const bool denied = response->status == 404 || response->status == 410;
-  if (denied && known != nullptr && known->fate == Fate::kLive) {
-    ++counts_.live_refused;
-  }
+  if (!denied || known == nullptr || known->fate == Fate::kRevoked) return;
+  ++counts_.live_refused;
+  known->fate = Fate::kLive;  // where it is not known nothing was revoked
 }
 
-void Workload::Learn(Operation operation, Known* known, const ports::HttpResponse& response) {
+void Workload::Learn(const Asking& asking, const ports::HttpResponse& response) {
+  const auto& [operation, known, place] = asking;
   const Json json = Parse(response.body);
   const std::string credential = TextIn(json, "session");
   if (operation == Operation::kCreate) {
-    if (!credential.empty()) known_.emplace_back().credential = credential;
+    if (credential.empty()) return;
+    Known& made = known_.emplace_back();
+    made.credential = credential;
+    made.made = clock_.Now();
+    made.made_at = place;
     return;
   }
   if (operation == Operation::kRevoke) {
     known->fate = Fate::kRevoked;
+    known->revoked_at = place;
     known->local = TextIn(json, "revoked") == "local";
     return;
   }
@@ -267,13 +275,20 @@ void Workload::Learn(Operation operation, Known* known, const ports::HttpRespons
   if (!credential.empty()) known->credential = credential;
 }
 
-Verdict Workload::Verify(std::size_t place, base::MonotonicTime deadline) {
+bool Workload::IsOf(const Known& known, std::size_t place) {
+  return known.made_at == place || (known.fate == Fate::kRevoked && known.revoked_at == place);
+}
+
+Verdict Workload::Verify(std::size_t place, Which which, base::MonotonicTime deadline) {
   CHECK(pool_ == nullptr);  // it was stopped
   Use(place);
   Verdict verdict;
   {
     os::WorkerPool judges(kJudges);
-    for (const Known& known : known_) judges.Run([&, this] { Judge(known, deadline, &verdict); });
+    for (const Known& known : known_) {
+      if (which == Which::kOfOtherPlaces && IsOf(known, place)) continue;
+      judges.Run([&, this] { Judge(known, deadline, &verdict); });
+    }
   }
   return verdict;
 }
@@ -286,7 +301,7 @@ void Workload::Judge(const Known& known, base::MonotonicTime deadline, Verdict* 
     ports::HttpRequest request;
     {
       const std::lock_guard lock(mutex_);
-      request = RequestFor(Operation::kRead, &copy);
+      request = RequestFor({Operation::kRead, &copy, place_});
     }
     const auto response = Send(request);
     if (!response.ok() || response->status >= 500) continue;
@@ -307,6 +322,8 @@ void Workload::Judge(const Known& known, base::MonotonicTime deadline, Verdict* 
     ++verdict->live;
     ++(served ? verdict->survived : denied ? verdict->lost : verdict->unknown);
     if (served && counter < known.acknowledged) ++verdict->stale;
+    if (denied)
+      verdict->oldest_lost = std::min(known.made, verdict->oldest_lost.value_or(known.made));
   }
 }
 

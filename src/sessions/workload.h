@@ -8,7 +8,7 @@
 //   ...the Region is lost...
 //   load.Use(1);                     // as traffic moves
 //   load.Stop();
-//   Verdict verdict = load.Verify(1, deadline);
+//   Verdict verdict = load.Verify(1, Workload::Which::kOfOtherPlaces, deadline);
 #pragma once
 
 #include <atomic>
@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -66,9 +67,10 @@ struct WorkloadCounts {
 // Of sessions whose making was acknowledged and of which no revocation was asked for.
 struct Verdict {
   std::uint64_t live = 0, survived = 0;
-  std::uint64_t lost = 0;     // unknown or expired there
-  std::uint64_t unknown = 0;  // no clear answer in the time
-  std::uint64_t stale = 0;    // of the survived: without the last acknowledged change
+  std::uint64_t lost = 0;                     // unknown or expired there
+  std::optional<base::WallTime> oldest_lost;  // when the first of them was acknowledged
+  std::uint64_t unknown = 0;                  // no clear answer in the time
+  std::uint64_t stale = 0;  // of the survived: without the last acknowledged change
   // Of sessions whose revocation was acknowledged.
   std::uint64_t revoked = 0, still_revoked = 0, revoked_unknown = 0;
   std::uint64_t back_alive = 0;        // although it was acknowledged as "everywhere" or "held"
@@ -99,18 +101,27 @@ class Workload {
   void Stop();
   WorkloadCounts counts() const;
   std::size_t remembered() const;
-  // Looks for every remembered session at that place. After Stop.
-  Verdict Verify(std::size_t place, base::MonotonicTime deadline);
+  // Looks for the remembered sessions at that place: all, or those that were made at other ones,
+  // with the revocations that were acknowledged there. After Stop.
+  enum class Which : std::uint8_t { kAll, kOfOtherPlaces };
+  Verdict Verify(std::size_t place, Which which, base::MonotonicTime deadline);
 
  private:
   enum class Fate : std::uint8_t { kLive, kRevoking, kRevoked };
   struct Known {
     std::string credential;
+    base::WallTime made;             // acknowledged
     std::uint64_t acknowledged = 0;  // the newest counter that was acknowledged
     std::uint64_t tried = 0;
     Fate fate = Fate::kLive;
-    bool local = false;  // its revocation was acknowledged as "local"
+    bool local = false;                       // its revocation was acknowledged as "local"
+    std::size_t made_at = 0, revoked_at = 0;  // places that acknowledged it
     bool busy = false;
+  };
+  struct Asking {
+    Operation operation = Operation::kRead;
+    Known* known = nullptr;  // none: kCreate
+    std::size_t place = 0;
   };
   void Run();
   void SendOne();
@@ -118,9 +129,11 @@ class Workload {
   // A live session that nobody else uses, or none.
   Known* Pick();
   void Do(Operation operation, Known* known);
-  ports::HttpRequest RequestFor(Operation operation, Known* known);
-  void TakeIn(Operation operation, Known* known, const base::Result<ports::HttpResponse>& response);
-  void Learn(Operation operation, Known* known, const ports::HttpResponse& response);
+  ports::HttpRequest RequestFor(const Asking& asking);
+  void TakeIn(const Asking& asking, const base::Result<ports::HttpResponse>& response);
+  void Learn(const Asking& asking, const ports::HttpResponse& response);
+  // Whether its fate was decided at that place, whatever became of the others.
+  static bool IsOf(const Known& known, std::size_t place);
   void Judge(const Known& known, base::MonotonicTime deadline, Verdict* verdict);
   base::Result<ports::HttpResponse> Send(const ports::HttpRequest& request);
 

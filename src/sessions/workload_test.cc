@@ -97,7 +97,7 @@ class TwoPlaces : public ports::HttpTransport {
 
 class WorkloadTest : public ::testing::Test {
  protected:
-  void Load() {
+  void Begin() {
     WorkloadOptions options;
     options.rate = 2000;
     options.revokes = 10;
@@ -105,7 +105,11 @@ class WorkloadTest : public ::testing::Test {
     load_ = std::make_unique<Workload>(
         options, std::vector<ServicePlace>{{"a", "http://a", ""}, {"b", "http://b", ""}}, places_,
         kClock, random_);
+    began_ = kClock.Now();
     load_->Start();
+  }
+  void Load() {
+    Begin();
     const base::MonotonicTime until = kClock.Monotonic() + 30s;
     while (kClock.Monotonic() < until &&
            (load_->remembered() < 200 || load_->counts().of[Operation::kRevoke].done < 40)) {
@@ -114,10 +118,17 @@ class WorkloadTest : public ::testing::Test {
     load_->Stop();
     places_.home_lost = true;
   }
-  Verdict Judge() { return load_->Verify(1, kClock.Monotonic() + 30s); }
+  Verdict Judge(Workload::Which which = Workload::Which::kAll) {
+    return load_->Verify(1, which, kClock.Monotonic() + 30s);
+  }
+  void AwaitRemembered(std::size_t count) {
+    const base::MonotonicTime until = kClock.Monotonic() + 30s;
+    while (kClock.Monotonic() < until && load_->remembered() < count) ::poll(nullptr, 0, 5);
+  }
 
   os::SystemRandom random_;
   TwoPlaces places_;
+  base::WallTime began_;
   std::unique_ptr<Workload> load_;
 };
 
@@ -131,6 +142,7 @@ TEST_F(WorkloadTest, WhatWasCopiedSurvivesAndTheRevokedStaySo) {
   EXPECT_EQ(verdict.still_revoked, verdict.revoked);
   EXPECT_EQ(verdict.stale + verdict.lost + verdict.unknown + verdict.undecided, 0u);
   EXPECT_EQ(verdict.SurvivedShare(), 1.0);
+  EXPECT_FALSE(verdict.oldest_lost);
   EXPECT_TRUE(verdict.RevokedStayed());
   EXPECT_EQ(load_->counts().revoked_served, 0u);
   EXPECT_GT(load_->counts().of[Operation::kRead].done, 0u);
@@ -144,6 +156,9 @@ TEST_F(WorkloadTest, EveryLostSessionIsCounted) {
   EXPECT_EQ(verdict.lost, places_.dropped);
   EXPECT_EQ(verdict.survived, verdict.live - places_.dropped);
   EXPECT_LT(verdict.SurvivedShare(), 0.8);
+  ASSERT_TRUE(verdict.oldest_lost);
+  EXPECT_GE(*verdict.oldest_lost, began_);
+  EXPECT_LE(*verdict.oldest_lost, kClock.Now());
 }
 
 TEST_F(WorkloadTest, ARevokedSessionThatIsServedAgainIsNotedByHowItWasAcknowledged) {
@@ -163,6 +178,24 @@ TEST_F(WorkloadTest, WhatCannotBeAskedIsUnknownAndNeverSurvived) {
   EXPECT_EQ(verdict.unknown, verdict.live);
   EXPECT_EQ(verdict.revoked_unknown, verdict.revoked);
   EXPECT_EQ(verdict.survived + verdict.still_revoked, 0u);
+}
+
+TEST_F(WorkloadTest, WhatWasMadeInTheOtherPlaceAloneCanBeJudgedToo) {
+  Begin();
+  AwaitRemembered(100);
+  load_->Use(1);
+  const std::size_t about = load_->remembered();
+  AwaitRemembered(about + 100);
+  load_->Stop();
+  const Verdict verdict = Judge(Workload::Which::kOfOtherPlaces);
+  const Verdict all = Judge();
+  // Nothing was copied: not one of them is known there.
+  EXPECT_EQ(verdict.survived, 0u);
+  EXPECT_EQ(verdict.lost, verdict.live);
+  // But those that were revoked there meanwhile.
+  EXPECT_GT(verdict.live + verdict.revoked, 50u);
+  EXPECT_EQ(all.lost, verdict.lost);
+  EXPECT_GT(all.survived, 50u);
 }
 
 TEST_F(WorkloadTest, AnOldCopyIsStale) {

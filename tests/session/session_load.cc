@@ -55,7 +55,8 @@ int Drill(const Options& options) {
     if (word == "use") load.Use(index);
     if (word == "stop") load.Stop();
     if (word == "verify") {
-      const auto verdict = load.Verify(index, clock.Monotonic() + std::chrono::seconds(seconds));
+      const auto verdict = load.Verify(index, sessions::Workload::Which::kAll,
+                                       clock.Monotonic() + std::chrono::seconds(seconds));
       fmt::print("{}\n", ToJson(verdict));
     } else {
       fmt::print("{}\n", ToJson(load.counts()));
