@@ -3,7 +3,7 @@
 
 #include "model/names.h"
 #include "report/charts.h"
-#include "report/report.h"
+#include "report/parts.h"
 #include "report/style.h"
 #include "report/svg.h"
 
@@ -76,6 +76,9 @@ std::string Figures(const Report& report) {
         "of writes lost; objective " + base::HumanDuration(report.application.objectives.rpo));
     figures += Figure(rpo.bound ? base::HumanDuration(*rpo.bound) : "none",
                       "loss bound stated before promotion");
+  }
+  for (const Sessions& one : report.sessions) {
+    figures += Figure(SharePercent(one), "of sessions by " + one.mode + " survived");
   }
   if (report.failback) {
     figures +=
@@ -170,6 +173,23 @@ std::string Components(const Report& report) {
                               rows);
 }
 
+std::string SessionTable(const Report& report) {
+  std::string rows;
+  for (const Sessions& one : report.sessions) {
+    const std::string stayed = fmt::format("{} of {}", one.still_revoked, one.revoked);
+    rows += "<tr>" + Cell(one.mode) + NumberCell(SharePercent(one)) +
+            NumberCell(std::to_string(one.rate)) + NumberCell(std::to_string(one.live)) +
+            NumberCell(std::to_string(one.survived)) + NumberCell(std::to_string(one.lost)) +
+            NumberCell(base::HumanDuration(one.lost_span)) + NumberCell(std::to_string(one.stale)) +
+            NumberCell(std::to_string(one.unknown)) + NumberCell(stayed) + "</tr>\n";
+  }
+  return rows.empty()
+             ? ""
+             : Table({"kept by", "#share", "#requests/s", "#live", "#survived", "#lost",
+                      "#lost, as time", "#with an older change", "#no answer", "#stayed revoked"},
+                     rows);
+}
+
 std::string CallsOf(const model::Step& step) {
   std::string calls;
   for (const model::AwsCall& call : step.calls) {
@@ -254,7 +274,7 @@ std::string ToHtml(const Report& report) {
          Section("Acknowledged writes", Writes(report)) + Section("Steps", Timeline(report)) +
          Section("Objectives", Objectives(report)) +
          Section("Loss by component", Components(report)) +
-         Section("Longest chain", ChainTable(report)) +
+         Section("Sessions", SessionTable(report)) + Section("Longest chain", ChainTable(report)) +
          Section("Plan of the failover", PlanTable(report)) +
          Section("Configuration", Configuration(report)) + Section("Journal", Journal(report)) +
          "<footer>Made by Leeward.</footer>\n</body>\n</html>\n";

@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "model/names.h"
-#include "report/report.h"
+#include "report/parts.h"
 
 namespace leeward::report {
 namespace {
@@ -48,6 +48,14 @@ Json JsonOf(const StoreRpo& store) {
   json["lost"] = store.writes ? Json(store.writes->lost) : Json(nullptr);
   json["lost_s"] = store.writes ? Json(Seconds(store.writes->lost_span)) : Json(nullptr);
   json["bound_s"] = OptionalSeconds(store.bound);
+  return json;
+}
+
+Json JsonOf(const Sessions& sessions) {
+  Json json;
+  for (const SessionFigure& figure : SessionFigures()) json[figure.name] = sessions.*figure.member;
+  json["survived_share"] = sessions.SurvivedShare();
+  json["lost_s"] = Seconds(sessions.lost_span);
   return json;
 }
 
@@ -144,6 +152,8 @@ std::string ToJson(const Report& report) {
   json["rpo"] = OrNull(report.rpo);
   json["components"] = Json::object();
   for (const auto& [name, rpo] : report.components) json["components"][name.str()] = JsonOf(rpo);
+  json["sessions"] = Json::object();
+  for (const Sessions& one : report.sessions) json["sessions"][one.mode] = JsonOf(one);
   json["longest_chain"] = OrNull(report.chain);
   json["failback"] = OrNull(report.failback);
   json["objectives"] = ListOf(report.objectives);

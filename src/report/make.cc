@@ -177,6 +177,7 @@ Report Make(const Input& input) {
   ReadExecutions(input, &report);
   ReadRto(input, &report);
   ReadRpo(input, &report);
+  ReadSessions(input, &report);
   if (const ExecutionSummary* failover = FailoverOf(report)) {
     if (const auto plan = input.plans.find(failover->execution); plan != input.plans.end()) {
       report.plan = plan->second;

@@ -105,6 +105,7 @@ void Judge(Report* report) {
   JudgeRto(report);
   JudgeRpo(report);
   JudgeStores(report);
+  JudgeSessions(report);
   JudgeFailback(report);
   JudgeExecutions(report);
   const auto any = [&](Verdict verdict) {

@@ -11,6 +11,21 @@ void ReadExecutions(const Input& input, Report* report);
 void ReadRto(const Input& input, Report* report);
 // What was acknowledged, lost, and stated before; by component and as a whole.
 void ReadRpo(const Input& input, Report* report);
+// What became of sessions, by how they were kept.
+void ReadSessions(const Input& input, Report* report);
+void JudgeSessions(Report* report);
+// The counts of a mode, in the order of every form.
+struct SessionFigure {
+  const char* name;
+  std::int64_t Sessions::*member;
+};
+const std::vector<SessionFigure>& SessionFigures();
+// "99.84 %"; 100 only where none is missing.
+std::string SharePercent(const Sessions& sessions);
+
+// A whole number from an event's field.
+std::optional<std::int64_t> WholeNumber(std::string_view text);
+
 // The longest chain of the failover; needs its plan and the executions.
 void ReadChain(Report* report);
 // Objectives, problems and the verdict; needs everything else.

@@ -53,6 +53,31 @@ inline constexpr char kFailbackUnavailable[] =
 model::Event Measured(const std::string& what, const model::ComponentName& component,
                       std::int64_t value, base::WallTime at);
 
+// One way of keeping sessions, and what became in the recovery Region of those that the home Region
+// had acknowledged.
+struct Sessions {
+  std::string mode;                   // "redis", "dynamodb", "sync", "tokens"
+  std::int64_t rate = 0;              // requests a second that succeeded before the fault
+  std::int64_t live = 0;              // of which no revocation was asked for
+  std::int64_t survived = 0;          // of these: served
+  std::int64_t lost = 0;              // of these: not known
+  std::int64_t unknown = 0;           // of these: no clear answer
+  std::int64_t stale = 0;             // of the survived: without their last acknowledged change
+  std::int64_t revoked = 0;           // whose revocation was acknowledged
+  std::int64_t still_revoked = 0;     // of these: refused
+  std::int64_t back_alive = 0;        // of these: served
+  std::int64_t back_alive_local = 0;  // of those served: acknowledged as not crossed yet
+  std::int64_t revoked_unknown = 0;   // of these: no clear answer
+  std::int64_t revoked_served = 0;    // answers while the load ran that served a revoked session
+  std::int64_t undecided = 0;         // revocations without an answer: either way is right
+  base::Duration lost_span{};         // age at the fault of the oldest lost session
+
+  // Of the live sessions that were answered for; 1 when there were none.
+  double SurvivedShare() const;
+};
+inline constexpr char kSessions[] = "sessions";
+model::Event MeasuredSessions(const Sessions& sessions, base::WallTime at);  // event kMeasured
+
 // --- The report
 // ------------------------------------------------------------------------------------------
 
@@ -141,7 +166,8 @@ struct Report {
   std::optional<RtoSplit> rto;  // absent: never recovered, or there was no fault
   std::optional<Rpo> rpo;       // absent: no load was measured
   std::map<model::ComponentName, StoreRpo> components;
-  std::optional<Chain> chain;  // absent: no failover that came to switch the traffic
+  std::vector<Sessions> sessions;  // a mode each, in the order measured
+  std::optional<Chain> chain;      // absent: no failover that came to switch the traffic
   std::optional<Failback> failback;
   std::vector<Objective> objectives;
   Verdict verdict = Verdict::kIncomplete;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <random>
 
 #include "base/check.h"
@@ -148,6 +149,20 @@ LoadSeries SampleLoad() {
   return load;
 }
 
+Sessions SampleSessions(const std::string& mode, int lost) {
+  Sessions sessions;
+  sessions.mode = mode;
+  sessions.rate = 498;
+  sessions.live = 4211;
+  sessions.lost = lost;
+  sessions.survived = sessions.live - lost;
+  sessions.lost_span = lost == 0 ? base::Duration(0) : milliseconds(83);
+  sessions.stale = lost;
+  sessions.revoked = sessions.still_revoked = 312;
+  sessions.undecided = 1;
+  return sessions;
+}
+
 Input Drill() {
   Input input;
   input.application = model::testing::Shop();
@@ -161,6 +176,8 @@ Input Drill() {
       .Say(Measured(kAcknowledged, kOrders, 3412, At(9000)))
       .Say(Measured(kLost, kOrders, 3, At(9000)))
       .Say(Measured(kLostSpan, kOrders, 61'000'000, At(9000)))
+      .Say(MeasuredSessions(SampleSessions("redis", 2), At(9000)))
+      .Say(MeasuredSessions(SampleSessions("tokens", 0), At(9000)))
       .Started(kFailback, "failback", 9100)
       .Step(kFailback, "rds.preserve-old/orders", 9110, 10'400)
       .Step(kFailback, "rds.quiesce/orders", 14'000, 14'100)
@@ -298,6 +315,71 @@ TEST(VerdictTest, EachBrokenPromiseIsAFail) {
   std::erase_if(unstated.events,
                 [](const Event& event) { return event.kind == EventKind::kLossBound; });
   EXPECT_EQ(Make(unstated).verdict, Verdict::kFail) << "no bound was stated before promotion";
+}
+
+// The drill with that said of sessions that were kept so.
+Report WithSessions(const std::string& mode, const std::function<void(Sessions&)>& change) {
+  Input input = Drill();
+  std::erase_if(input.events, [](const Event& event) { return event.Field("what") == kSessions; });
+  Sessions sessions = SampleSessions(mode, 0);
+  change(sessions);
+  input.events.push_back(MeasuredSessions(sessions, At(9000)));
+  return Make(input);
+}
+
+TEST(SessionsTest, CountsComeBackAsTheyWereMeasured) {
+  const Report report = Make(Drill());
+  ASSERT_EQ(report.sessions.size(), 2u);
+  const Sessions& redis = report.sessions[0];
+  EXPECT_EQ(redis.mode, "redis");
+  EXPECT_EQ(redis.survived, 4209);
+  EXPECT_EQ(redis.lost_span, milliseconds(83));
+  EXPECT_EQ(redis.still_revoked, 312);
+  EXPECT_NE(ToHtml(report).find("99.95 %"), std::string::npos);
+}
+
+TEST(SessionsTest, AShareIsRoundedDown) {
+  const Report report = WithSessions("redis", [](Sessions& one) {
+    one.survived = 999'999;
+    one.lost = 1;
+  });
+  EXPECT_NE(ToText(report, Colour::kNo).find("99.99 %"), std::string::npos);
+}
+
+TEST(SessionsTest, LossIsJudgedByTheRpoAndOfTokensNoneIsAllowed) {
+  const auto lose = [](milliseconds span) {
+    return [span](Sessions& one) { one.survived -= 3, one.lost = 3, one.lost_span = span; };
+  };
+  EXPECT_EQ(WithSessions("redis", lose(milliseconds(900))).verdict, Verdict::kPass);
+  EXPECT_EQ(WithSessions("redis", lose(milliseconds(5001))).verdict, Verdict::kFail);
+  EXPECT_EQ(WithSessions("tokens", lose(milliseconds(1))).verdict, Verdict::kFail);
+}
+
+TEST(SessionsTest, ARevokedSessionThatIsServedIsAFail) {
+  const auto back = [](Sessions& one) { --one.still_revoked, ++one.back_alive; };
+  EXPECT_EQ(WithSessions("sync", back).verdict, Verdict::kFail);
+  EXPECT_EQ(WithSessions("sync", [](Sessions& one) { one.revoked_served = 1; }).verdict,
+            Verdict::kFail);
+}
+
+TEST(SessionsTest, WhatWasNotAnsweredOrNotMeasuredIsNotAPass) {
+  EXPECT_EQ(WithSessions("sync", [](Sessions& one) { --one.survived, ++one.unknown; }).verdict,
+            Verdict::kIncomplete);
+  EXPECT_EQ(WithSessions("sync", [](Sessions& one) { --one.still_revoked, ++one.revoked_unknown; })
+                .verdict,
+            Verdict::kIncomplete);
+  EXPECT_EQ(WithSessions("sync", [](Sessions& one) { one.live = one.survived = 0; }).verdict,
+            Verdict::kIncomplete);
+  EXPECT_EQ(
+      WithSessions("sync", [](Sessions& one) { one.revoked = one.still_revoked = 0; }).verdict,
+      Verdict::kIncomplete);
+  Input input = Drill();
+  input.application.workload.emplace().sessions = {{model::SessionMode::kRedis, {}, 1},
+                                                   {model::SessionMode::kSync, {}, 1}};
+  const Report report = Make(input);
+  EXPECT_EQ(report.verdict, Verdict::kIncomplete);
+  EXPECT_NE(ToText(report, Colour::kNo).find("sessions by sync survive: not measured"),
+            std::string::npos);
 }
 
 TEST(StoreTest, WritesOfAStoreAreItsOwnOrNotMeasured) {

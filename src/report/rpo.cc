@@ -11,20 +11,13 @@ using model::ComponentName;
 using model::Event;
 using model::EventKind;
 
-std::optional<std::int64_t> Number(std::string_view text) {
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
 Failback& FailbackOf(Report* report) {
   if (!report->failback) report->failback.emplace();
   return *report->failback;
 }
 
 void ReadMeasured(const Event& event, Report* report) {
-  const std::optional<std::int64_t> value = Number(event.Field("value"));
+  const std::optional<std::int64_t> value = WholeNumber(event.Field("value"));
   if (!value) return;
   const std::string_view what = event.Field("what");
   if (what == kFailbackAcknowledged) FailbackOf(report).acknowledged = *value;
@@ -45,13 +38,20 @@ void ReadMeasured(const Event& event, Report* report) {
 void ReadBound(const Event& event, Report* report) {
   const ExecutionSummary* failover = FailoverOf(*report);
   if (failover == nullptr || event.execution != failover->execution) return;
-  const std::optional<std::int64_t> bound = Number(event.Field("bound_ns"));
+  const std::optional<std::int64_t> bound = WholeNumber(event.Field("bound_ns"));
   if (!bound) return;
   report->components[ComponentName(std::string(event.Field("component")))].bound =
       base::Duration(*bound);
 }
 
 }  // namespace
+
+std::optional<std::int64_t> WholeNumber(std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
 
 void ReadRpo(const Input& input, Report* report) {
   for (const Event& event : input.events) {

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "model/names.h"
-#include "report/report.h"
+#include "report/parts.h"
 
 namespace leeward::report {
 namespace {
@@ -117,6 +117,16 @@ void PrintRpo(const Report& report, Printer& out) {
   PrintStores(report, out);
 }
 
+// "sessions by redis   99.84 %   of 1 205 survived, 61 of 61 revoked stayed so, at 498/s"
+void PrintSessions(const Report& report, Printer& out) {
+  for (const Sessions& one : report.sessions) {
+    out.Row("sessions by " + one.mode, SharePercent(one),
+            fmt::format("of {} survived, {} of {} revoked stayed so, at {}/s",
+                        Grouped(one.survived + one.lost), Grouped(one.still_revoked),
+                        Grouped(one.revoked), one.rate));
+  }
+}
+
 }  // namespace
 
 std::string ToText(const Report& report, Colour colour) {
@@ -130,6 +140,7 @@ std::string ToText(const Report& report, Colour colour) {
   if (report.chain && report.application.components.size() > kFewComponents)
     PrintChain(*report.chain, out);
   if (report.rpo) PrintRpo(report, out);
+  PrintSessions(report, out);
   if (report.failback) {
     out.Row("failback home", Grouped(report.failback->lost) + " lost",
             "of " + Grouped(report.failback->acknowledged) + "; at most " +
