@@ -32,18 +32,28 @@ Drill::~Drill() { voice_.Doing(nullptr); }
 
 base::Status Drill::Run() {
   static constexpr ActEntry kActs[] = {
-      {"stage", &Drill::Stage},         {"protect", &Drill::Protect},
-      {"load", &Drill::Begin},          {"watch", &Drill::StartWatch},
-      {"fault", &Drill::Fault},         {"detect", &Drill::Detect},
-      {"failover", &Drill::Failover},   {"recovered", &Drill::Recovered},
-      {"audit", &Drill::AuditFailover}, {"heal", &Drill::Heal},
-      {"failback", &Drill::Failback},   {"audit", &Drill::AuditFailback},
+      {"stage", &Drill::Stage},
+      {"protect", &Drill::Protect},
+      {"load", &Drill::Begin},
+      {"sessions", &Drill::BeginSessions},
+      {"watch", &Drill::StartWatch},
+      {"fault", &Drill::Fault},
+      {"detect", &Drill::Detect},
+      {"failover", &Drill::Failover},
+      {"recovered", &Drill::Recovered},
+      {"audit", &Drill::AuditFailover},
+      {"sessions", &Drill::AuditSessions},
+      {"heal", &Drill::Heal},
+      {"failback", &Drill::Failback},
+      {"audit", &Drill::AuditFailback},
   };
   ASSIGN_OR_RETURN(journal::Journal::Opened opened, OpenJournal(world_.files, project_));
   journal_ = std::move(opened.journal);
   RETURN_IF_ERROR(inventory_.Load());
   for (const ActEntry& act : kActs) {
     if (arguments_.no_failback && act.run == &Drill::Heal) break;
+    const bool of_sessions = act.run == &Drill::BeginSessions || act.run == &Drill::AuditSessions;
+    if (of_sessions && project_.application.workload->sessions.empty()) continue;
     RETURN_IF_ERROR(Perform(act));
   }
   return base::Ok();

@@ -12,6 +12,7 @@
 #include "cli/carry_out.h"
 #include "cli/drill_lab.h"
 #include "cli/drill_load.h"
+#include "cli/drill_sessions.h"
 #include "cli/inventory_file.h"
 #include "cli/live_view.h"
 #include "cli/project.h"
@@ -66,6 +67,7 @@ class Drill {
   base::Result<std::string> Stage();
   base::Result<std::string> Protect();
   base::Result<std::string> Begin();
+  base::Result<std::string> BeginSessions();
   base::Result<std::string> StartWatch();
   // drill_loss.cc
   base::Result<std::string> Fault();
@@ -73,6 +75,7 @@ class Drill {
   base::Result<std::string> Failover();
   base::Result<std::string> Recovered();
   base::Result<std::string> AuditFailover();
+  base::Result<std::string> AuditSessions();
   // drill_home.cc
   base::Result<std::string> Heal();
   base::Result<std::string> Failback();
@@ -91,7 +94,8 @@ class Drill {
   std::unique_ptr<DrillLoad> out_,
       back_;                   // the load until the audit of the failover, and on the way home
   DrillLoad* load_ = nullptr;  // the one that runs
-  std::uint64_t lost_ = 0;     // of the failover
+  std::unique_ptr<DrillSessions> sessions_;
+  std::uint64_t lost_ = 0;  // of the failover
   std::vector<std::unique_ptr<probe::CanaryWriter>> canaries_;
   std::unique_ptr<driver::Watch> watch_;
   std::unique_ptr<class Vantage> vantage_;

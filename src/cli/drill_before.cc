@@ -12,8 +12,9 @@ namespace {
 
 constexpr base::Duration kLoadPatience{20'000'000'000};
 constexpr base::Duration kCalmPatience{30'000'000'000};
-constexpr base::Duration kWarmUp{2'000'000'000};  // of steady service before the fault
-constexpr int kObserverHost = 10;                 // last number of a vantage point's address
+constexpr base::Duration kWarmUp{2'000'000'000};          // of steady service before the fault
+constexpr base::Duration kSessionsBefore{4'000'000'000};  // of their traffic, before the watch
+constexpr int kObserverHost = 10;  // last number of a vantage point's address
 
 }  // namespace
 
@@ -47,6 +48,14 @@ base::Result<std::string> Drill::Begin() {
   return fmt::format("{:.0f} writes a second to {}",
                      arguments_.rate.value_or(application.workload->rate),
                      application.workload->url);
+}
+
+base::Result<std::string> Drill::BeginSessions() {
+  ASSIGN_OR_RETURN(sessions_, DrillSessions::Start({world_, project_, inventory_.current(),
+                                                    lab_endpoints_, lab_.directory()}));
+  // A share of few sessions says little, and the ones that are older than moments have to be there.
+  if (!world_.Pause(kSessionsBefore)) return base::Cancelled("stopped on request");
+  return sessions_->Text();
 }
 
 base::Result<std::string> Drill::StartWatch() {

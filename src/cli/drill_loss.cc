@@ -1,6 +1,8 @@
 // The drill from the loss of the home Region to the audit of what was lost.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/drill.h"
 #include "cli/vantage.h"
 #include "plan/plan.h"
@@ -24,13 +26,20 @@ std::vector<std::string> FrontsOf(const model::Application& application,
   return fronts;
 }
 
+// Whether it is there for sessions: no order of the workload is looked for in it.
+bool HasSessions(const model::Workload& workload, const model::ComponentName& store) {
+  return std::any_of(workload.sessions.begin(), workload.sessions.end(),
+                     [&](const model::SessionLoad& load) { return load.store == store; });
+}
+
 }  // namespace
 
 model::ComponentName Drill::ReadStore() const {
   const model::Application& application = project_.application;
   model::ComponentName store;
   for (const model::Component& component : application.components) {
-    if (!model::IsStore(component.kind) || application.workload->reads.contains(component.name))
+    if (!model::IsStore(component.kind) || application.workload->reads.contains(component.name) ||
+        HasSessions(*application.workload, component.name))
       continue;
     if (!store.empty()) return {};
     store = component.name;
@@ -41,6 +50,8 @@ model::ComponentName Drill::ReadStore() const {
 base::Result<std::string> Drill::Fault() {
   const model::Region& home = project_.application.regions.home;
   ASSIGN_OR_RETURN(fault_, lab_.Kill(home));
+  // After their stores and their network: what was acknowledged and had not crossed is lost.
+  if (sessions_) sessions_->LoseHome();
   RETURN_IF_ERROR(Record({report::Fault(arguments_.fault, home, *fault_)}));
   return fmt::format("{}: every process of {} killed", arguments_.fault, home.str());
 }
@@ -75,6 +86,7 @@ base::Result<std::string> Drill::Recovered() {
     events.push_back(report::Load(report::kLastAcknowledged, last->ended));
   events.push_back(report::Load(report::kFirstRecovered, first.ended));
   RETURN_IF_ERROR(Record(std::move(events)));
+  if (sessions_) sessions_->Move();
   RETURN_IF_ERROR(load_->AwaitSteady(kSteady, kRecoveryPatience));
   return fmt::format("first write acknowledged by {} {} after the fault", recovery.str(),
                      base::HumanDuration(first.ended - *fault_));
@@ -83,6 +95,7 @@ base::Result<std::string> Drill::Recovered() {
 base::Result<std::string> Drill::AuditFailover() {
   canaries_.clear();
   load_->Stop();
+  if (sessions_) sessions_->Stop();
   voice_.Doing([] { return std::string("every acknowledged write is read back"); });
   ASSIGN_OR_RETURN(const Audit audit, load_->ReadBack(ReadStore(), kAuditPatience));
   lost_ = audit.lost.size();
@@ -109,6 +122,21 @@ base::Result<std::string> Drill::AuditFailover() {
   RETURN_IF_ERROR(Record(std::move(events)));
   return fmt::format("{} acknowledged writes read back, {} lost{}", audit.acknowledged,
                      audit.lost.size(), audit.by_store.size() < 2 ? "" : " (" + told + ")");
+}
+
+base::Result<std::string> Drill::AuditSessions() {
+  voice_.Doing([] { return std::string("every session is asked for"); });
+  const std::vector<report::Sessions> found = sessions_->Audit(*fault_, kAuditPatience);
+  sessions_.reset();
+  std::vector<model::Event> events;
+  std::string told;
+  for (const report::Sessions& one : found) {
+    events.push_back(report::MeasuredSessions(one, world_.clock.Now()));
+    told += fmt::format("{}{} of {} by {}", told.empty() ? "" : ", ", one.survived,
+                        one.survived + one.lost + one.unknown, one.mode);
+  }
+  RETURN_IF_ERROR(Record(std::move(events)));
+  return told + " survived";
 }
 
 }  // namespace leeward::cli

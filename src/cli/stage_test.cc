@@ -73,13 +73,15 @@ TEST(Stage, AVariableWithoutAValueIsNamed) {
       << done.error().message();
 }
 
-TEST(Stage, TheShopsStageFitsTheServiceModels) {
-  std::ifstream file("examples/shop/stage.yaml");
-  ASSERT_TRUE(file) << "run from the top of the tree";
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  const auto stage = ParseStage(text, "stage.yaml");
-  ASSERT_TRUE(stage.ok()) << stage.error().message();
-  EXPECT_GT(stage->calls.size(), 10u);
+TEST(Stage, TheShopsStagesFitTheServiceModels) {
+  for (const char* name : {"stage.yaml", "stage-orders-only.yaml", "stage-sessions.yaml"}) {
+    std::ifstream file(std::string("examples/shop/") + name);
+    ASSERT_TRUE(file) << "run from the top of the tree";
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const auto stage = ParseStage(text, name);
+    ASSERT_TRUE(stage.ok()) << stage.error().message();
+    EXPECT_GT(stage->calls.size(), 10u);
+  }
 }
 
 TEST(Stage, MistakesAreNamedWithTheirLine) {
