@@ -98,9 +98,11 @@ void DrillSessions::LoseHome() {
   const double seconds = base::Seconds(world_.clock.Monotonic() - began_);
   for (Mode& mode : modes_) {
     mode.home->Kill();
-    std::uint64_t done = 0;
-    for (const auto& [operation, counts] : mode.traffic->counts().of) done += counts.done;
-    mode.reached = static_cast<double>(done) / seconds;
+    // To refuse the revoked is an answer as good as another.
+    std::uint64_t answered = 0;
+    for (const auto& [operation, counts] : mode.traffic->counts().of)
+      answered += counts.done + counts.refused;
+    mode.reached = static_cast<double>(answered) / seconds;
   }
 }
 

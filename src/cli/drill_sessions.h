@@ -47,7 +47,7 @@ class DrillSessions {
     model::SessionLoad load;
     std::unique_ptr<SessionService> home, away;
     std::unique_ptr<sessions::Workload> traffic;  // ends before the services
-    double reached = 0;                           // requests per second, up to the loss
+    double reached = 0;                           // requests answered per second, up to the loss
   };
   explicit DrillSessions(World& world) : world_(world) {}
   base::Result<Mode> StartMode(const Surroundings& around, const model::SessionLoad& load,

@@ -57,7 +57,7 @@ model::Event Measured(const std::string& what, const model::ComponentName& compo
 // had acknowledged.
 struct Sessions {
   std::string mode;                   // "redis", "dynamodb", "sync", "tokens"
-  std::int64_t rate = 0;              // requests a second that succeeded before the fault
+  std::int64_t rate = 0;              // requests a second that were answered, up to the fault
   std::int64_t live = 0;              // of which no revocation was asked for
   std::int64_t survived = 0;          // of these: served
   std::int64_t lost = 0;              // of these: not known
