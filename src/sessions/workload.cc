@@ -136,7 +136,7 @@ Operation Workload::Draw() {
   if ((at -= options_.creates) < 0) return Operation::kCreate;
   if ((at -= options_.touches) < 0) return Operation::kTouch;
   if ((at -= options_.changes) < 0) return Operation::kChange;
-  if ((at -= options_.revokes) < 0) return Operation::kRevoke;
+  if (at - options_.revokes < 0) return Operation::kRevoke;
   return Operation::kRead;
 }
 
