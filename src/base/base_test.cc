@@ -14,6 +14,25 @@ TEST(BytesTest, DigestsMatchPublishedValues) {
   EXPECT_EQ(Crc32c(std::string(32, '\0')), 0x8A9136AAu);
 }
 
+// Bit by bit, as the standard defines it.
+std::uint32_t SlowCrc32c(std::string_view bytes) {
+  std::uint32_t crc = 0xFFFFFFFFu;
+  for (const char c : bytes) {
+    crc ^= static_cast<unsigned char>(c);
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82F63B78u : 0u);
+  }
+  return crc ^ 0xFFFFFFFFu;
+}
+
+TEST(BytesTest, ChecksumsDoNotDependOnHowManyBytesAreTakenAtOnce) {
+  EXPECT_EQ(Crc32c("123456789"), 0xE3069283u);
+  std::string bytes;
+  for (int length = 0; length < 70; ++length) {
+    EXPECT_EQ(Crc32c(bytes), SlowCrc32c(bytes)) << length;
+    bytes += static_cast<char>(length * 37 + 200);
+  }
+}
+
 TEST(BytesTest, EncodingsReadBackAndRefuseGarbage) {
   const std::string bytes("\x00\xff\x10 a", 5);
   EXPECT_EQ(*Base64Decode(Base64Encode(bytes)), bytes);
@@ -37,7 +56,8 @@ TEST(TimeTest, FormatsReadBack) {
 }
 
 TEST(TimeTest, NonsenseDatesAreRefused) {
-  for (const char* text : {"", "2026", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-11-23T08:20:53", "x"}) {
+  for (const char* text :
+       {"", "2026", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-11-23T08:20:53", "x"}) {
     EXPECT_FALSE(ParseIso8601(text).ok()) << text;
     EXPECT_FALSE(ParseAmzDate(text).ok()) << text;
     EXPECT_FALSE(ParseHttpDate(text).ok()) << text;

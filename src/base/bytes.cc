@@ -24,16 +24,32 @@ const unsigned char* Unsigned(std::string_view bytes) {
   return reinterpret_cast<const unsigned char*>(bytes.data());
 }
 
-constexpr std::array<std::uint32_t, 256> MakeCrcTable() {
-  std::array<std::uint32_t, 256> table{};
+// Of each byte what it adds to the sum when it stands so many bytes before the end: eight bytes are
+// taken at once.
+constexpr std::size_t kCrcStride = 8;
+using CrcTables = std::array<std::array<std::uint32_t, 256>, kCrcStride>;
+
+constexpr CrcTables MakeCrcTables() {
+  CrcTables tables{};
   for (std::uint32_t i = 0; i < 256; ++i) {
     std::uint32_t crc = i;
     for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82F63B78u : 0u);
-    table[i] = crc;
+    tables[0][i] = crc;
   }
-  return table;
+  for (std::size_t before = 1; before < kCrcStride; ++before) {
+    for (std::size_t i = 0; i < 256; ++i) {
+      const std::uint32_t crc = tables[before - 1][i];
+      tables[before][i] = (crc >> 8) ^ tables[0][crc & 0xFF];
+    }
+  }
+  return tables;
 }
-constexpr std::array<std::uint32_t, 256> kCrcTable = MakeCrcTable();
+constexpr CrcTables kCrcTables = MakeCrcTables();
+
+std::uint32_t LittleEndian(const unsigned char* bytes) {
+  return std::uint32_t{bytes[0]} | std::uint32_t{bytes[1]} << 8 | std::uint32_t{bytes[2]} << 16 |
+         std::uint32_t{bytes[3]} << 24;
+}
 
 bool Unreserved(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
@@ -108,7 +124,18 @@ Sha256Digest HmacSha256(std::string_view key, std::string_view message) {
 
 std::uint32_t Crc32c(std::string_view bytes) {
   std::uint32_t crc = 0xFFFFFFFFu;
-  for (const char c : bytes) crc = (crc >> 8) ^ kCrcTable[(crc ^ static_cast<unsigned char>(c)) & 0xFF];
+  while (bytes.size() >= kCrcStride) {
+    const std::uint32_t low = LittleEndian(Unsigned(bytes)) ^ crc;
+    const std::uint32_t high = LittleEndian(Unsigned(bytes) + 4);
+    crc = kCrcTables[7][low & 0xFF] ^ kCrcTables[6][low >> 8 & 0xFF] ^
+          kCrcTables[5][low >> 16 & 0xFF] ^ kCrcTables[4][low >> 24] ^ kCrcTables[3][high & 0xFF] ^
+          kCrcTables[2][high >> 8 & 0xFF] ^ kCrcTables[1][high >> 16 & 0xFF] ^
+          kCrcTables[0][high >> 24];
+    bytes.remove_prefix(kCrcStride);
+  }
+  for (const char c : bytes) {
+    crc = (crc >> 8) ^ kCrcTables[0][(crc ^ static_cast<unsigned char>(c)) & 0xFF];
+  }
   return crc ^ 0xFFFFFFFFu;
 }
 
