@@ -16,15 +16,15 @@ using model::StepId;
 bool IsGate(const Step& step) { return step.kind.str().starts_with("gate."); }
 
 // What behind this step may still run.
-bool LetsOthersPass(const Step& step, const StepProgress& progress) {
-  if (progress.state == StepState::kDone) return true;
-  return progress.state == StepState::kFailed && step.on_failure == model::OnFailure::kContinue;
+bool LetsOthersPass(const Step& step, StepState state) {
+  if (state == StepState::kDone) return true;
+  return state == StepState::kFailed && step.on_failure == model::OnFailure::kContinue;
 }
 
 // What behind this step can never run.
-bool BlocksOthers(const Step& step, const StepProgress& progress) {
-  if (progress.state == StepState::kSkipped) return true;
-  return progress.state == StepState::kFailed && step.on_failure == model::OnFailure::kStop;
+bool BlocksOthers(const Step& step, StepState state) {
+  if (state == StepState::kSkipped) return true;
+  return state == StepState::kFailed && step.on_failure == model::OnFailure::kStop;
 }
 
 const Step& StepOf(const Plan& plan, const StepId& id) {
@@ -110,6 +110,7 @@ class Survey {
   Survey(const Plan& plan, const State& state, const std::set<StepId>& running, base::WallTime now,
          const Limits& limits)
       : plan_(plan), state_(state), running_(running), now_(now), limits_(limits) {
+    settled_.reserve(plan_.steps.size());
     // Plans list each step after those it waits for, so one walk settles chains of skips.
     for (const Step& step : plan_.steps) Look(step);
   }
@@ -126,22 +127,22 @@ class Survey {
 
  private:
   void Look(const Step& step) {
-    StepProgress progress = state_.steps.at(step.id);
-    if (progress.state == StepState::kWaiting || progress.state == StepState::kRetrying) {
+    const StepProgress& progress = state_.steps.at(step.id);
+    StepState state = progress.state;
+    if (state == StepState::kWaiting || state == StepState::kRetrying) {
       if (const Step* blocker = Blocker(step)) {
-        progress.state = StepState::kSkipped;
+        state = StepState::kSkipped;
         Event event = Record(state_, EventKind::kStepSkipped, step.id, now_);
         event.fields["reason"] = blocker->id.str() + " did not succeed";
         batch_.records.push_back(std::move(event));
       }
     }
-    settled_[step.id] = progress;
-    if (progress.state == StepState::kFailed && step.on_failure == model::OnFailure::kStop) {
+    settled_.push_back(state);
+    if (state == StepState::kFailed && step.on_failure == model::OnFailure::kStop) {
       failed_.push_back(step.id.str() + ": " + progress.detail);
     }
-    const bool is_open = progress.state == StepState::kWaiting ||
-                         progress.state == StepState::kRetrying ||
-                         progress.state == StepState::kIntended;
+    const bool is_open = state == StepState::kWaiting || state == StepState::kRetrying ||
+                         state == StepState::kIntended;
     if (!is_open) return;
     ++open_;
     if (running_.contains(step.id) || state_.refused || !Ready(step)) return;
@@ -167,15 +168,20 @@ class Survey {
   const Step* Blocker(const Step& step) const {
     for (const StepId& before : step.after) {
       const Step& other = StepOf(plan_, before);
-      if (BlocksOthers(other, settled_.at(before))) return &other;
+      if (BlocksOthers(other, Settled(other))) return &other;
     }
     return nullptr;
   }
 
   bool Ready(const Step& step) const {
     return std::all_of(step.after.begin(), step.after.end(), [this](const StepId& before) {
-      return LetsOthersPass(StepOf(plan_, before), settled_.at(before));
+      const Step& other = StepOf(plan_, before);
+      return LetsOthersPass(other, Settled(other));
     });
+  }
+
+  StepState Settled(const Step& step) const {
+    return settled_.at(static_cast<std::size_t>(&step - plan_.steps.data()));
   }
 
   const Plan& plan_;
@@ -184,7 +190,7 @@ class Survey {
   const base::WallTime now_;
   const Limits& limits_;
   Batch batch_;
-  std::map<StepId, StepProgress> settled_;
+  std::vector<StepState> settled_;  // of the steps that were looked at, in the plan's order
   std::vector<std::string> failed_;
   int open_ = 0;
 };
