@@ -78,9 +78,12 @@ Memory Fold(Memory memory, const Observation& seen, const Options& options) {
 }
 
 std::vector<model::View> ViewsOf(const Memory& memory, base::WallTime now, const Options& options) {
-  std::map<std::pair<model::ObserverId, model::Region>, model::View> views;
+  std::vector<model::View> all;
+  // What one observer sees of one Region stands together.
   for (const auto& [key, target] : memory.targets) {
-    model::View& view = views[{key.first, key.second.region}];
+    const bool goes_on =
+        !all.empty() && all.back().observer == key.first && all.back().of == key.second.region;
+    model::View& view = goes_on ? all.back() : all.emplace_back();
     view.observer = key.first;
     view.of = key.second.region;
     view.from = target.from;
@@ -92,10 +95,8 @@ std::vector<model::View> ViewsOf(const Memory& memory, base::WallTime now, const
     }
     view.targets.push_back(std::move(health));
   }
-  std::vector<model::View> all;
-  for (auto& [key, view] : views) {
+  for (model::View& view : all) {
     view.health = Summarise(view.targets).health;
-    all.push_back(std::move(view));
   }
   return all;
 }
