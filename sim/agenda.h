@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <deque>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
+#include "sim/happening.h"
 
 namespace leeward::sim {
 
@@ -17,8 +19,14 @@ class Agenda {
   // clocks of their own.
   Duration now() const { return now_; }
   // Entries of one instant happen in the order in which they were made.
-  void At(Duration when, std::function<void()> what);
-  void After(Duration delay, std::function<void()> what) { At(now_ + delay, std::move(what)); }
+  template <typename F>
+  void At(Duration when, F what) {
+    slots_[Enter(when)].Set(std::move(what));
+  }
+  template <typename F>
+  void After(Duration delay, F what) {
+    At(now_ + delay, std::move(what));
+  }
   // Lets the next entry happen; false: there is none before `until`.
   bool Step(Duration until);
   std::uint64_t steps() const { return steps_; }
@@ -29,14 +37,18 @@ class Agenda {
     std::uint64_t number;
     std::size_t slot;  // of what happens
   };
-  static bool Later(const Entry& a, const Entry& b) {
-    return a.when != b.when ? a.when > b.when : a.number > b.number;
-  }
+  struct Later {
+    bool operator()(const Entry& a, const Entry& b) const {
+      return a.when != b.when ? a.when > b.when : a.number > b.number;
+    }
+  };
+  // The slot of a new entry.
+  std::size_t Enter(Duration when);
 
   Duration now_{0};
   std::uint64_t made_ = 0, steps_ = 0;
   std::vector<Entry> heap_;
-  std::vector<std::function<void()>> slots_;
+  std::deque<Happening> slots_;  // what happens stays where it is while more comes
   std::vector<std::size_t> free_;
 };
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <array>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -45,7 +44,17 @@ class Network {
   // How long one way takes this time.
   Duration Delay(Place from, Place to);
   // `arrives` happens at `to` after a while; or never; or twice.
-  void Send(Place from, Place to, std::function<void()> arrives);
+  template <typename F>
+  void Send(Place from, Place to, F arrives) {
+    const Link& one = link(from, to);
+    if (!Arrives(from, to)) return;
+    auto deliver = [this, from, to, arrives = std::move(arrives)] {
+      // What is under way when a line is cut or its end dies does not get there.
+      if (Carries(from, to)) arrives();
+    };
+    if (one.doubled > 0 && random_.Unit() < one.doubled) agenda_.After(Delay(from, to), deliver);
+    agenda_.After(Delay(from, to), std::move(deliver));
+  }
 
  private:
   static std::size_t Slot(Place place) { return static_cast<std::size_t>(place); }
@@ -63,13 +72,13 @@ struct Route {
 // Asks `serve` at another place, and hands the answer to `done` in the calling process; or
 // kUnreachable after `patience` on its clock, which says nothing about whether `serve` ran or will
 // still run.
-template <typename T>
-void Call(Network& network, Process& caller, Route route, Duration patience,
-          std::function<base::Result<T>()> serve, std::function<void(base::Result<T>)> done) {
+template <typename T, typename Serve, typename Done>
+void Call(Network& network, Process& caller, Route route, Duration patience, Serve serve,
+          Done done) {
   struct Waiting {
     bool over = false;
     std::optional<base::Result<T>> answer;
-    std::function<void(base::Result<T>)> done;
+    Done done;
   };
   auto waiting = std::make_shared<Waiting>(Waiting{false, std::nullopt, std::move(done)});
   const auto finish = caller.Bound([waiting] {

@@ -53,6 +53,7 @@ model::Observation Observer::See(Place place, model::Signal signal, bool reached
 void Observer::Probe() {
   ++sequence_;
   auto seen = std::make_shared<Seen>();
+  seen->reserve(4);
   Duration longest{0};
   for (const Place place : {Place::kHome, Place::kRecovery}) {
     const Duration there = world_.network.Delay(place_, place);

@@ -1,6 +1,6 @@
 #include "sim/process.h"
 
-#include <utility>
+#include <cstdint>
 
 namespace leeward::sim {
 
@@ -24,24 +24,10 @@ void Process::Crash() {
   OnCrash();
 }
 
-void Process::Enter(int life, const std::function<void()>& what) {
-  if (life != life_) return;
-  if (agenda_.now() < paused_until_) {
-    agenda_.At(paused_until_, [this, life, what] { Enter(life, what); });
-    return;
-  }
-  what();
-}
-
-void Process::After(Duration delay, std::function<void()> what) {
-  // Rounded up: on its own clock, too, the delay is over when this happens.
+// Rounded up: on its own clock, too, the delay is over by then.
+Duration Process::TrueDelay(Duration delay) const {
   const double exact = static_cast<double>(delay.count()) / (1 + error_.drift);
-  const auto true_delay = Duration(static_cast<std::int64_t>(exact) + 1);
-  agenda_.After(true_delay, [this, life = life_, what = std::move(what)] { Enter(life, what); });
-}
-
-std::function<void()> Process::Bound(std::function<void()> what) {
-  return [this, life = life_, what = std::move(what)] { Enter(life, what); };
+  return Duration(static_cast<std::int64_t>(exact) + 1);
 }
 
 }  // namespace leeward::sim

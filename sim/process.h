@@ -3,7 +3,7 @@
 #pragma once
 
 #include <algorithm>
-#include <functional>
+#include <utility>
 
 #include "ports/clock.h"
 #include "sim/agenda.h"
@@ -34,10 +34,16 @@ class Process : public ports::Clock {
   void Pause(Duration until) { paused_until_ = std::max(paused_until_, until); }
 
   // After `delay` on this process's own clock; never when it crashed before.
-  void After(Duration delay, std::function<void()> what);
+  template <typename F>
+  void After(Duration delay, F what) {
+    agenda_.After(TrueDelay(delay), Bound(std::move(what)));
+  }
   // The same function, to be called from outside: does nothing when the process crashed meanwhile
   // and waits while it stands still.
-  std::function<void()> Bound(std::function<void()> what);
+  template <typename F>
+  auto Bound(F what) {
+    return [this, life = life_, what = std::move(what)] { Enter(life, what); };
+  }
 
  protected:
   virtual void OnStart() = 0;
@@ -48,7 +54,17 @@ class Process : public ports::Clock {
   // Nanoseconds since 1970 at which every simulation begins.
   static constexpr Duration kBegin{1'700'000'000'000'000'000};
   Duration Local() const;
-  void Enter(int life, const std::function<void()>& what);
+  // What has to pass until this process's own clock has gone on by `delay`.
+  Duration TrueDelay(Duration delay) const;
+  template <typename F>
+  void Enter(int life, const F& what) {
+    if (life != life_) return;
+    if (agenda_.now() < paused_until_) {
+      agenda_.At(paused_until_, [this, life, what] { Enter(life, what); });
+    } else {
+      what();
+    }
+  }
 
   Agenda& agenda_;
   ClockError error_;

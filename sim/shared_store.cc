@@ -36,8 +36,8 @@ std::optional<Place> SharedStore::Leader() {
   return leader_;
 }
 
-template <typename T>
-void SharedStore::Ask(const Asker& asker, std::function<base::Result<T>()> serve, Hear<T> done) {
+template <typename T, typename Serve>
+void SharedStore::Ask(const Asker& asker, Serve serve, Hear<T> done) {
   const std::optional<Place> leader = Leader();
   if (!leader) {
     asker.process.After(asker.patience,

@@ -54,8 +54,8 @@ class SharedStore {
   // The member that leads now; absent while there is no majority, or a new leader is being chosen.
   std::optional<Place> Leader();
   bool Leads(Place member) const;
-  template <typename T>
-  void Ask(const Asker& asker, std::function<base::Result<T>()> serve, Hear<T> done);
+  template <typename T, typename Serve>
+  void Ask(const Asker& asker, Serve serve, Hear<T> done);
 
   base::Result<std::uint64_t> Write(LeaseKey key, const lease::Record& record,
                                     std::uint64_t expected);
