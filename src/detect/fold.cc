@@ -67,8 +67,10 @@ Memory Fold(Memory memory, const Observation& seen, const Options& options) {
   target.from = seen.from;
   target.sequence = seen.sequence;
   target.last_seen = seen.at;
-  target.health.target = seen.target;
-  if (is_new) target.health.since = seen.at;
+  if (is_new) {
+    target.health.target = seen.target;
+    target.health.since = seen.at;
+  }
   if (seen.seen == Seen::kGood) {
     FoldGood(&target, seen, options);
   } else {
@@ -79,6 +81,7 @@ Memory Fold(Memory memory, const Observation& seen, const Options& options) {
 
 std::vector<model::View> ViewsOf(const Memory& memory, base::WallTime now, const Options& options) {
   std::vector<model::View> all;
+  all.reserve(memory.targets.size());
   // What one observer sees of one Region stands together.
   for (const auto& [key, target] : memory.targets) {
     const bool goes_on =
@@ -88,12 +91,11 @@ std::vector<model::View> ViewsOf(const Memory& memory, base::WallTime now, const
     view.of = key.second.region;
     view.from = target.from;
     view.at = std::max(view.at, target.last_seen);
-    TargetHealth health = target.health;
+    TargetHealth& health = view.targets.emplace_back(target.health);
     if (now - target.last_seen > options.stale_after) {
       health.health = Health::kUnknown;
       health.reason = "not probed for " + base::HumanDuration(now - target.last_seen);
     }
-    view.targets.push_back(std::move(health));
   }
   for (model::View& view : all) {
     view.health = Summarise(view.targets).health;
