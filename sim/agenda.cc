@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/check.h"
+
 namespace leeward::sim {
 
 std::size_t Agenda::Enter(Duration when) {
@@ -12,21 +14,23 @@ std::size_t Agenda::Enter(Duration when) {
     slot = free_.back();
     free_.pop_back();
   }
-  heap_.push_back({std::max(when, now_), ++made_, slot});
+  CHECK(slot >> kSlotBits == 0);
+  heap_.push_back({std::max(when, now_).count(), ++made_ << kSlotBits | slot});
   std::push_heap(heap_.begin(), heap_.end(), Later{});
   return slot;
 }
 
 bool Agenda::Step(Duration until) {
-  if (heap_.empty() || heap_.front().when > until) return false;
+  if (heap_.empty() || heap_.front().when > until.count()) return false;
   std::pop_heap(heap_.begin(), heap_.end(), Later{});
   const Entry next = heap_.back();
   heap_.pop_back();
-  now_ = next.when;
+  const std::size_t slot = next.order & ((std::uint64_t{1} << kSlotBits) - 1);
+  now_ = Duration(next.when);
   ++steps_;
   // It may make entries of its own: its slot is not free before it is over.
-  slots_[next.slot].Happen();
-  free_.push_back(next.slot);
+  slots_[slot].Happen();
+  free_.push_back(slot);
   return true;
 }
 

@@ -32,14 +32,17 @@ class Agenda {
   std::uint64_t steps() const { return steps_; }
 
  private:
+  static constexpr unsigned kSlotBits = 20;  // a million things under way at once
   struct Entry {
-    Duration when;
-    std::uint64_t number;
-    std::size_t slot;  // of what happens
+    std::int64_t when;    // nanoseconds
+    std::uint64_t order;  // the entry's number, and in the last bits the slot of what happens
   };
+  // Without a branch: which of two is the later one cannot be foretold.
   struct Later {
     bool operator()(const Entry& a, const Entry& b) const {
-      return a.when != b.when ? a.when > b.when : a.number > b.number;
+      return static_cast<bool>(
+          static_cast<int>(a.when > b.when) |
+          (static_cast<int>(a.when == b.when) & static_cast<int>(a.order > b.order)));
     }
   };
   // The slot of a new entry.

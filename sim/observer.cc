@@ -33,8 +33,8 @@ void Observer::OnStart() {
   After(Duration(static_cast<std::int64_t>(world_.random.Below(within))), [this] { Probe(); });
 }
 
-model::Observation Observer::See(Place place, model::Signal signal, bool reached) const {
-  model::Observation seen;
+void Observer::See(Place place, model::Signal signal, bool reached,
+                   model::Observation& seen) const {
   seen.observer = model::ObserverId(Name(place_));
   seen.from = RegionOf(world_.scenario().application, place_);
   seen.target.region = RegionOf(world_.scenario().application, place);
@@ -47,7 +47,6 @@ model::Observation Observer::See(Place place, model::Signal signal, bool reached
       signal == model::Signal::kApplication ? site.FrontAnswers() : site.StoreAnswers();
   seen.seen = reached && answers ? model::Seen::kGood : model::Seen::kBad;
   if (!reached) seen.detail = "timed out";
-  return seen;
 }
 
 void Observer::Probe() {
@@ -60,8 +59,8 @@ void Observer::Probe() {
     const Duration back = world_.network.Delay(place, place_);
     const bool reached = world_.network.Answers(place_, place) && there + back <= timeout_;
     longest = std::max(longest, reached ? there + back : timeout_);
-    seen->push_back(See(place, model::Signal::kApplication, reached));
-    seen->push_back(See(place, model::Signal::kStore, reached));
+    See(place, model::Signal::kApplication, reached, seen->emplace_back());
+    See(place, model::Signal::kStore, reached, seen->emplace_back());
   }
   const auto& measured = world_.scenario().measured;
   const model::Detection& detection = world_.scenario().application.detection;

@@ -26,7 +26,7 @@ class Observer : public Process {
   void OnCrash() override {}
   void Probe();
   Duration UntilNextSlot() const;
-  model::Observation See(Place place, model::Signal signal, bool reached) const;
+  void See(Place place, model::Signal signal, bool reached, model::Observation& seen) const;
 
   World& world_;
   const Place place_;

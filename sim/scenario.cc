@@ -237,7 +237,7 @@ std::optional<Bug> BugFromName(std::string_view name) {
   return static_cast<Bug>(found - std::begin(kBugNames));
 }
 
-model::Region RegionOf(const model::Application& application, Place place) {
+const model::Region& RegionOf(const model::Application& application, Place place) {
   const model::Regions& regions = application.regions;
   return place == Place::kHome       ? regions.home
          : place == Place::kRecovery ? regions.recovery

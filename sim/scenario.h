@@ -109,7 +109,7 @@ struct Scenario {
   Duration faults_over{0};  // every fault has begun, and ended unless it is for good
 };
 
-model::Region RegionOf(const model::Application& application, Place place);
+const model::Region& RegionOf(const model::Application& application, Place place);
 Place PlaceOf(const model::Application& application, const model::Region& region);
 
 // Of a controller.

@@ -63,8 +63,12 @@ void Site::Changed() {
 bool Site::Write(std::uint64_t id) {
   if (!Accepts()) return false;
   database.log.push_back({id, agenda_.now(), clock_.Now()});
-  history_.facts.push_back(
-      {agenda_.now(), FactKind::kAcknowledged, place_, door.epoch(), id, {}, {}});
+  Fact& fact = history_.facts.emplace_back();
+  fact.at = agenda_.now();
+  fact.kind = FactKind::kAcknowledged;
+  fact.place = place_;
+  fact.epoch = door.epoch();
+  fact.number = id;
   return true;
 }
 

@@ -16,6 +16,8 @@ constexpr std::array kSitePlaces = {Place::kHome, Place::kRecovery};
 
 World::World(const Scenario& scenario, ports::Random& seeded)
     : random(seeded), network(agenda, seeded), store(agenda, network, seeded), scenario_(scenario) {
+  constexpr std::size_t kUsualFacts = 600;
+  history.facts.reserve(kUsualFacts);
   for (std::size_t from = 0; from < kPlaces; ++from) {
     for (std::size_t to = 0; to < kPlaces; ++to) {
       network.link(static_cast<Place>(from), static_cast<Place>(to)).delay =
