@@ -18,14 +18,17 @@ std::string Fill(std::string text, const std::map<std::string, std::string>& val
   return text;
 }
 
-std::vector<const StepTemplate*> AllTemplates() {
-  std::vector<const StepTemplate*> all;
-  for (const Recipe* recipe : Recipes()) {
-    for (const StepTemplate& one : recipe->templates()) all.push_back(&one);
-  }
-  for (const StepTemplate& one : GateTemplates()) all.push_back(&one);
-  for (const StepTemplate& one : CommonTemplates()) all.push_back(&one);
-  return all;
+const std::vector<const StepTemplate*>& AllTemplates() {
+  static const std::vector<const StepTemplate*> kAll = [] {
+    std::vector<const StepTemplate*> all;
+    for (const Recipe* recipe : Recipes()) {
+      for (const StepTemplate& one : recipe->templates()) all.push_back(&one);
+    }
+    for (const StepTemplate& one : GateTemplates()) all.push_back(&one);
+    for (const StepTemplate& one : CommonTemplates()) all.push_back(&one);
+    return all;
+  }();
+  return kAll;
 }
 
 }  // namespace
@@ -92,7 +95,7 @@ bool IsMeant(std::string_view side, const model::StepKind& kind) {
 }
 
 bool MeansAny(std::string_view side) {
-  const auto kinds = AllTemplates();
+  const auto& kinds = AllTemplates();
   return std::any_of(kinds.begin(), kinds.end(), [&](const StepTemplate* one) {
     return IsMeant(side, model::StepKind(one->kind));
   });
