@@ -294,9 +294,9 @@ std::vector<History::Entry> JournalOf(ports::testing::MemoryFiles& disk) {
   if (!disk.Exists(kJournalPath).value()) return entries;
   std::uint64_t offset = journal::FileHeader().size();
   const auto walk = journal::WalkRecords(
-      disk.Bytes(kJournalPath), [&](std::uint64_t, std::string_view payload) -> base::Status {
-        offset += journal::kRecordHeaderBytes + payload.size();
-        ASSIGN_OR_RETURN(model::Event event, model::EventFromJson(payload));
+      disk.Bytes(kJournalPath), [&](const journal::Record& record) -> base::Status {
+        offset += journal::kRecordHeaderBytes + record.payload.size();
+        ASSIGN_OR_RETURN(model::Event event, model::EventFromJson(record.payload));
         entries.push_back({std::move(event), offset});
         return base::Ok();
       });

@@ -129,6 +129,12 @@ void Parser::AddReading() {
       Add(journal, Command::kJournalVerify, "verify", "check the chain of a journal");
   AddSpec(verify, "a spec, or a journal's file");
   AddState(verify);
+  CLI::Option* hash =
+      verify->add_option("--hash", arguments_.hash, "find this record's SHA-256 (hex) in it");
+  verify
+      ->add_option("--report", arguments_.quoted_by,
+                   "find the hash that this report (HTML, JSON or text) quotes")
+      ->excludes(hash);
   CLI::App* abandon = Add(&app_, Command::kAbandon, "abandon",
                           "give up what was begun and has not ended; changes nothing else");
   AddSpec(abandon);

@@ -84,6 +84,8 @@ struct Arguments {
   std::uint64_t seed = 1;          // forecast
   std::vector<std::string> from;   // forecast: documents of drills; empty: the state's journals
   std::string by;                  // abandon, approve: "NAME: REASON"
+  std::string hash;                // journal verify: to be found in it; empty: none
+  std::string quoted_by;           // journal verify: a report that quotes one; empty: none
   SessionArguments session;
   std::string execution;  // approve: only that one; empty: whatever asks
 };

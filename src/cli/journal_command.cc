@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/project.h"
+#include "cli/quoted_hash.h"
 #include "journal/journal.h"
 #include "os/files.h"
 
@@ -14,26 +15,68 @@ bool LooksLikeSpec(const std::string& path) {
   return path.ends_with(".yaml") || path.ends_with(".yml");
 }
 
-}  // namespace
+constexpr std::uint64_t kMaxReportBytes = 64u << 20;
 
-int RunJournalVerify(const Arguments& arguments) {
+// The hash that is to be found in the journal; empty: none is.
+base::Result<std::string> Wanted(ports::Files& files, const Arguments& arguments) {
+  if (!arguments.hash.empty()) {
+    base::Result<std::string> hash = HashFrom(arguments.hash);
+    if (!hash.ok()) return std::move(hash).error().Context("--hash");
+    return hash;
+  }
+  if (arguments.quoted_by.empty()) return std::string();
+  ASSIGN_OR_RETURN(const std::string report, files.Read(arguments.quoted_by, kMaxReportBytes));
+  base::Result<std::string> hash = HashInReport(report);
+  if (!hash.ok()) return std::move(hash).error().Context(arguments.quoted_by);
+  return hash;
+}
+
+std::string Records(std::uint64_t count) {
+  return count == 1 ? "1 record" : std::to_string(count) + " records";
+}
+
+void TellSummary(const std::string& path, const journal::Summary& summary) {
+  fmt::print("{}: whole. {} records, {} bytes, last hash {}\n", path, summary.records,
+             summary.bytes, summary.last_hash);
+  if (summary.torn_bytes == 0) return;
+  fmt::print(
+      "{}: {} bytes of an unfinished record at its end; they are cut when it is next written\n",
+      path, summary.torn_bytes);
+}
+
+base::Result<int> Verify(const Arguments& arguments) {
   os::SystemFiles files;
   std::string path = arguments.spec;
   if (LooksLikeSpec(path)) {
-    base::Result<Project> project = OpenProject(files, arguments);
-    if (!project.ok()) return AlreadyTold(project.error()) ? kBadUsage : Complain(project.error());
-    path = project->JournalPath();
+    ASSIGN_OR_RETURN(const Project project, OpenProject(files, arguments));
+    path = project.JournalPath();
   }
-  const base::Result<journal::Summary> summary = journal::Verify(files, path);
-  if (!summary.ok()) return Complain(summary.error());
-  fmt::print("{}: whole. {} records, {} bytes, last hash {}\n", path, summary->records,
-             summary->bytes, summary->last_hash);
-  if (summary->torn_bytes > 0) {
-    fmt::print(
-        "{}: {} bytes of an unfinished record at its end; they are cut when it is next written\n",
-        path, summary->torn_bytes);
+  ASSIGN_OR_RETURN(const std::string hash, Wanted(files, arguments));
+  ASSIGN_OR_RETURN(const journal::Placed placed, journal::Find(files, path, hash));
+  TellSummary(path, placed.summary);
+  if (hash.empty()) return kDone;
+  if (!placed.record) {
+    return base::WrongState(fmt::format(
+        "{} is whole, but no record of it has the hash {}: that is of another history, or of "
+        "records that were cut off this one",
+        path, hash));
+  }
+  const std::uint64_t later = placed.summary.records - *placed.record;
+  if (later == 0) {
+    fmt::print("{}: the hash is its last record's: nothing was added since\n", path);
+  } else {
+    fmt::print("{}: the hash is record {}'s: the history up to there is the same, {} came after\n",
+               path, *placed.record, Records(later));
   }
   return kDone;
+}
+
+}  // namespace
+
+int RunJournalVerify(const Arguments& arguments) {
+  const base::Result<int> code = Verify(arguments);
+  if (code.ok()) return *code;
+  return AlreadyTold(code.error()) ? kBadUsage : Complain(code.error());
 }
 
 }  // namespace leeward::cli

@@ -31,14 +31,15 @@ base::Result<Event> EventOf(std::uint64_t number, std::string_view payload) {
   return event;
 }
 
-// Walks the bytes; `events` may be null when only the chain is wanted.
-base::Result<Summary> Check(std::string_view bytes, std::vector<Event>* events) {
-  base::Result<Walk> walk =
-      WalkRecords(bytes, [&](std::uint64_t number, std::string_view payload) -> base::Status {
-        ASSIGN_OR_RETURN(Event event, EventOf(number, payload));
-        if (events != nullptr) events->push_back(std::move(event));
-        return base::Ok();
-      });
+using Visit = std::function<void(const Record& record, Event event)>;
+
+// Walks the bytes; what is to be done with each record may be nothing.
+base::Result<Summary> Check(std::string_view bytes, const Visit& visit = {}) {
+  base::Result<Walk> walk = WalkRecords(bytes, [&](const Record& record) -> base::Status {
+    ASSIGN_OR_RETURN(Event event, EventOf(record.number, record.payload));
+    if (visit) visit(record, std::move(event));
+    return base::Ok();
+  });
   if (!walk.ok()) return std::move(walk).error();
   Summary summary;
   summary.records = walk->records;
@@ -46,6 +47,10 @@ base::Result<Summary> Check(std::string_view bytes, std::vector<Event>* events) 
   summary.bytes = walk->whole_bytes;
   summary.torn_bytes = bytes.size() - walk->whole_bytes;
   return summary;
+}
+
+Visit Into(std::vector<Event>* events) {
+  return [events](const Record&, Event event) { events->push_back(std::move(event)); };
 }
 
 }  // namespace
@@ -56,7 +61,7 @@ base::Result<Journal::Opened> Journal::Open(ports::Files& files, const std::stri
   base::Result<std::string> bytes = files.Read(path, kMaxFileBytes);
   if (!bytes.ok()) return Explain(std::move(bytes).error(), path);
   std::vector<Event> events;
-  base::Result<Summary> summary = Check(*bytes, &events);
+  base::Result<Summary> summary = Check(*bytes, Into(&events));
   if (!summary.ok()) return Explain(std::move(summary).error(), path);
 
   const std::uint64_t cut = summary->torn_bytes;
@@ -136,7 +141,7 @@ base::Result<Contents> Read(ports::Files& files, const std::string& path) {
   base::Result<std::string> bytes = files.Read(path, kMaxFileBytes);
   if (!bytes.ok()) return Explain(std::move(bytes).error(), path);
   Contents contents;
-  base::Result<Summary> summary = Check(*bytes, &contents.events);
+  base::Result<Summary> summary = Check(*bytes, Into(&contents.events));
   if (!summary.ok()) return Explain(std::move(summary).error(), path);
   contents.summary = *summary;
   return contents;
@@ -145,9 +150,22 @@ base::Result<Contents> Read(ports::Files& files, const std::string& path) {
 base::Result<Summary> Verify(ports::Files& files, const std::string& path) {
   base::Result<std::string> bytes = files.Read(path, kMaxFileBytes);
   if (!bytes.ok()) return Explain(std::move(bytes).error(), path);
-  base::Result<Summary> summary = Check(*bytes, nullptr);
+  base::Result<Summary> summary = Check(*bytes);
   if (!summary.ok()) return Explain(std::move(summary).error(), path);
   return summary;
+}
+
+base::Result<Placed> Find(ports::Files& files, const std::string& path, const std::string& hash) {
+  base::Result<std::string> bytes = files.Read(path, kMaxFileBytes);
+  if (!bytes.ok()) return Explain(std::move(bytes).error(), path);
+  Placed placed;
+  if (hash == base::HexEncode(base::AsView(base::Sha256(FileHeader())))) placed.record = 0;
+  base::Result<Summary> summary = Check(*bytes, [&](const Record& record, const Event&) {
+    if (base::HexEncode(base::AsView(record.hash)) == hash) placed.record = record.number;
+  });
+  if (!summary.ok()) return Explain(std::move(summary).error(), path);
+  placed.summary = *std::move(summary);
+  return placed;
 }
 
 }  // namespace leeward::journal

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -42,8 +43,8 @@ class Journal {
   // work.
   base::Result<std::vector<model::Event>> Append(std::vector<model::Event> events);
 
-  // From now on what is appended is in the mirror first, and an append that the mirror does not take
-  // fails. It outlives the journal.
+  // From now on what is appended is in the mirror first, and an append that the mirror does not
+  // take fails. It outlives the journal.
   void MirrorTo(Mirror& mirror) { mirror_ = &mirror; }
 
   const Summary& summary() const { return summary_; }
@@ -80,5 +81,13 @@ struct Contents {
 base::Result<Contents> Read(ports::Files& files, const std::string& path);
 // The same without keeping the events.
 base::Result<Summary> Verify(ports::Files& files, const std::string& path);
+
+// The same, and which record has that hash (hex, lower case): the one up to which this file is the
+// history that somebody quoted. 0: an empty journal's; absent: none has it.
+struct Placed {
+  Summary summary;
+  std::optional<std::uint64_t> record;
+};
+base::Result<Placed> Find(ports::Files& files, const std::string& path, const std::string& hash);
 
 }  // namespace leeward::journal

@@ -68,6 +68,29 @@ TEST(JournalTest, WhatIsAppendedComesBackInOrderWithNumbers) {
   EXPECT_EQ(Verify(files, kPath)->last_hash, again->journal->summary().last_hash);
 }
 
+TEST(JournalTest, AHashIsFoundAtItsRecordAndAnothersIsNot) {
+  MemoryFiles files;
+  const auto journal = OpenNew(files);
+  std::vector<std::string> heads = {journal->summary().last_hash};
+  for (const char* text : {"one", "two", "three"}) {
+    ASSERT_TRUE(journal->Append({Note(text)}).ok());
+    heads.push_back(journal->summary().last_hash);
+  }
+  for (std::uint64_t i = 0; i < heads.size(); ++i) {
+    const auto placed = Find(files, kPath, heads[i]);
+    ASSERT_TRUE(placed.ok()) << placed.error().message();
+    EXPECT_EQ(placed->record, i);
+    EXPECT_EQ(placed->summary.records, 3u);
+  }
+  EXPECT_FALSE(Find(files, kPath, std::string(64, '0'))->record.has_value());
+  EXPECT_FALSE(Find(files, kPath, "")->record.has_value());
+  std::string damaged = files.Bytes(kPath);
+  damaged[damaged.size() / 2] ^= 1;
+  ASSERT_TRUE(files.WriteAtomically("damaged.lwj", damaged).ok());
+  EXPECT_EQ(Find(files, "damaged.lwj", heads[1]).error().code(), base::ErrorCode::kCorrupt)
+      << "a chain that does not hold vouches for nothing";
+}
+
 TEST(JournalTest, AppendIsDurableBeforeItReturns) {
   MemoryFiles files;
   const auto journal = OpenNew(files);

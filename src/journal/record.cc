@@ -101,9 +101,8 @@ std::string FrameRecord(const base::Sha256Digest& previous, std::string_view pay
   return record;
 }
 
-base::Result<Walk> WalkRecords(
-    std::string_view bytes,
-    const std::function<base::Status(std::uint64_t, std::string_view)>& visit) {
+base::Result<Walk> WalkRecords(std::string_view bytes,
+                               const std::function<base::Status(const Record&)>& visit) {
   Walk walk;
   walk.last = base::Sha256(FileHeader());
   ASSIGN_OR_RETURN(const Header header, CheckFileHeader(bytes));
@@ -113,10 +112,11 @@ base::Result<Walk> WalkRecords(
     const std::string_view rest = bytes.substr(walk.whole_bytes);
     ASSIGN_OR_RETURN(const std::string_view payload, TakePayload(rest, walk));
     if (payload.empty()) break;
-    if (base::Status seen = visit(walk.records + 1, payload); !seen.ok())
-      return Wrong(walk, seen.error().message());
     const std::string_view record = rest.substr(0, kRecordHeaderBytes + payload.size());
-    walk.last = base::Sha256(record);
+    const base::Sha256Digest hash = base::Sha256(record);
+    if (base::Status seen = visit({walk.records + 1, payload, hash}); !seen.ok())
+      return Wrong(walk, seen.error().message());
+    walk.last = hash;
     walk.whole_bytes += record.size();
     ++walk.records;
   }

@@ -23,10 +23,14 @@ struct Walk {
   std::uint64_t whole_bytes = 0;  // header and whole records; 0: the header is still to be written
   base::Sha256Digest last{};      // of the last whole record, or of the header
 };
-// Checks the chain in `bytes` and hands over each payload, in order. kCorrupt names the record, its
+struct Record {
+  std::uint64_t number = 0;  // from 1
+  std::string_view payload;
+  const base::Sha256Digest& hash;  // of the whole record, as the next one names it
+};
+// Checks the chain in `bytes` and hands over each record, in order. kCorrupt names the record, its
 // offset, and what is wrong with it. What `visit` refuses is corrupt too.
-base::Result<Walk> WalkRecords(
-    std::string_view bytes,
-    const std::function<base::Status(std::uint64_t number, std::string_view)>& visit);
+base::Result<Walk> WalkRecords(std::string_view bytes,
+                               const std::function<base::Status(const Record&)>& visit);
 
 }  // namespace leeward::journal

@@ -256,7 +256,8 @@ std::string Journal(const Report& report) {
          " records; the last one's SHA-256 vouches for all before it:</p>\n<p><code>" +
          Escape(report.journal_last_hash) +
          "</code></p>\n<p>Check it with <code>leeward journal verify " +
-         Escape(report.journal_path) + "</code></p>\n";
+         Escape(report.journal_path) + " --hash " + Escape(report.journal_last_hash) +
+         "</code></p>\n";
 }
 
 }  // namespace

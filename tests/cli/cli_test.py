@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """The command line as people and scripts meet it: exit codes, one-line errors, nothing changed by bad input."""
 
+import hashlib
 import json
 import os
 import socket
+import struct
 import sys
 import threading
 import unittest
@@ -35,6 +37,16 @@ class Silent:
         self.socket.close()
         for connection in self.held:
             connection.close()
+
+
+def crc32c(data):
+    """Castagnoli's, bit by bit."""
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
 
 
 def closed_port():
@@ -186,6 +198,56 @@ class JournalTest(OneLine):
         path = self.write("x.lwj", b"\x00\x01junk" * 20)
         self.refuses(CANNOT_REACH, ["x.lwj"], "journal", "verify", path)
         self.refuses(CANNOT_REACH, ["no journal"], "report", SPEC, "--state", self.state)
+
+
+class QuotedHashTest(OneLine):
+    """A journal of three records, as docs/formats/journal.md says that it is written."""
+
+    def setUp(self):
+        super().setUp()
+        data = b"LEEWARDJ" + struct.pack("<II", 1, 0)
+        self.heads = [hashlib.sha256(data).hexdigest()]
+        for number in (1, 2, 3):
+            event = {"seq": number, "at": "1970-01-01T00:00:01.000Z", "at_ns": 1000000000, "kind": "note",
+                     "fields": {"text": "hello"}}
+            payload = json.dumps(event, separators=(",", ":")).encode()
+            head = struct.pack("<I", len(payload)) + bytes.fromhex(self.heads[-1])
+            record = head + struct.pack("<II", crc32c(head), crc32c(payload)) + payload
+            self.heads.append(hashlib.sha256(record).hexdigest())
+            data += record
+        self.journal = self.write("journal.lwj", data)
+
+    def verify(self, *arguments):
+        done = self.leeward("journal", "verify", self.journal, *arguments)
+        self.assertEqual((done.returncode, done.stderr), (DONE, ""), done.stdout)
+        return done.stdout
+
+    def test_the_hash_is_the_last_an_earlier_or_none(self):
+        self.assertEqual(self.heads[1], "716ea55d0e5e3601684225e902b8200b3f7c8dfeb2a905612028eca3e92bfd9a",
+                         "the worked example's")
+        self.assertIn("whole. 3 records", self.verify())
+        self.assertIn("is its last record's: nothing was added since", self.verify("--hash", self.heads[3]))
+        self.assertIn("is record 1's: the history up to there is the same, 2 records came after",
+                      self.verify("--hash", self.heads[1].upper()))
+        self.assertIn("1 record came after", self.verify("--hash", self.heads[2]))
+        done = self.leeward("journal", "verify", self.journal, "--hash", "0" * 64)
+        self.is_one_line(done, FAILED, "is whole", "no record of it has the hash " + "0" * 64)
+
+    def test_a_report_quotes_it(self):
+        for name, text in (("report.json", '{"journal": {"last_hash": "%s"}}' % self.heads[3]),
+                           ("report.html", "<p><code>%s</code></p>" % self.heads[3]),
+                           ("report.txt", " journal: 3 records, last hash %s\n" % self.heads[3])):
+            self.assertIn("is its last record's", self.verify("--report", self.write(name, text)), name)
+        self.refuses(USAGE, ["empty.html", "quotes no journal's hash"], "journal", "verify", self.journal, "--report",
+                     self.write("empty.html", "<html></html>"))
+        self.refuses(CANNOT_REACH, ["gone.html"], "journal", "verify", self.journal, "--report",
+                     os.path.join(self.folder, "gone.html"))
+
+    def test_what_is_no_hash_is_bad_usage(self):
+        for wrong in ("x", "0" * 63, "0" * 65, "g" * 64):
+            self.refuses(USAGE, ["--hash", "64 hex digits"], "journal", "verify", self.journal, "--hash", wrong)
+        both = self.leeward("journal", "verify", self.journal, "--hash", "0" * 64, "--report", self.journal)
+        self.assertEqual(both.returncode, USAGE, both.stdout)
 
 
 class ForecastTest(OneLine):
