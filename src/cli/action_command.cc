@@ -115,15 +115,18 @@ struct Intent {
   std::uint64_t records = 0;  // of the journal when this was decided
 };
 
+base::Result<std::vector<model::Event>> ReadHistory(const Acting& acting) {
+  ASSIGN_OR_RETURN(const bool exists, acting.world.files.Exists(acting.project.JournalPath()));
+  if (!exists) return std::vector<model::Event>();
+  ASSIGN_OR_RETURN(journal::Contents contents,
+                   journal::Read(acting.world.files, acting.project.JournalPath()));
+  return std::move(contents.events);
+}
+
 base::Result<Intent> Decide(Acting& acting) {
   Intent intent;
-  ASSIGN_OR_RETURN(const bool exists, acting.world.files.Exists(acting.project.JournalPath()));
-  if (exists) {
-    ASSIGN_OR_RETURN(journal::Contents contents,
-                     journal::Read(acting.world.files, acting.project.JournalPath()));
-    intent.records = contents.summary.records;
-    intent.history = std::move(contents.events);
-  }
+  ASSIGN_OR_RETURN(intent.history, ReadHistory(acting));
+  intent.records = intent.history.size();
   if (acting.arguments.dry_run) {
     RETURN_IF_ERROR(AddMirrored(acting.world, acting.project, &intent.history));
   }
@@ -197,6 +200,24 @@ int Tell(const Acting& acting, const Carried& carried, const journal::Journal& j
   return carried.ExitCode();
 }
 
+// Fetches what the store has of a move that was begun. The action that turns out to have ended, as
+// it was asked for, is told of: there is nothing more to carry out.
+base::Result<std::optional<int>> FindOutWhatEnded(const Acting& acting) {
+  ASSIGN_OR_RETURN(const std::vector<model::Event> before, ReadHistory(acting));
+  RETURN_IF_ERROR(CatchUp(acting.world, acting.project, Actor(acting.world)));
+  ASSIGN_OR_RETURN(std::vector<model::Event> now, ReadHistory(acting));
+  const std::optional<Interrupted> done = FoundDone(before, now, acting.action);
+  if (!done) return std::optional<int>();
+  ASSIGN_OR_RETURN(const journal::Journal::Opened opened,
+                   OpenJournal(acting.world.files, acting.project));
+  Carried carried;
+  carried.plan = done->plan;
+  carried.finish.state = execute::Replay(done->plan, done->execution, now);
+  carried.finish.outcome = execute::Outcome::kDone;
+  carried.finish.reason = carried.finish.state.reason;
+  return std::optional(Tell(acting, carried, *opened.journal));
+}
+
 base::Result<int> Act(const Arguments& arguments, World& world) {
   ASSIGN_OR_RETURN(Project project, OpenProject(world.files, arguments));
   InventoryKeeper inventory(world.files, project.InventoryPath());
@@ -206,7 +227,8 @@ base::Result<int> Act(const Arguments& arguments, World& world) {
   RETURN_IF_ERROR(CheckPasswords(world, acting.project));
   const bool is_move = acting.action != model::Action::kProtect;
   if (is_move && !arguments.dry_run) {
-    RETURN_IF_ERROR(CatchUp(world, acting.project, Actor(world)));
+    ASSIGN_OR_RETURN(const std::optional<int> ended, FindOutWhatEnded(acting));
+    if (ended) return *ended;
   }
   ASSIGN_OR_RETURN(const Intent intent, Decide(acting));
   if (arguments.dry_run) {

@@ -92,6 +92,17 @@ base::Result<std::optional<Interrupted>> FindInterrupted(const std::vector<Event
                           "` again to end it first, or `leeward abandon` to give it up");
 }
 
+std::optional<Interrupted> FoundDone(const std::vector<Event>& before,
+                                     const std::vector<Event>& now, model::Action wanted) {
+  const std::optional<execute::Unfinished> unfinished = execute::FindUnfinished(before);
+  if (!unfinished) return std::nullopt;
+  base::Result<model::Plan> plan = plan::FromJson(unfinished->plan_json);
+  if (!plan.ok() || plan->action != wanted) return std::nullopt;
+  const execute::State state = execute::Replay(*plan, unfinished->execution, now);
+  if (state.outcome != execute::Outcome::kDone) return std::nullopt;
+  return Interrupted{unfinished->execution, std::move(*plan)};
+}
+
 base::Result<std::optional<Interrupted>> FindCallableOff(const std::vector<Event>& events) {
   const std::optional<execute::Unfinished> unfinished = execute::FindUnfinished(events);
   if (!unfinished) {

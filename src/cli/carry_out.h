@@ -40,6 +40,12 @@ struct Interrupted {
 base::Result<std::optional<Interrupted>> FindInterrupted(const std::vector<model::Event>& events,
                                                          model::Action wanted);
 
+// The action that was unfinished by what the journal had `before` and has ended as done by what it
+// has now: its last records were in the store alone. Who asks for the action again means that one,
+// and not another from where it ended. Absent: there is none.
+std::optional<Interrupted> FoundDone(const std::vector<model::Event>& before,
+                                     const std::vector<model::Event>& now, model::Action wanted);
+
 // The unfinished planned move that `call-off` is to end. Absent: a call-off was begun already, and
 // is gone on with. kWrongState: there is none, or it has gone too far.
 base::Result<std::optional<Interrupted>> FindCallableOff(const std::vector<model::Event>& events);

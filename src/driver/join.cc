@@ -76,20 +76,33 @@ class Joining {
     return start.Field(journal::kMirroredField) == "yes";
   }
 
-  Result<std::string> WithOpen(const MirrorHead& head) {
-    ASSIGN_OR_RETURN(const std::vector<Event> theirs, mirror_.Fetch());
+  // The two histories of the head's execution, one the beginning of the other.
+  struct Both {
+    std::vector<Event> theirs;        // with the verdicts before its start
+    std::size_t ours = 0, there = 0;  // records of the execution, here and in the store
+  };
+
+  Result<Both> Compare(const MirrorHead& head) {
+    Both both;
+    ASSIGN_OR_RETURN(both.theirs, mirror_.Fetch());
     const std::vector<Event> ours = Of(opened_.events, head.execution);
-    const std::vector<Event> same = Of(theirs, head.execution);
-    const std::size_t both = std::min(ours.size(), same.size());
-    for (std::size_t i = 0; i < both; ++i) {
+    const std::vector<Event> same = Of(both.theirs, head.execution);
+    both.ours = ours.size();
+    both.there = same.size();
+    for (std::size_t i = 0; i < std::min(both.ours, both.there); ++i) {
       if (Same(ours[i], same[i])) continue;
       return base::Corrupt("journal " + opened_.journal->path() + " and the mirror of execution " +
                            head.execution.str() + " in the store differ from its record " +
                            std::to_string(i + 1) + " on; " + head.writer +
                            " wrote the mirror: end the move there");
     }
-    if (ours.size() > same.size()) {
-      RETURN_IF_ERROR(Upload(head.execution, same.size()));
+    return both;
+  }
+
+  Result<std::string> WithOpen(const MirrorHead& head) {
+    ASSIGN_OR_RETURN(Both both, Compare(head));
+    if (both.ours > both.there) {
+      RETURN_IF_ERROR(Upload(head.execution, both.there));
       return std::string();
     }
     std::string told;
@@ -103,13 +116,18 @@ class Joining {
       }
       ASSIGN_OR_RETURN(told, End(start->execution, head));
     }
-    if (same.size() == ours.size()) return told;
-    const std::size_t missing = same.size() - ours.size();
-    std::vector<Event> records(
-        ours.empty() ? theirs.begin() : theirs.end() - static_cast<std::ptrdiff_t>(missing),
-        theirs.end());
-    told = std::to_string(records.size()) + " records of the " + head.action + " " +
-           head.execution.str() + " that " + head.writer + " wrote were fetched from the store";
+    if (both.there == both.ours) return told;
+    return TakeOver(head, std::move(both));
+  }
+
+  // Appends what the journal lacks.
+  Result<std::string> TakeOver(const MirrorHead& head, Both both) {
+    const auto missing = static_cast<std::ptrdiff_t>(both.there - both.ours);
+    std::vector<Event> records(both.ours == 0 ? both.theirs.begin() : both.theirs.end() - missing,
+                               both.theirs.end());
+    std::string told = std::to_string(records.size()) + " records of the " + head.action + " " +
+                       head.execution.str() + " that " + head.writer +
+                       " wrote were fetched from the store";
     records.insert(records.begin(), Note(now_, told));
     RETURN_IF_ERROR(Append(std::move(records)));
     return told;
@@ -118,6 +136,16 @@ class Joining {
   Result<std::string> WithOver(const MirrorHead& head) {
     const Event* start = OpenStart(opened_.events);
     if (start == nullptr || !IsMirrored(*start)) return std::string();
+    if (head.execution == start->execution && !head.cut()) {
+      // Whoever wrote the end had no room for it in its file, and the records are still there.
+      // Where they are half removed, what the head says is all there is.
+      Result<Both> both = Compare(head);
+      if (both.ok() && both->there > both->ours) {
+        ASSIGN_OR_RETURN(std::string told, TakeOver(head, *std::move(both)));
+        mirror_.Settle();
+        return told;
+      }
+    }
     return End(start->execution, head);
   }
 

@@ -142,6 +142,25 @@ TEST(JoinTest, AFileThatIsBehindItsMirrorIsFilledUp) {
   EXPECT_TRUE(one.Write({Intent("x", "2")}));
 }
 
+TEST(JoinTest, AnEndThatTheDiskHadNoRoomForIsFilledIn) {
+  Pair pair;
+  {
+    Controller::Life one = pair.one.Live();
+    ASSERT_TRUE(one.Write({Start("x")}));
+    pair.one.disk.SetSpace(0);
+    EXPECT_FALSE(one.Write({Intent("x", "1"), End("x", "done")}));
+    pair.one.disk.SetSpace(std::nullopt);
+  }
+  Controller::Life one = pair.one.Live();
+  ASSERT_TRUE(one.joined.ok()) << one.joined.error().message();
+  EXPECT_NE(one.joined->find("2 records of the failover x that serve:one wrote"), std::string::npos)
+      << *one.joined;
+  EXPECT_FALSE(one.Unfinished());
+  EXPECT_EQ(Of(pair.one.Records(), "x").size(), 3u) << "its own records, not another's word for it";
+  EXPECT_EQ(pair.store.entries.size(), 1u);
+  EXPECT_EQ(*pair.one.Live().joined, "") << "it is said once";
+}
+
 TEST(JoinTest, CutAtEveryRecordOfTheFetchItIsFetchedAgain) {
   Pair pair;
   ASSERT_TRUE(pair.one.Live().Write({Start("x"), Intent("x", "1"), Intent("x", "2")}));
