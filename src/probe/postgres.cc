@@ -2,6 +2,7 @@
 
 #include <libpq-fe.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
@@ -30,6 +31,16 @@ std::string OneLine(const char* message) {
   }
   while (!line.empty() && line.back() == ' ') line.pop_back();
   return line;
+}
+
+// A server that says so of itself lets nobody in for now: it starts, stops or recovers.
+bool SaysComeBackLater(std::string_view message) {
+  static constexpr std::array<std::string_view, 3> kWords = {"starting up", "shutting down",
+                                                             "recovery mode"};
+  return message.find("FATAL") != std::string_view::npos &&
+         std::any_of(kWords.begin(), kWords.end(), [&](std::string_view words) {
+           return message.find(words) != std::string_view::npos;
+         });
 }
 
 // libpq gives no SQLSTATE for a refused connection, so the server's words have to do.
@@ -132,6 +143,11 @@ pg_conn* Start(const PostgresAddress& address, const std::string& literal) {
 
 }  // namespace
 
+bool SaysItRestarts(const base::Error& error) {
+  static constexpr std::array<std::string_view, 3> kStates = {"57P01", "57P02", kCannotConnectNow};
+  return std::find(kStates.begin(), kStates.end(), error.service_code()) != kStates.end();
+}
+
 std::string PostgresAddress::Text() const {
   return host + ":" + std::to_string(port) + "/" + database;
 }
@@ -176,7 +192,9 @@ base::Status PostgresSession::Connect(base::MonotonicTime deadline, const Cancel
   }
   if (next == PGRES_POLLING_OK && PQsetnonblocking(connection_, 1) == 0) return base::Ok();
   const std::string message = OneLine(PQerrorMessage(connection_));
-  return Break(base::Error(RefusalCode(message), where + ": " + message));
+  base::Error refused(RefusalCode(message), where + ": " + message);
+  if (SaysComeBackLater(message)) refused = std::move(refused).WithServiceCode(kCannotConnectNow);
+  return Break(std::move(refused));
 }
 
 base::Status PostgresSession::Flush(base::MonotonicTime deadline, const Cancelled& cancelled) {

@@ -36,6 +36,11 @@ struct PostgresAddress {
   std::string Text() const;
 };
 
+// SQLSTATE of a server that lets nobody in for now.
+inline constexpr const char* kCannotConnectNow = "57P03";
+// Whether the server itself said that it starts, stops or recovers: that passes.
+bool SaysItRestarts(const base::Error& error);
+
 // One row's columns as text; nullopt is NULL.
 using Row = std::vector<std::optional<std::string>>;
 
@@ -44,7 +49,7 @@ class PostgresSession {
  public:
   // kUnreachable when the host does not answer by the deadline; kDenied, kNotFound (no such
   // database), kWrongState (the database is closed) and kService (starting up, full) when it
-  // answers no.
+  // answers no; one that starts, stops or recovers with kCannotConnectNow as service code.
   static base::Result<std::unique_ptr<PostgresSession>> Open(const PostgresAddress& address,
                                                              const Resolver& resolver,
                                                              base::MonotonicTime deadline,

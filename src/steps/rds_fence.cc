@@ -18,6 +18,28 @@ Result<std::string> Close(const Work& work, const probe::PostgresAddress& addres
       });
 }
 
+// The same of a server that may be starting: what it says of itself passes, within the step's own
+// time. A server that does not answer at all is left to the next attempt, unless it has said so
+// before: between the words of one that goes and those of one that comes there is silence.
+Result<std::string> CloseWhenUp(const Work& work, const probe::PostgresAddress& address,
+                                const std::string& place) {
+  bool restarts = false;
+  while (true) {
+    Result<std::string> closed = Close(work, address, work.context().deadline);
+    if (closed.ok()) return closed;
+    const base::Error& error = closed.error();
+    const bool says_so = probe::SaysItRestarts(error);
+    restarts = restarts || says_so;
+    if (!says_so && !(restarts && error.code() == base::ErrorCode::kUnreachable)) return closed;
+    work.Say(error.message());
+    if (const Status paused = work.Pause(work.limits().restart_poll); !paused.ok()) {
+      return base::Error(paused.error())
+          .Context("waiting for " + place +
+                   " to come up and be closed; last answer: " + error.message());
+    }
+  }
+}
+
 }  // namespace
 
 Status LiftUnlessGuarded(const Work& work, probe::PostgresSession& session,
@@ -50,7 +72,8 @@ Result<StepOutcome> RdsFence(const Work& work) {
 Result<StepOutcome> RdsQuiesce(const Work& work) {
   ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
   ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
-  ASSIGN_OR_RETURN(const std::string final_lsn, Close(work, address, work.context().deadline));
+  ASSIGN_OR_RETURN(const std::string final_lsn,
+                   CloseWhenUp(work, address, Place(rds->instance, work.region())));
   return StepOutcome{"closed; the last write is at " + final_lsn,
                      {{"final_lsn", final_lsn}, {"proof", "closed"}}};
 }

@@ -1,8 +1,12 @@
 #include "steps/rds.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
+#include <array>
 #include <atomic>
+#include <functional>
+#include <thread>
 
 #include "probe/testing/postgres_server.h"
 #include "probe/testing/small_servers.h"
@@ -127,6 +131,93 @@ TEST_F(RdsTest, MeasureIsUnknownUntilSomethingWasVisibleAndThenBoundsIt) {
   if (after == before) {
     EXPECT_GE(std::stoll(drained->outputs.at("bound_ns")), bound);
   }
+}
+
+// A server that answers every start of a session with one refusal, as PostgreSQL writes it.
+class RefusingServer {
+ public:
+  struct Refusal {
+    std::string state, words;
+  };
+  explicit RefusingServer(std::function<Refusal(int session)> says)
+      : says_(std::move(says)), thread_([this] { Serve(); }) {}
+  ~RefusingServer() {
+    over_ = true;
+    thread_.join();
+  }
+  int port() const { return socket_.port(); }
+  int sessions() const { return sessions_; }
+
+ private:
+  void Serve() {
+    constexpr int kLook = 20;  // ms
+    while (!over_) {
+      pollfd one{socket_.fd(), POLLIN, 0};
+      if (::poll(&one, 1, kLook) <= 0) continue;
+      const int session = ::accept(socket_.fd(), nullptr, nullptr);
+      if (session < 0) continue;
+      Refuse(session);
+      ::close(session);
+    }
+  }
+  void Refuse(int session) {
+    std::array<char, 1024> asked{};
+    constexpr ssize_t kOnlyAskingForTls = 8;
+    ssize_t size = ::recv(session, asked.data(), asked.size(), 0);
+    if (size == kOnlyAskingForTls) {
+      (void)::send(session, "N", 1, MSG_NOSIGNAL);
+      size = ::recv(session, asked.data(), asked.size(), 0);
+    }
+    if (size <= 0) return;
+    const Refusal refusal = says_(++sessions_);
+    const auto field = [](char kind, const std::string& text) {
+      return kind + text + std::string(1, '\0');
+    };
+    const std::string body = field('S', "FATAL") + field('V', "FATAL") + field('C', refusal.state) +
+                             field('M', refusal.words) + std::string(1, '\0');
+    const auto length = static_cast<std::uint32_t>(body.size() + 4);
+    std::string message = "E";
+    for (int shift = 24; shift >= 0; shift -= 8)
+      message += static_cast<char>((length >> static_cast<unsigned>(shift)) & 0xffU);
+    message += body;
+    (void)::send(session, message.data(), message.size(), MSG_NOSIGNAL);
+  }
+
+  probe::testing::BoundSocket socket_{SOCK_STREAM, "127.0.0.1"};
+  const std::function<Refusal(int)> says_;
+  std::atomic<bool> over_{false};
+  std::atomic<int> sessions_{0};
+  std::thread thread_;  // the last member: it uses the others
+};
+
+TEST_F(RdsTest, ADatabaseThatIsStartingIsWaitedForAndOneThatRefusesIsNot) {
+  constexpr int kStarting = 12;  // sessions: longer than a step's few quick attempts take
+  RefusingServer server([](int session) -> RefusingServer::Refusal {
+    if (session <= kStarting) return {"57P03", "the database system is starting up"};
+    return {"28P01", "password authentication failed for user \"owner\""};
+  });
+  shop_.Know("orders", shop_.home, "endpoint.address", "127.0.0.1");
+  shop_.Know("orders", shop_.home, "endpoint.port", std::to_string(server.port()));
+  const auto refused = shop_.AddAndRun("rds.quiesce/orders", shop_.home);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), ErrorCode::kDenied) << refused.error().message();
+  EXPECT_EQ(server.sessions(), kStarting + 1) << "a wrong password is final";
+}
+
+TEST_F(RdsTest, WaitingForADatabaseToStartEndsWithTheStepAndSaysWhatItSaid) {
+  RefusingServer server([](int) -> RefusingServer::Refusal {
+    return {"57P03", "the database system is starting up"};
+  });
+  shop_.Know("orders", shop_.home, "endpoint.address", "127.0.0.1");
+  shop_.Know("orders", shop_.home, "endpoint.port", std::to_string(server.port()));
+  shop_.patience = std::chrono::milliseconds(700);
+  const base::MonotonicTime began = shop_.clock.Monotonic();
+  const auto refused = shop_.AddAndRun("rds.quiesce/orders", shop_.home);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), ErrorCode::kUnreachable);
+  EXPECT_LT(shop_.clock.Monotonic() - began, std::chrono::seconds(5));
+  for (const char* word : {"orders in us-east-1 to come up", "the database system is starting up"})
+    EXPECT_NE(refused.error().message().find(word), std::string::npos) << refused.error().message();
 }
 
 TEST_F(RdsTest, PromotesOnceAndFindsItDoneTheSecondTime) {

@@ -55,6 +55,8 @@ struct Limits {
       std::chrono::seconds(3);  // one SQL exchange, connecting included; 100 ms to 1 min
   base::Duration sql_poll =
       std::chrono::milliseconds(10);  // between looks at a database; 1 ms to 1 s
+  base::Duration restart_poll = std::chrono::milliseconds(
+      100);  // between tries to get into a database that is starting; 10 ms to 5 s
   base::Duration api_poll_first =
       std::chrono::milliseconds(20);                       // between looks at an API, growing ...
   base::Duration api_poll_most = std::chrono::seconds(5);  // ... to this; 10 ms to 5 min
