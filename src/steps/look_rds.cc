@@ -6,6 +6,8 @@
 namespace leeward::steps {
 namespace {
 
+constexpr std::uint64_t kMostOfARecord = 64u << 10;  // some pages in full; what is more is log
+
 // Runs `read(session, deadline)` on the address, within the bound of one SQL exchange.
 template <typename Read>
 auto Ask(const Work& work, const probe::PostgresAddress& address, base::Duration limit, Read read) {
@@ -20,6 +22,22 @@ Result<std::string> Behind(const std::string& replica, const std::string& writer
   ASSIGN_OR_RETURN(const std::uint64_t has, probe::LogOffset(replica));
   ASSIGN_OR_RETURN(const std::uint64_t wanted, probe::LogOffset(writer));
   return std::to_string(wanted > has ? wanted - has : 0) + " B behind";
+}
+
+// How far a replica is behind what it received. A source writes its log out by pages, and may leave
+// the rest of a record that nobody waits for until it has more: such a piece can be replayed by
+// nobody, and does not move.
+Result<std::string> Unreplayed(const Work& work, const probe::PostgresAddress& address,
+                               const probe::LogPosition& at) {
+  if (at.replayed == at.received) return Behind(at.replayed, at.received);
+  RETURN_IF_ERROR(work.Pause(work.limits().drain_still));
+  ASSIGN_OR_RETURN(const probe::LogPosition now, LogPositionAt(work, ControlDatabase(address)));
+  ASSIGN_OR_RETURN(const std::string behind, Behind(now.replayed, now.received));
+  ASSIGN_OR_RETURN(const std::uint64_t has, probe::LogOffset(now.replayed));
+  ASSIGN_OR_RETURN(const std::uint64_t received, probe::LogOffset(now.received));
+  const bool moved = now.replayed != at.replayed || now.received != at.received;
+  if (moved || received - has > kMostOfARecord) return behind;
+  return "0 B behind, but for a piece of a record whose rest was not sent (" + behind + ")";
 }
 
 // "128 B behind us-east-1, replayed 0/5000060": how a replica stands to its source now.
@@ -170,9 +188,8 @@ Result<Finding> LookAtDrain(const Look& look) {
   ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
   ASSIGN_OR_RETURN(const probe::LogPosition at, LogPositionAt(work, ControlDatabase(address)));
   if (!at.in_recovery) return Nothing("takes writes already");
-  ASSIGN_OR_RETURN(const std::string behind, Behind(at.replayed, at.received));
-  return Act("would wait until all it received is replayed: " + behind + " what it received, " +
-             at.received + ", now");
+  ASSIGN_OR_RETURN(const std::string behind, Unreplayed(work, address, at));
+  return Act("would wait until all it received, " + at.received + ", is replayed: now " + behind);
 }
 
 Result<Finding> LookAtDrainTo(const Look& look) {
@@ -204,7 +221,7 @@ Result<Finding> LookAtPromote(const Look& look) {
       instance.status != "modifying") {
     return base::WrongState(place + " is " + instance.status + "; RDS promotes what is available");
   }
-  ASSIGN_OR_RETURN(const std::string behind, Behind(at.replayed, at.received));
+  ASSIGN_OR_RETURN(const std::string behind, Unreplayed(work, address, at));
   return Act("would promote " + place + ": replica, " + behind + ", received " + at.received);
 }
 
