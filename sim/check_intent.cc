@@ -72,7 +72,7 @@ void CheckPromotions(const History& history, Violations* violations) {
     asking = fact.detail;
     if (!asking.starts_with("failover")) continue;
     const std::set<std::string> gates = GatesBefore(history, fact);
-    for (const char* gate : {"gate.loss", "gate.fence-proof"}) {
+    for (const char* gate : {"gate.loss", "gate.fence-proof", "gate.final-loss"}) {
       if (gates.contains(gate)) continue;
       violations->push_back(
           {"intent", At(fact) + "a store is promoted before " + gate + " durably passed"});

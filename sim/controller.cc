@@ -28,6 +28,7 @@ serve::MoveState StateOf(execute::Outcome outcome) {
     case execute::Outcome::kDone:
       return serve::MoveState::kDone;
     case execute::Outcome::kRefused:
+    case execute::Outcome::kHeld:
       return serve::MoveState::kRefused;
     case execute::Outcome::kFailed:
       return serve::MoveState::kFailed;

@@ -40,17 +40,11 @@ forecast::Latencies Measured() {
   measured.planning = milliseconds(7);
   measured.client_phase = milliseconds(900);
   measured.replication_lag = milliseconds(40);
-  const std::pair<const char*, int> steps[] = {{"rds.measure/orders", 11},
-                                               {"gate.loss", 1},
-                                               {"gate.fence-proof", 2},
-                                               {"rds.drain/orders", 3},
-                                               {"ecs.scale/web", 9},
-                                               {"rds.promote/orders", 140},
-                                               {"ecs.ready/web", 5},
-                                               {"route53.shift/traffic", 6},
-                                               {"route53.confirm/traffic", 8},
-                                               {"ecs.settle/web", 10},
-                                               {"app.verify", 20}};
+  const std::pair<const char*, int> steps[] = {
+      {"rds.measure/orders", 11},     {"gate.loss", 1},       {"gate.fence-proof", 2},
+      {"rds.drain/orders", 3},        {"gate.final-loss", 1}, {"ecs.scale/web", 9},
+      {"rds.promote/orders", 140},    {"ecs.ready/web", 5},   {"route53.shift/traffic", 6},
+      {"route53.confirm/traffic", 8}, {"ecs.settle/web", 10}, {"app.verify", 20}};
   for (const auto& [step, took] : steps) measured.steps[model::StepId(step)] = milliseconds(took);
   return measured;
 }

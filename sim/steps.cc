@@ -55,9 +55,11 @@ std::string Output(const Work& work, const std::string& name) {
   return found == work.outputs.end() ? "" : found->second;
 }
 
-Result<Looked> GateLoss(World& world, Work& work) {
+// What the steps named by that parameter measured, compared with the RPO.
+Result<Looked> Compare(World& world, const Work& work, const char* steps,
+                       std::optional<Duration> accepted) {
   const model::Application& application = world.scenario().application;
-  std::istringstream measures(work.step.parameters.at("measures"));
+  std::istringstream measures(work.step.parameters.at(steps));
   std::vector<decide::LossBound> bounds;
   for (std::string measure; std::getline(measures, measure, ',');) {
     if (Output(work, measure + ".already_promoted") == "yes") continue;
@@ -66,9 +68,20 @@ Result<Looked> GateLoss(World& world, Work& work) {
                       bound.empty() ? std::optional<Duration>() : Duration(std::stoll(bound))});
   }
   const decide::GateAnswer answer = decide::LossGate(
-      bounds, {application.objectives.rpo, application.failover.when_loss_over_rpo, std::nullopt});
+      bounds, {application.objectives.rpo, application.failover.when_loss_over_rpo, accepted});
   if (answer.answer != decide::Answer::kPass) return base::Refused(answer.reason);
   return Done(answer.reason);
+}
+
+Result<Looked> GateLoss(World& world, Work& work) {
+  return Compare(world, work, "measures", std::nullopt);
+}
+
+// A history goes on as if a person accepted at once what the fence left; a rehearsal has nobody.
+Result<Looked> FinalLoss(World& world, Work& work) {
+  if (world.scenario().bug == Bug::kMeasuredEarly) return Done("not compared");
+  if (world.scenario().measured) return Compare(world, work, "restates", std::nullopt);
+  return Compare(world, work, "restates", Duration::max());
 }
 
 // The writer's guard is asked to close the door and to let go; where there is no guard to ask, the
@@ -97,7 +110,8 @@ Result<Looked> Scale(World& world, Work& work) {
 Result<Looked> Drain(World& world, Work& work) {
   const Site& site = SiteOf(world, work);
   const std::size_t replayed = world.Replayed(site.place());
-  if (site.database.role == Role::kWriter) return Done("takes writes already");
+  if (site.database.role == Role::kWriter)
+    return Done("takes writes already", {{"already_promoted", "yes"}});
   if (!work.asked) work.target = site.database.log.size();
   work.asked = true;
   if (replayed < work.target) return Looked();
@@ -266,6 +280,7 @@ constexpr std::array kActs = {
     Entry{"elasticache.measure", Measure},
     Entry{"elasticache.promote", TakesWrites},
     Entry{"gate.fence-proof", FenceProof},
+    Entry{"gate.final-loss", FinalLoss},
     Entry{"gate.loss", GateLoss},
     Entry{"inventory.refresh", Nothing},
     Entry{"lease.take", Nothing},  // of a rehearsal; else the mover's own

@@ -165,7 +165,8 @@ base::Result<Carried> Carry(Acting& acting, const Intent& intent,
   const std::unique_ptr<driver::EventSink> sink = MakeSink(acting, output);
   ASSIGN_OR_RETURN(const Mirroring mirroring, Mirror(acting, opened));
   const std::unique_ptr<steps::Runner> steps =
-      MakeStepRunners(acting.world, acting.inventory, acting.project);
+      MakeStepRunners(acting.world, acting.inventory, acting.project,
+                      {.accepted_loss = acting.arguments.accept_loss});
   const Carrier carrier{acting.world,    acting.project, acting.inventory.current(), *steps,
                         *opened.journal, *sink,          Actor(acting.world)};
   if (intent.interrupted) return GoOnWith(carrier, *intent.interrupted, opened.events);
@@ -193,7 +194,8 @@ int Tell(const Acting& acting, const Carried& carried, const journal::Journal& j
     fmt::print("{}: done\n", what);
   } else {
     // A refusal says itself what would let it pass.
-    const bool refused = carried.finish.outcome == execute::Outcome::kRefused;
+    const bool refused = carried.finish.outcome == execute::Outcome::kRefused ||
+                         carried.finish.outcome == execute::Outcome::kHeld;
     fmt::print(stderr, "leeward: {} {}: {}{}\n", what, execute::Name(carried.finish.outcome),
                Printable(carried.finish.reason), refused ? "" : WhatNext(carried));
   }

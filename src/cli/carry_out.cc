@@ -66,6 +66,7 @@ int Carried::ExitCode() const {
     case execute::Outcome::kDone:
       return kDone;
     case execute::Outcome::kRefused:
+    case execute::Outcome::kHeld:
       return kGateRefused;
     case execute::Outcome::kAborted:
     case execute::Outcome::kAbandoned:

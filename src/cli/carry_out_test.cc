@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "cli/exit_code.h"
 #include "execute/execute.h"
 #include "plan/plan.h"
 
@@ -57,10 +58,22 @@ TEST(CarryOutTest, WhatElseIsAskedForIsAnotherMove) {
   EXPECT_FALSE(FoundDone(open, open, Action::kSwitchover)) << "it has not ended";
   EXPECT_FALSE(FoundDone(open, done, Action::kFailover));
   EXPECT_FALSE(FoundDone({}, done, Action::kSwitchover));
-  for (const char* other : {"failed", "refused", "aborted", "abandoned"}) {
+  for (const char* other : {"failed", "refused", "aborted", "abandoned", "held"}) {
     EXPECT_FALSE(FoundDone(open, {Begun(Action::kSwitchover), Ended(other)}, Action::kSwitchover))
         << other;
   }
+}
+
+TEST(CarryOutTest, AHeldExecutionIsRefusedToScriptsAndGoneOnWith) {
+  Carried carried;
+  carried.finish.outcome = execute::Outcome::kHeld;
+  EXPECT_EQ(carried.ExitCode(), kGateRefused);
+  const auto interrupted =
+      FindInterrupted({Begun(Action::kFailover), Ended("held")}, Action::kFailover);
+  ASSERT_TRUE(interrupted.ok());
+  EXPECT_TRUE(interrupted->has_value());
+  EXPECT_FALSE(FindInterrupted({Begun(Action::kFailover), Ended("refused")}, Action::kFailover)
+                   ->has_value());
 }
 
 }  // namespace

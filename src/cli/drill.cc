@@ -85,6 +85,7 @@ base::Status Drill::Carry(const model::Plan& plan) {
     case execute::Outcome::kDone:
       return base::Ok();
     case execute::Outcome::kRefused:
+    case execute::Outcome::kHeld:
       return base::Refused(carried.finish.reason);
     case execute::Outcome::kAborted:
     case execute::Outcome::kAbandoned:

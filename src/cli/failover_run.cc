@@ -96,7 +96,8 @@ base::Result<Carried> RunFailover(World& world, const Project& project, const Fa
   if (!mirroring.told.empty() && ask.say) ask.say(mirroring.told);
   ASSIGN_OR_RETURN(const std::optional<Interrupted> interrupted,
                    FindInterrupted(opened.events, model::Action::kFailover));
-  const auto steps = MakeStepRunners(world, inventory, project, {ask.sighting, ask.moot});
+  const auto steps =
+      MakeStepRunners(world, inventory, project, {ask.sighting, ask.moot, ask.order.accept_loss});
   const Carrier carrier{world, project,  inventory.current(), *steps, *opened.journal,
                         sink,  ask.actor};
   if (interrupted) return GoOnWith(carrier, *interrupted, opened.events);

@@ -33,16 +33,16 @@ class EmptyStore : public ports::SharedStore {
 }  // namespace
 
 std::unique_ptr<steps::Runner> MakeStepRunners(World& world, InventoryKeeper& inventory,
-                                               const Project& project, FromDaemon daemon) {
+                                               const Project& project, BesidePlan known) {
   return std::make_unique<steps::Runner>(steps::Tools{
       *world.aws, world.clock, world.random, *world.resolver, world.environment(),
       [&inventory](const model::Inventory& learned) { return inventory.Save(learned); }, "",
       [&world, folder = project.SpecFolder()](const model::SharedStorePlace& place) {
         return store::Open(place, folder, *world.transport, *world.aws, world.clock);
       },
-      std::move(daemon.sighting),
+      std::move(known.sighting),
       [&world, &project](const model::Application&) { return OpenApprovals(world, project); },
-      std::move(daemon.moot)});
+      std::move(known.moot), known.accepted_loss});
 }
 
 std::unique_ptr<steps::DryRunner> MakeDryRunner(World& world, const std::string& spec_folder) {

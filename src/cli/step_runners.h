@@ -15,15 +15,16 @@
 
 namespace leeward::cli {
 
-// What a daemon knows that the steps may ask about; both as in steps::Tools.
-struct FromDaemon {
+// What is known beside the plan that the steps may ask about; all of it as in steps::Tools.
+struct BesidePlan {
   std::optional<lease::Sighting> sighting = {};
   std::function<std::string()> moot = {};
+  std::optional<base::Duration> accepted_loss = {};
 };
 
 // What is given outlives it.
 std::unique_ptr<steps::Runner> MakeStepRunners(World& world, InventoryKeeper& inventory,
-                                               const Project& project, FromDaemon daemon = {});
+                                               const Project& project, BesidePlan known = {});
 
 // The same for looking alone.
 std::unique_ptr<steps::DryRunner> MakeDryRunner(World& world, const std::string& spec_folder);

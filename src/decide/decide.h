@@ -88,8 +88,9 @@ std::string_view Name(Answer answer);
 
 struct GateAnswer {
   Answer answer = Answer::kRefuse;
-  std::string reason;     // one precise sentence
-  std::string what = {};  // kAsk: of it, what a human would accept
+  std::string reason;                        // one precise sentence
+  std::string what = {};                     // kAsk: of it, what a human would accept
+  std::optional<base::Duration> bound = {};  // of a loss that is over: how much; absent: unknown
 };
 
 // How much a store would lose at most if it were promoted now; absent: cannot be told.
@@ -131,6 +132,7 @@ struct LeaseGround {
   std::string ground;  // "released", "expired": proof of fence; "unguarded", "first", "": none
   model::Region from;  // that had the lease before
   std::string from_epoch, epoch;
+  std::optional<base::WallTime> ended;  // when an expired one had run out, where that was seen
 };
 struct FenceEvidence {
   model::Region old_region;
@@ -143,5 +145,8 @@ struct FenceEvidence {
 // released or expired and taken, or a signed override, or the drill's kill. A store that no guard
 // closes rests, under the lease, on the application's asking before it writes; the reason says so.
 GateAnswer FenceProof(const FenceEvidence& evidence);
+// The time from which the proof says that nothing is written: the end of an expired lease where the
+// proof rests on it, `now` otherwise. A loss counts up to it and grows no more.
+base::WallTime NoWritesAfter(const FenceEvidence& evidence, base::WallTime now);
 
 }  // namespace leeward::decide

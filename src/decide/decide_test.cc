@@ -279,6 +279,22 @@ TEST(FenceProofTest, TheOldRegionsLeaseCountsWhenItsGuardGaveItUpOrItEnded) {
   EXPECT_EQ(FenceProof(evidence).answer, Answer::kRefuse) << "never taken";
 }
 
+TEST(FenceProofTest, WritesEndWithAnExpiredLeaseAndElseWithTheProof) {
+  const base::WallTime now{100 * kSecond}, ended{90 * kSecond};
+  FenceEvidence evidence = Evidence({OldWriter::kUnreachable});
+  evidence.lease = LeaseGround{"expired", evidence.old_region, "3", "4", ended};
+  EXPECT_EQ(NoWritesAfter(evidence, now), ended);
+  EXPECT_EQ(NoWritesAfter(evidence, base::WallTime{80 * kSecond}), base::WallTime{80 * kSecond});
+  evidence.lease->ground = "released";
+  EXPECT_EQ(NoWritesAfter(evidence, now), now) << "when is not known";
+  evidence.lease->ground = "expired";
+  evidence.lease->from = model::Region("us-west-2");
+  EXPECT_EQ(NoWritesAfter(evidence, now), now) << "another Region's";
+  evidence.lease->from = evidence.old_region;
+  evidence.stores[0].writer = OldWriter::kClosed;
+  EXPECT_EQ(NoWritesAfter(evidence, now), now) << "what was closed by hand was open until then";
+}
+
 TEST(FenceProofTest, ADrillsKillCountsForTheRegionItKilled) {
   FenceEvidence evidence = Evidence({OldWriter::kNotTried});
   evidence.killed = KilledByDrill{model::Region("us-west-2"), base::WallTime{}};

@@ -30,7 +30,7 @@ GateAnswer OverBudget(const LossBound& worst, const LossTerms& terms) {
     case OverRpo::kProceed:
       return {Answer::kPass, what + "; the policy is to proceed"};
     case OverRpo::kRefuse:
-      return {Answer::kRefuse, what + accepted + "; the policy is to refuse"};
+      return {Answer::kRefuse, what + accepted + "; the policy is to refuse", "", worst.bound};
     case OverRpo::kAsk:
       if (!worst.bound) {
         return {Answer::kAsk,
@@ -42,7 +42,7 @@ GateAnswer OverBudget(const LossBound& worst, const LossTerms& terms) {
               what + accepted + "; run again with --accept-loss " +
                   base::FormatDuration(std::chrono::ceil<std::chrono::seconds>(*worst.bound)) +
                   " to accept that",
-              what};
+              what, worst.bound};
   }
   CHECK_NEVER("OverRpo outside its enum");
 }
@@ -74,6 +74,14 @@ std::string RestsOnTheApplication(const FenceEvidence& evidence) {
   if (names.empty()) return "";
   return "; no guard closes " + names + ": for them this rests on the application's asking its " +
          "guard before it writes";
+}
+
+// The first store whose writer was not reached and closed; nullptr: all were.
+const StoreFence* FirstOpen(const FenceEvidence& evidence) {
+  for (const StoreFence& store : evidence.stores) {
+    if (store.writer != OldWriter::kClosed) return &store;
+  }
+  return nullptr;
 }
 
 const char* Why(OldWriter writer) {
@@ -137,10 +145,7 @@ GateAnswer LossGate(const std::vector<LossBound>& bounds, const LossTerms& terms
 }
 
 GateAnswer FenceProof(const FenceEvidence& evidence) {
-  const StoreFence* open = nullptr;
-  for (const StoreFence& store : evidence.stores) {
-    if (store.writer != OldWriter::kClosed && open == nullptr) open = &store;
-  }
+  const StoreFence* open = FirstOpen(evidence);
   const std::string old = evidence.old_region.str();
   if (open == nullptr) {
     return {Answer::kPass, evidence.stores.empty()
@@ -169,6 +174,13 @@ GateAnswer FenceProof(const FenceEvidence& evidence) {
           what +
               "; make sure that it cannot write, then run again with --override-fence "
               "\"NAME: REASON\""};
+}
+
+base::WallTime NoWritesAfter(const FenceEvidence& evidence, base::WallTime now) {
+  const bool by_lease = FirstOpen(evidence) != nullptr && evidence.lease &&
+                        IsProof(*evidence.lease, evidence.old_region);
+  if (!by_lease || evidence.lease->ground != "expired" || !evidence.lease->ended) return now;
+  return std::min(*evidence.lease->ended, now);
 }
 
 }  // namespace leeward::decide

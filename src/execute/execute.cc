@@ -77,22 +77,40 @@ void ApplyToStep(State* state, const Plan& plan, const Event& event) {
   }
 }
 
-// A run goes on: what had failed for good, and what waited for it, gets another chance.
-void ApplyResumed(State* state) {
-  state->outcome.reset();
-  state->reason.clear();
-  state->refused = false;
-  for (auto& [id, progress] : state->steps) {
-    if (progress.state == StepState::kFailed || progress.state == StepState::kSkipped) {
-      progress.state = StepState::kWaiting;
-      progress.failures = 0;
-    }
+// What a gate that said no rests on: the world may have changed since it was looked at.
+void LookAgain(State* state, const Step& gate) {
+  for (const StepId& before : gate.after) {
+    StepProgress& progress = state->steps.at(before);
+    if (progress.state == StepState::kDone) progress.state = StepState::kWaiting;
   }
 }
 
+// A run goes on: what had failed for good, and what waited for it, gets another chance.
+void ApplyResumed(State* state, const Plan& plan) {
+  state->outcome.reset();
+  state->reason.clear();
+  state->refused = false;
+  state->fenced = false;
+  for (const Step& step : plan.steps) {
+    StepProgress& progress = state->steps.at(step.id);
+    if (progress.state != StepState::kFailed && progress.state != StepState::kSkipped) continue;
+    if (IsGate(step) && progress.state == StepState::kFailed) LookAgain(state, step);
+    progress.state = StepState::kWaiting;
+    progress.failures = 0;
+  }
+}
+
+// Behind the fence a refusal is not the end: nobody writes until it is decided.
+void ApplyRefused(State* state, const Plan& plan, const Event& event) {
+  const Step* gate = plan.Find(event.step);
+  state->refused = true;
+  state->fenced = gate != nullptr && gate->phase == model::Phase::kPromote;
+  state->reason = std::string(event.Field("reason"));
+}
+
 Outcome OutcomeOf(std::string_view name) {
-  for (Outcome outcome : {Outcome::kDone, Outcome::kFailed, Outcome::kRefused, Outcome::kAborted,
-                          Outcome::kAbandoned}) {
+  for (Outcome outcome : {Outcome::kDone, Outcome::kFailed, Outcome::kRefused, Outcome::kHeld,
+                          Outcome::kAborted, Outcome::kAbandoned}) {
     if (Name(outcome) == name) return outcome;
   }
   return Outcome::kFailed;  // a word of a later version: not done is the safe reading
@@ -272,6 +290,8 @@ std::string_view Name(Outcome outcome) {
       return "failed";
     case Outcome::kRefused:
       return "refused";
+    case Outcome::kHeld:
+      return "held";
     case Outcome::kAborted:
       return "aborted";
     case Outcome::kAbandoned:
@@ -296,15 +316,14 @@ State Apply(State state, const Plan& plan, const Event& event) {
       state.started = true;
       break;
     case EventKind::kExecutionResumed:
-      ApplyResumed(&state);
+      ApplyResumed(&state, plan);
       break;
     case EventKind::kExecutionFinished:
       state.outcome = OutcomeOf(event.Field("outcome"));
       state.reason = std::string(event.Field("reason"));
       break;
     case EventKind::kGateRefused:
-      state.refused = true;
-      state.reason = std::string(event.Field("reason"));
+      ApplyRefused(&state, plan, event);
       break;
     case EventKind::kStepIntended:
     case EventKind::kStepDone:
@@ -335,7 +354,8 @@ Batch Next(const Plan& plan, const State& state, const std::set<StepId>& running
   if (!over) return batch;
   if (state.refused) {
     // Skips are not told apart from refusals by anyone: the refusal is the whole story.
-    batch.records = {Finished(state, now, Outcome::kRefused, state.reason)};
+    const Outcome outcome = state.fenced ? Outcome::kHeld : Outcome::kRefused;
+    batch.records = {Finished(state, now, outcome, state.reason)};
   } else if (failed.empty()) {
     batch.records.push_back(Finished(state, now, Outcome::kDone, "every step is done"));
   } else {

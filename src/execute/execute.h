@@ -44,7 +44,8 @@ struct StepProgress {
 enum class Outcome {
   kDone,
   kFailed,     // may be gone on with
-  kRefused,    // by a gate
+  kRefused,    // by a gate, with nothing changed
+  kHeld,       // by a gate behind the fence: nobody writes; is gone on with when a person decides
   kAborted,    // stopped on request; may be gone on with
   kAbandoned,  // given up by a person; is not gone on with
 };
@@ -58,6 +59,7 @@ struct State {
   std::optional<Outcome> outcome;  // set when finished
   std::string reason;              // of the outcome
   bool refused = false;            // a gate said no; nothing more is started
+  bool fenced = false;             // that gate stands behind the fence
 };
 
 struct Limits {
@@ -89,8 +91,8 @@ struct Start {
   std::string plan_json;
 };
 model::Event Started(const model::Plan& plan, const Start& start, base::WallTime now);
-// Going on after a crash, an abort or a failure. Steps that failed for good or were skipped may run
-// again.
+// Going on after a crash, an abort, a failure, or a gate that held it. Steps that failed for good
+// or were skipped may run again; with a gate that said no, so do the steps that it rests on.
 model::Event Resumed(const model::Plan& plan, const model::ExecutionId& execution,
                      const std::string& actor, base::WallTime now);
 

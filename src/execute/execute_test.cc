@@ -182,6 +182,36 @@ TEST(ExecuteTest, RefusedGateEndsAsRefusedAndStartsNothingMore) {
   }
 }
 
+//   measure ─ gate.loss ─ drain ─ gate.final-loss ─ promote
+Plan Held() {
+  Plan plan;
+  plan.steps = {MakeStep("measure", {}), MakeStep("gate.loss", {"measure"}, 1),
+                MakeStep("drain", {"gate.loss"}), MakeStep("gate.final-loss", {"drain"}, 1),
+                MakeStep("promote", {"gate.final-loss"})};
+  for (std::size_t i = 2; i < plan.steps.size(); ++i) plan.steps[i].phase = model::Phase::kPromote;
+  return plan;
+}
+
+TEST(ExecuteTest, AGateBehindTheFenceHoldsItAndLooksAgainWhenItIsGoneOnWith) {
+  Paper paper(Held());
+  const State end = paper.Fail("gate.final-loss", 1, base::ErrorCode::kRefused).Run();
+  EXPECT_EQ(end.outcome, Outcome::kHeld);
+  EXPECT_EQ(end.reason, "no answer");
+  EXPECT_EQ(end.steps.at(StepId("promote")).attempts, 0);
+  ASSERT_TRUE(FindUnfinished(paper.history()).has_value()) << "nobody writes: it has to be decided";
+  EXPECT_FALSE(KeepsFromAbandoning(Held(), end).has_value()) << "nothing was promoted";
+  Paper again(Held(), paper.history(), 1);
+  EXPECT_EQ(again.Run().outcome, Outcome::kDone);
+  EXPECT_EQ(again.order(), (std::vector<std::string>{"drain", "gate.final-loss", "promote"}))
+      << "what the gate rests on may have changed";
+}
+
+TEST(ExecuteTest, ARefusalBeforeTheFenceIsTheEnd) {
+  Paper paper(Held());
+  EXPECT_EQ(paper.Fail("gate.loss", 1, base::ErrorCode::kRefused).Run().outcome, Outcome::kRefused);
+  EXPECT_FALSE(FindUnfinished(paper.history()).has_value());
+}
+
 TEST(ExecuteTest, ErrorsThatCannotGetBetterAreFinalAtOnce) {
   Paper paper(Diamond());
   const State end = paper.Fail("promote", 1, base::ErrorCode::kDenied).Run();

@@ -63,6 +63,8 @@ Event Abandoned(const model::ExecutionId& execution, const std::string& actor,
 }
 
 std::optional<model::StepId> KeepsFromAbandoning(const model::Plan& plan, const State& state) {
+  // The gate that holds it stands before everything that a Region serves by.
+  if (state.outcome == Outcome::kHeld) return std::nullopt;
   for (const model::Step& step : plan.steps) {
     if (Begun(state, step.id) && MovesWritersOrTraffic(step.phase)) return step.id;
   }

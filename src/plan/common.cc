@@ -1,5 +1,8 @@
 // Steps of the whole application: the gates, the verification, the inventory; and the order between
 // kinds.
+#include <algorithm>
+#include <iterator>
+
 #include "model/names.h"
 #include "plan/draft.h"
 
@@ -24,6 +27,16 @@ const std::vector<StepTemplate>& GateTemplates() {
        Phase::kDecide,
        "wait for people to approve",
        "the spec says that people agree before {other} is left",
+       "nothing to take back",
+       &Timeouts::look,
+       Attempts::kOnce,
+       OnFailure::kStop,
+       {}},
+      {"gate.final-loss",
+       Phase::kPromote,
+       "compare the loss that holds with the RPO",
+       "{other} may have taken writes until its fence was proven; nothing is promoted over budget "
+       "in silence",
        "nothing to take back",
        &Timeouts::look,
        Attempts::kOnce,
@@ -116,6 +129,10 @@ const std::vector<OrderRule>& CommonOrder() {
       // Nothing of the new Region is changed before both gates have passed.
       {"gate.loss", ":changes", Scope::kAll},
       {"gate.fence-proof", ":changes", Scope::kAll},
+      // No store is promoted before the loss that holds for all of them is known and accepted.
+      {"gate.fence-proof", "gate.final-loss", Scope::kAll},
+      {":restates", "gate.final-loss", Scope::kAll},
+      {"gate.final-loss", ":serves@to", Scope::kAll},
       // A planned move: tasks are there, and every copy, before the first writer is closed.
       {":replicates@to", ":closes@from", Scope::kAll},
       // Service ends with the hand-over, so all that can be prepared is there by then.
@@ -199,19 +216,26 @@ void AddApproval(const model::ApprovalTerms& terms, model::Step& step) {
   step.parameters["approval-within-ns"] = std::to_string(terms.within.count());
 }
 
-void EmitGates(Draft& draft) {
+// A gate that compares what may be lost with the RPO, before the fence or behind it.
+model::Step& EmitLoss(Draft& draft, const char* kind) {
   const auto& approval = draft.application.failover.approval;
-  const Options& options = draft.options;
-  model::Step& loss = draft.Emit("gate.loss", {}, draft.plan.to);
+  const auto& accepted = draft.options.accept_loss;
+  model::Step& loss = draft.Emit(kind, {}, draft.plan.to);
   loss.parameters = {
       {"budget-ns", std::to_string(draft.application.objectives.rpo.count())},
       {"policy", std::string(model::Name(draft.application.failover.when_loss_over_rpo))},
       {"measures", StepIds(draft, ":measures")}};
-  if (options.accept_loss)
-    loss.parameters["accept-loss-ns"] = std::to_string(options.accept_loss->count());
+  if (accepted) loss.parameters["accept-loss-ns"] = std::to_string(accepted->count());
   // Whoever says how much may be lost has answered the gate's question.
   const bool asks = draft.application.failover.when_loss_over_rpo == model::OverRpo::kAsk;
-  if (approval && asks && !options.accept_loss) AddApproval(*approval, loss);
+  if (approval && asks && !accepted) AddApproval(*approval, loss);
+  return loss;
+}
+
+void EmitGates(Draft& draft) {
+  const auto& approval = draft.application.failover.approval;
+  const Options& options = draft.options;
+  EmitLoss(draft, "gate.loss");
   if (approval && options.starter == Starter::kDaemon)
     AddApproval(*approval, draft.Emit("gate.approval", {}, draft.plan.to));
   const std::string lease = EmitLease(draft);
@@ -227,6 +251,10 @@ void EmitGates(Draft& draft) {
     fence.parameters["killed-region"] = options.killed->region.str();
     fence.parameters["killed-at-ns"] = std::to_string(options.killed->at.since_epoch.count());
   }
+  EmitLoss(draft, "gate.final-loss").parameters["restates"] = StepIds(draft, ":restates");
+  // Steps that may come in any order stay in this one: what every promotion waits for is told of
+  // with them, and not behind what goes on beside it.
+  std::rotate(draft.plan.steps.begin(), std::prev(draft.plan.steps.end()), draft.plan.steps.end());
 }
 
 }  // namespace

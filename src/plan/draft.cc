@@ -78,10 +78,10 @@ struct NamedPart {
   Part part;
 };
 constexpr NamedPart kParts[] = {
-    {":measures", Part::kMeasures},     {":fences", Part::kFences}, {":stops", Part::kStops},
-    {":changes", Part::kChanges},       {":keeps", Part::kKeeps},   {":closes", Part::kCloses},
-    {":replicates", Part::kReplicates}, {":opens", Part::kOpens},   {":serves", Part::kServes},
-    {":retires", Part::kRetires},
+    {":measures", Part::kMeasures},     {":fences", Part::kFences},     {":stops", Part::kStops},
+    {":changes", Part::kChanges},       {":keeps", Part::kKeeps},       {":closes", Part::kCloses},
+    {":replicates", Part::kReplicates}, {":opens", Part::kOpens},       {":serves", Part::kServes},
+    {":retires", Part::kRetires},       {":restates", Part::kRestates},
 };
 
 }  // namespace

@@ -43,6 +43,7 @@ enum class Part : unsigned {
   kOpens = 1u << 7,       // lets writes into a store again
   kServes = 1u << 8,      // after it the store takes writes, or the service answers
   kRetires = 1u << 9,     // puts the old side away after a planned move
+  kRestates = 1u << 10,   // states again, behind the fence, what its store would lose at most
 };
 constexpr Part operator|(Part a, Part b) {
   return static_cast<Part>(static_cast<unsigned>(a) | static_cast<unsigned>(b));

@@ -101,9 +101,9 @@ TEST(PlanTest, ThreeStoresReadAsReviewed) {
   ExpectGolden("stores_failback.txt", ToText(ThreeStores(Action::kFailback, kAway)));
 }
 
-// measure ×3 → gates → orders: drain → promote ┐
-//                      carts: ready ───────────┼→ ready → shift
-//                      sessions: promote ──────┘
+// measure ×3 → gates → drain → gate.final-loss → orders: promote ───┐
+//                                                carts: ready ──────┼→ ready → shift
+//                                                sessions: promote ─┘
 TEST(PlanTest, StoresArePromotedBesideEachOtherAfterGatesThatCountAllOfThem) {
   const Plan plan = ThreeStores(Action::kFailover, kHomeLost);
   EXPECT_EQ(plan.Find(StepId("gate.loss"))->parameters.at("measures"),
@@ -297,6 +297,28 @@ TEST(PlanTest, FailoverPromotesAfterBothGatesAndShiftsAfterReady) {
   EXPECT_TRUE(WaitsFor(plan, "ecs.ready/web", "rds.promote/orders"));
   EXPECT_TRUE(WaitsFor(plan, "route53.shift/traffic", "ecs.ready/web"));
   EXPECT_TRUE(WaitsFor(plan, "app.verify", "route53.confirm/traffic"));
+}
+
+//   gate.fence-proof → drain → gate.final-loss ┬→ rds.promote
+//                                              ├→ elasticache.promote
+//                                              └→ dynamodb.ready
+TEST(PlanTest, NothingIsPromotedBeforeTheLossThatHoldsForAllIsAccepted) {
+  const Plan plan = ThreeStores(Action::kFailover, kHomeLost);
+  const Step* gate = plan.Find(StepId("gate.final-loss"));
+  ASSERT_NE(gate, nullptr);
+  EXPECT_EQ(gate->parameters.at("restates"), "rds.drain/orders");
+  EXPECT_TRUE(WaitsFor(plan, "gate.final-loss", "rds.drain/orders"));
+  EXPECT_TRUE(WaitsFor(plan, "gate.final-loss", "gate.fence-proof"));
+  int stores = 0;
+  for (const Step& step : plan.steps) {
+    if (!step.kind.str().ends_with(".promote") && step.kind.str() != "dynamodb.ready") continue;
+    EXPECT_TRUE(WaitsFor(plan, step.id.str(), "gate.final-loss")) << step.id;
+    ++stores;
+  }
+  EXPECT_EQ(stores, 3);
+  EXPECT_FALSE(WaitsFor(plan, "ecs.scale/web", "gate.final-loss")) << "tasks start meanwhile";
+  EXPECT_EQ(MustMake(Action::kSwitchover, kAllWell).Find(StepId("gate.final-loss")), nullptr)
+      << "a planned move loses nothing";
 }
 
 TEST(PlanTest, TrafficMovesLastEvenWhenTheSpecDoesNotSaySo) {

@@ -70,7 +70,7 @@ const std::vector<StepTemplate> kTemplates = {
      Attempts::kSeveral,
      OnFailure::kStop,
      {{"rds", "DescribeDBInstances"}},
-     Part::kChanges},
+     Part::kChanges | Part::kRestates},
     {"rds.drain-to",
      Phase::kPromote,
      "replay {component} in {region} up to the last write of {other}",

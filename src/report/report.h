@@ -124,7 +124,7 @@ struct ExecutionSummary {
   model::Region from, to;
   std::string reason;
   base::WallTime began, ended;
-  std::string outcome;  // "done", "failed", "refused", "aborted", "abandoned", "unfinished"
+  std::string outcome;  // "done", "failed", "refused", "held", "aborted", "abandoned", "unfinished"
   std::string outcome_reason;
 };
 

@@ -29,8 +29,9 @@ Result<Kept> Read(ports::SharedStore& store, const std::string& key, base::Monot
 
 class Asking {
  public:
-  Asking(const Work& work, ports::SharedStore& store, ApprovalRequest wanted)
+  Asking(const Work& work, ports::SharedStore& store, ApprovalRequest wanted, Wanted until)
       : work_(work),
+        until_(until),
         store_(store),
         clock_(work.tools().clock),
         key_(decide::ApprovalsKey(work.application().name)),
@@ -80,7 +81,8 @@ class Asking {
 
   // Why nobody need approve any more, and then nobody is asked any more; empty: it is still wanted.
   std::string NoLonger() {
-    const std::string why = work_.tools().moot ? work_.tools().moot() : "";
+    const bool asked = until_ == Wanted::kUntilMoot && work_.tools().moot;
+    const std::string why = asked ? work_.tools().moot() : "";
     if (why.empty()) return why;
     const auto entry = store_.Get(key_, Soon());
     if (entry.ok() && *entry) {
@@ -109,6 +111,7 @@ class Asking {
   base::MonotonicTime Soon() const { return clock_.Monotonic() + kCall; }
 
   const Work& work_;
+  const Wanted until_;
   ports::SharedStore& store_;
   const ports::Clock& clock_;
   const std::string key_;
@@ -121,7 +124,7 @@ class Asking {
 
 bool AsksPeople(const Work& work) { return work.step().parameters.contains("approval-people"); }
 
-Result<StepOutcome> AwaitApproval(const Work& work, const std::string& question) {
+Result<StepOutcome> AwaitApproval(const Work& work, const std::string& question, Wanted until) {
   ASSIGN_OR_RETURN(const std::int64_t people, work.IntParameter("approval-people"));
   ASSIGN_OR_RETURN(const std::int64_t within, work.IntParameter("approval-within-ns"));
   if (!work.tools().open_approvals || work.context().execution.empty()) {
@@ -135,7 +138,7 @@ Result<StepOutcome> AwaitApproval(const Work& work, const std::string& question)
   wanted.question = question;
   wanted.people = static_cast<int>(people);
   wanted.until = work.tools().clock.Now() + base::Duration(within);
-  return Asking(work, *store, std::move(wanted)).Run();
+  return Asking(work, *store, std::move(wanted), until).Run();
 }
 
 Result<std::optional<ApprovalRequest>> ReadRequest(ports::SharedStore& store,

@@ -11,11 +11,15 @@
 
 namespace leeward::steps {
 
+// Until when people are asked: while what it was asked for is so, or whatever comes.
+enum class Wanted { kUntilMoot, kWhateverComes };
+
 // Asks about `question` and waits until enough people have approved it. kRefused when time is up,
-// or when what it was asked for is no longer so. The step's parameters say how many, and how long.
+// or when it is not wanted any longer. The step's parameters say how many, and how long.
 // What it learns is who: "approval.1" → "NAME: REASON". A run that was cut off and goes on finds
 // what was given before.
-Result<StepOutcome> AwaitApproval(const Work& work, const std::string& question);
+Result<StepOutcome> AwaitApproval(const Work& work, const std::string& question,
+                                  Wanted wanted = Wanted::kUntilMoot);
 
 // Whether people are asked at this step.
 bool AsksPeople(const Work& work);

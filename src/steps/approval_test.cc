@@ -172,6 +172,40 @@ TEST_F(ApprovalTest, ALossOverTheRpoIsAskedAboutAndTheMovesApprovalIsNotForIt) {
   EXPECT_TRUE(Run("gate.loss").ok());
 }
 
+TEST_F(ApprovalTest, WhatIsApprovedBeforeTheFenceIsBounded) {
+  shop_.Add("rds.measure/orders", shop_.recovery);
+  shop_.Add("gate.loss", shop_.recovery, {{"measures", "rds.measure/orders"}});
+  shop_.plan.steps[2].parameters.merge(Asks(1, 20s));
+  shop_.outputs["rds.measure/orders.bound_ns"] = "20000000000";
+  shop_.outputs["rds.measure/orders.read_at"] = base::FormatIso8601(shop_.clock.Now() - 3s);
+  shop_.cancelled = true;
+  EXPECT_EQ(Run("gate.loss").error().code(), ErrorCode::kCancelled);
+  EXPECT_TRUE(Give("ann").ok());
+  const Result<StepOutcome> passed = Run("gate.loss");
+  ASSERT_TRUE(passed.ok()) << passed.error().message();
+  const base::Duration accepted(std::stoll(passed->outputs.at("accepted_loss_ns")));
+  EXPECT_GE(accepted, 23s) << "and what is written since it was measured";
+  EXPECT_LT(accepted, 40s);
+}
+
+// The old Region is fenced by then: that it is up again answers nothing.
+TEST_F(ApprovalTest, BehindTheFencePeopleAreAskedWhateverComes) {
+  shop_.Add("rds.drain/orders", shop_.recovery);
+  shop_.Add("rds.measure/orders", shop_.recovery);
+  shop_.Add("gate.final-loss", shop_.recovery,
+            {{"measures", "rds.measure/orders"}, {"restates", "rds.drain/orders"}});
+  shop_.plan.steps.back().parameters.merge(Asks(1, 20s));
+  shop_.outputs["rds.drain/orders.bound_ns"] = "20000000000";
+  moot_ = "us-east-1 is up again";
+  shop_.cancelled = true;
+  EXPECT_EQ(Run("gate.final-loss").error().code(), ErrorCode::kCancelled);
+  EXPECT_EQ(There()->question,
+            "orders may lose up to 20.0 s, the RPO is 5.00 s (us-east-1 is fenced and nothing is "
+            "promoted, so nobody writes until this is decided)");
+  EXPECT_TRUE(Give("ann").ok());
+  EXPECT_TRUE(Run("gate.final-loss").ok());
+}
+
 TEST_F(ApprovalTest, WhatIsNotWantedAnyLongerIsRefusedAndNobodyCanApproveIt) {
   moot_ = "us-east-1 is up again";
   const Result<StepOutcome> refused = Run();

@@ -49,6 +49,7 @@ constexpr std::array kLooks = {
     Entry{"elasticache.replicate", LookAtCacheReplicate},
     Entry{"gate.approval", LookAtApproval},
     Entry{"gate.fence-proof", LookAtFenceProof},
+    Entry{"gate.final-loss", LookAtFinalLoss},
     Entry{"gate.loss", LookAtGateLoss},
     Entry{"inventory.refresh", LookAtInventory},
     Entry{"lease.hand-over", LookAtLeaseHandOver},

@@ -5,6 +5,7 @@
 #include "decide/decide.h"
 #include "probe/canary.h"
 #include "steps/dynamodb.h"
+#include "steps/gates.h"
 
 namespace leeward::steps {
 namespace {
@@ -20,7 +21,7 @@ StepOutcome Unknown(const Work& work, const Region& source) {
 StepOutcome BoundBy(const Work& work, base::WallTime canary) {
   model::StoreLag lag;
   lag.component = work.step().component;
-  lag.read_at = work.tools().clock.Now();
+  lag.read_at = NoWritesAfter(work);
   lag.newest_visible = canary;
   const decide::LossBound bound = decide::BoundOf(lag, lag.read_at, work.limits().clock_margin);
   return {"at most " + base::HumanDuration(*bound.bound) + " of writes, by the newest canary",

@@ -6,6 +6,7 @@
 #include "decide/decide.h"
 #include "model/names.h"
 #include "steps/approval.h"
+#include "steps/lease.h"
 
 namespace leeward::steps {
 namespace {
@@ -56,27 +57,113 @@ std::string LossQuestion(const decide::GateAnswer& answer) {
   return answer.what + " (and what is written while this is waited for)";
 }
 
+// What people who approved of `bound` accepted by that: what was written since it was measured too,
+// and what can be in the lives of the lease that a fence takes at most while its holder is alive.
+base::Duration Accepted(const Work& work, base::Duration bound) {
+  constexpr int kFenceTakes = kLeaseWaits;
+  const base::WallTime now = work.tools().clock.Now();
+  base::WallTime measured = now;
+  for (const std::string& measure : SplitList(Optional(work, "measures"))) {
+    const auto read = base::ParseIso8601(OutputOf(work, measure, "read_at"));
+    if (read.ok()) measured = std::min(measured, *read);
+  }
+  return bound + (now - measured) + kFenceTakes * work.application().failover.lease;
+}
+
+std::string WhileHeld(const Work& work) {
+  return work.context().plan.from.str() +
+         " is fenced and nothing is promoted, so nobody writes until this is decided";
+}
+
+constexpr char kFenceProof[] = "gate.fence-proof";
+constexpr char kNoWritesAfter[] = "no_writes_after_ns";
+constexpr char kAcceptedLoss[] = "accepted_loss_ns";  // what people approved of, of gate.loss
+
+// With what a person said in the plan, says who goes on with it, or was asked for before the fence.
+decide::LossTerms TermsOf(const Work& work) {
+  decide::LossTerms terms;
+  terms.budget = work.application().objectives.rpo;
+  terms.policy = work.application().failover.when_loss_over_rpo;
+  for (const std::optional<base::Duration>& accepted :
+       {Nanoseconds(Optional(work, "accept-loss-ns")), work.tools().accepted_loss,
+        Nanoseconds(OutputOf(work, "gate.loss", kAcceptedLoss))}) {
+    if (accepted) terms.accepted = std::max(*accepted, terms.accepted.value_or(*accepted));
+  }
+  return terms;
+}
+
+decide::LossBound BoundAsMeasured(const Work& work, const std::string& measure) {
+  return {ComponentOf(work, measure), Nanoseconds(OutputOf(work, measure, "bound_ns"))};
+}
+
+// Of a store that is not read again behind the fence: what it has may only have become more, and
+// what it lacks was written until the fence.
+decide::LossBound BoundUntilTheFence(const Work& work, const std::string& measure) {
+  decide::LossBound bound = BoundAsMeasured(work, measure);
+  const auto newest = base::ParseIso8601(OutputOf(work, measure, "newest_visible"));
+  const auto margin = Nanoseconds(OutputOf(work, measure, "clock_margin_ns"));
+  if (!newest.ok() || !margin) return bound;
+  model::StoreLag lag;
+  lag.component = bound.component;
+  lag.newest_visible = *newest;
+  return decide::BoundOf(lag, NoWritesAfter(work), *margin);
+}
+
+// The step that read the measured store again behind the fence; empty: none did.
+std::string RestatedBy(const Work& work, const model::ComponentName& component) {
+  for (const std::string& step : SplitList(Optional(work, "restates"))) {
+    if (ComponentOf(work, step) == component) return step;
+  }
+  return "";
+}
+
 }  // namespace
+
+base::WallTime NoWritesAfter(const Work& work) {
+  const base::WallTime now = work.tools().clock.Now();
+  const auto proven = Nanoseconds(OutputOf(work, kFenceProof, kNoWritesAfter));
+  return proven ? std::min(base::WallTime{*proven}, now) : now;
+}
 
 Result<decide::GateAnswer> JudgeLoss(const Work& work) {
   ASSIGN_OR_RETURN(const std::string measures, work.Parameter("measures"));
   std::vector<decide::LossBound> bounds;
   for (const std::string& measure : SplitList(measures)) {
     if (OutputOf(work, measure, "already_promoted") == "yes") continue;
-    bounds.push_back(
-        {ComponentOf(work, measure), Nanoseconds(OutputOf(work, measure, "bound_ns"))});
+    bounds.push_back(BoundAsMeasured(work, measure));
   }
-  decide::LossTerms terms;
-  terms.budget = work.application().objectives.rpo;
-  terms.policy = work.application().failover.when_loss_over_rpo;
-  terms.accepted = Nanoseconds(Optional(work, "accept-loss-ns"));
-  return decide::LossGate(bounds, terms);
+  return decide::LossGate(bounds, TermsOf(work));
+}
+
+Result<decide::GateAnswer> JudgeFinalLoss(const Work& work) {
+  ASSIGN_OR_RETURN(const std::string measures, work.Parameter("measures"));
+  std::vector<decide::LossBound> bounds;
+  for (const std::string& measure : SplitList(measures)) {
+    const std::string again = RestatedBy(work, ComponentOf(work, measure));
+    const std::string& last = again.empty() ? measure : again;
+    if (OutputOf(work, last, "already_promoted") == "yes") continue;
+    bounds.push_back(again.empty() ? BoundUntilTheFence(work, measure)
+                                   : BoundAsMeasured(work, again));
+  }
+  return decide::LossGate(bounds, TermsOf(work));
 }
 
 Result<StepOutcome> GateLoss(const Work& work) {
   ASSIGN_OR_RETURN(const decide::GateAnswer answer, JudgeLoss(work));
   if (answer.answer != decide::Answer::kAsk || !AsksPeople(work)) return Say(answer);
-  return AwaitApproval(work, LossQuestion(answer));
+  ASSIGN_OR_RETURN(StepOutcome approved, AwaitApproval(work, LossQuestion(answer)));
+  if (answer.bound)
+    approved.outputs[kAcceptedLoss] = std::to_string(Accepted(work, *answer.bound).count());
+  return approved;
+}
+
+Result<StepOutcome> GateFinalLoss(const Work& work) {
+  ASSIGN_OR_RETURN(decide::GateAnswer answer, JudgeFinalLoss(work));
+  if (answer.answer == decide::Answer::kPass) return Say(answer);
+  if (answer.answer == decide::Answer::kAsk && AsksPeople(work))
+    return AwaitApproval(work, answer.what + " (" + WhileHeld(work) + ")", Wanted::kWhateverComes);
+  answer.reason += "; " + WhileHeld(work);
+  return Say(answer);
 }
 
 Result<StepOutcome> GateApproval(const Work& work) {
@@ -111,6 +198,8 @@ Result<StepOutcome> GateFenceProof(const Work& work) {
     lease.from = Region(OutputOf(work, take, "from"));
     lease.from_epoch = OutputOf(work, take, "from_epoch");
     lease.epoch = OutputOf(work, take, "epoch");
+    if (const auto ended = Nanoseconds(OutputOf(work, take, "ended_ns")))
+      lease.ended = base::WallTime{*ended};
   }
   evidence.override_text = Optional(work, "override");
   const auto killed_at = Nanoseconds(Optional(work, "killed-at-ns"));
@@ -118,7 +207,11 @@ Result<StepOutcome> GateFenceProof(const Work& work) {
     evidence.killed =
         decide::KilledByDrill{Region(Optional(work, "killed-region")), base::WallTime{*killed_at}};
   }
-  return Say(decide::FenceProof(evidence));
+  ASSIGN_OR_RETURN(StepOutcome proven, Say(decide::FenceProof(evidence)));
+  // What an earlier run of this step proved holds still.
+  const base::WallTime end = decide::NoWritesAfter(evidence, NoWritesAfter(work));
+  proven.outputs[kNoWritesAfter] = std::to_string(end.since_epoch.count());
+  return proven;
 }
 
 }  // namespace leeward::steps

@@ -10,6 +10,12 @@ namespace leeward::steps {
 Result<StepOutcome> GateLoss(const Work& work);
 // What the gate says by itself.
 Result<decide::GateAnswer> JudgeLoss(const Work& work);
+// The same behind the fence, of the loss that holds: the old Region writes no more, nothing is
+// promoted yet. docs/decisions/loss-judged-twice.md.
+Result<StepOutcome> GateFinalLoss(const Work& work);
+Result<decide::GateAnswer> JudgeFinalLoss(const Work& work);
+// From when on the proof of fence says that nothing is written; now, where there is none yet.
+base::WallTime NoWritesAfter(const Work& work);
 // Passes when people have approved of the move. It stands before anything is measured: a loss over
 // the RPO is another question, with its own number.
 Result<StepOutcome> GateApproval(const Work& work);

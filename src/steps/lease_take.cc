@@ -20,7 +20,12 @@ class Taking {
         key_(lease::Key(work.application().name)),
         taker_(std::move(options)) {}
 
-  Result<lease::Seen> Run() {
+  struct Took {
+    lease::Seen seen;
+    std::optional<base::WallTime> ended;  // the lease that it replaced, where its end was seen
+  };
+
+  Result<Took> Run() {
     const ports::Clock& clock = work_.tools().clock;
     const base::MonotonicTime start = clock.Monotonic();
     std::optional<lease::Seen> taken = Give(lease::AskTake{});
@@ -34,10 +39,18 @@ class Taking {
       }
       taken = Give(lease::Tick{});
     }
-    return *std::move(taken);
+    return Took{*taken, EndBefore(*taken)};
   }
 
  private:
+  // When the lease that was replaced had run out, by the wall clock.
+  std::optional<base::WallTime> EndBefore(const lease::Seen& taken) const {
+    const ports::Clock& clock = work_.tools().clock;
+    const auto free = taker_.FreeAt();
+    if (!free || taker_.last_seen()->revision == taken.revision) return std::nullopt;
+    return clock.Now() - std::max(clock.Monotonic() - *free, base::Duration(0));
+  }
+
   base::MonotonicTime End(base::MonotonicTime start) const {
     const auto& seen = taker_.last_seen();
     const base::Duration wait =
@@ -65,7 +78,7 @@ class Taking {
   lease::Taker taker_;
 };
 
-Result<lease::Seen> Take(const Work& work) {
+Result<Taking::Took> Take(const Work& work) {
   ASSIGN_OR_RETURN(const LeaseStore at, OpenLeaseStore(work));
   return Taking(work, *at.store,
                 {at.terms, work.region(), "controller-" + work.tools().random.Hex(kNameDigits),
@@ -86,19 +99,20 @@ Result<LeaseStore> OpenLeaseStore(const Work& work) {
 }
 
 Result<StepOutcome> LeaseTake(const Work& work) {
-  const Result<lease::Seen> taken = Take(work);
+  const Result<Taking::Took> taken = Take(work);
   if (!taken.ok()) {
     const bool overridden = work.step().parameters.contains("override");
     if (!overridden || taken.error().code() == base::ErrorCode::kCancelled) return taken.error();
     return StepOutcome{"not taken, and overridden: " + taken.error().message(), {}};
   }
-  const lease::Record& record = taken->record;
+  const lease::Record& record = taken->seen.record;
   std::string ground(lease::Name(record.how));
   StepOutcome outcome{"epoch " + std::to_string(record.epoch) + " is " + record.holder.str() + "'s",
                       {{"epoch", std::to_string(record.epoch)}, {"ground", ground}}};
   if (record.how == lease::How::kFirst) return outcome;
   outcome.outputs["from"] = record.from.str();
   outcome.outputs["from_epoch"] = std::to_string(record.from_epoch);
+  if (taken->ended) outcome.outputs["ended_ns"] = std::to_string(taken->ended->since_epoch.count());
   outcome.detail += "; epoch " + std::to_string(record.from_epoch) + " of " + record.from.str() +
                     " was " + ground;
   return outcome;

@@ -86,6 +86,7 @@ Result<Finding> LookAtConfirm(const Look& look);
 Result<Finding> LookAtRoute53Protect(const Look& look);
 // look_gates.cc
 Result<Finding> LookAtGateLoss(const Look& look);
+Result<Finding> LookAtFinalLoss(const Look& look);
 Result<Finding> LookAtApproval(const Look& look);
 Result<Finding> LookAtFenceProof(const Look& look);
 // look_lease.cc

@@ -42,6 +42,16 @@ Result<Finding> LookAtGateLoss(const Look& look) {
   return WouldAsk(look.work(), answer.what);
 }
 
+Result<Finding> LookAtFinalLoss(const Look& look) {
+  const model::Step* before = look.Pending({{}, {}, {}});
+  if (before != nullptr) return Later(*before);
+  ASSIGN_OR_RETURN(const decide::GateAnswer answer, JudgeFinalLoss(look.work()));
+  if (answer.answer == decide::Answer::kPass) return Pass({answer.reason, {}});
+  if (answer.answer != decide::Answer::kAsk || !AsksPeople(look.work()))
+    return base::Refused(answer.reason);
+  return WouldAsk(look.work(), answer.what);
+}
+
 Result<Finding> LookAtApproval(const Look& look) { return WouldAsk(look.work(), "the move"); }
 
 Result<Finding> LookAtFenceProof(const Look& look) {

@@ -3,6 +3,7 @@
 
 #include "decide/decide.h"
 #include "probe/late_writes.h"
+#include "steps/gates.h"
 #include "steps/rds.h"
 
 namespace leeward::steps {
@@ -67,7 +68,7 @@ model::StoreLag LagOf(const Work& work, const probe::LogPosition& position,
                       std::optional<base::WallTime> canary) {
   model::StoreLag lag;
   lag.component = work.step().component;
-  lag.read_at = work.tools().clock.Now();
+  lag.read_at = NoWritesAfter(work);
   lag.received = position.received;
   lag.replayed = position.replayed;
   lag.standby_reachable = true;
@@ -76,8 +77,8 @@ model::StoreLag LagOf(const Work& work, const probe::LogPosition& position,
   return lag;
 }
 
-// The bound that holds: the old Region may have taken writes from the first measurement until its
-// fence was proven, and takes none from here on.
+// The bound that holds: the old Region may have taken writes from the first measurement until the
+// time that its proof of fence names, and none since. It does not grow while this is waited for.
 Result<Found> WithBound(const Work& work, const probe::PostgresAddress& address,
                         const probe::LogPosition& position, StepOutcome done) {
   ASSIGN_OR_RETURN(const std::optional<base::WallTime> canary, CanaryAt(work, address));
@@ -111,7 +112,8 @@ Result<StepOutcome> RdsDrain(const Work& work) {
       "replay in " + Place(rds->instance, work.region()), work.SqlPace(), [&]() -> Result<Found> {
         ASSIGN_OR_RETURN(const probe::LogPosition at,
                          LogPositionAt(work, ControlDatabase(address)));
-        if (!at.in_recovery) return Found(StepOutcome{"takes writes already", {}});
+        if (!at.in_recovery)
+          return Found(StepOutcome{"takes writes already", {{"already_promoted", "yes"}}});
         // What arrives while this waits is not waited for: a source that lives would never be done.
         if (received_then.empty()) received_then = at.received;
         ASSIGN_OR_RETURN(const std::uint64_t goal, probe::LogOffset(received_then));

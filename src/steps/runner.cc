@@ -53,6 +53,7 @@ constexpr std::array kRunners = {
     Entry{"elasticache.replicate", ElasticacheReplicate},
     Entry{"gate.approval", GateApproval},
     Entry{"gate.fence-proof", GateFenceProof},
+    Entry{"gate.final-loss", GateFinalLoss},
     Entry{"gate.loss", GateLoss},
     Entry{"inventory.refresh", InventoryRefresh},
     Entry{"lease.hand-over", LeaseHandOver},

@@ -44,6 +44,8 @@ struct Tools {
       open_approvals = {};
   // Why what people are asked about is not wanted any longer; empty: it is. Absent: always is.
   std::function<std::string()> moot = {};
+  // What whoever starts or goes on with a plan accepts to lose, beside what the plan says of it.
+  std::optional<base::Duration> accepted_loss = {};
 };
 
 struct Limits {

@@ -61,6 +61,76 @@ TEST(GateTest, LossIsComparedWithTheBudgetAndUnknownIsNotZero) {
   EXPECT_TRUE(shop.Run("gate.loss").ok()) << "there is nothing left to decide";
 }
 
+constexpr char kFinalLoss[] = "gate.final-loss";
+
+void AddFinalLoss(Shop& shop) {
+  shop.Add("rds.measure/orders", shop.recovery);
+  shop.Add("rds.drain/orders", shop.recovery);
+  shop.Add(kFinalLoss, shop.recovery,
+           {{"measures", "rds.measure/orders"}, {"restates", "rds.drain/orders"}});
+  shop.outputs["rds.measure/orders.bound_ns"] = "1500000000";
+}
+
+TEST(GateTest, TheLossThatHoldsBehindTheFenceIsComparedToo) {
+  Shop shop;
+  AddFinalLoss(shop);
+  EXPECT_EQ(shop.Run(kFinalLoss).error().code(), ErrorCode::kRefused) << "it was not read again";
+  shop.outputs["rds.drain/orders.bound_ns"] = "4900000000";
+  EXPECT_TRUE(shop.Run(kFinalLoss).ok());
+  shop.outputs["rds.drain/orders.bound_ns"] = "8200000000";
+  const auto over = shop.Run(kFinalLoss);
+  EXPECT_EQ(over.error().code(), ErrorCode::kRefused);
+  EXPECT_EQ(over.error().message(),
+            "orders may lose up to 8.20 s, the RPO is 5.00 s; run again with --accept-loss 9s to "
+            "accept that; us-east-1 is fenced and nothing is promoted, so nobody writes until this "
+            "is decided");
+  shop.application.failover.when_loss_over_rpo = model::OverRpo::kRefuse;
+  EXPECT_NE(shop.Run(kFinalLoss).error().message().find("the policy is to refuse; us-east-1 is"),
+            std::string::npos);
+  shop.application.failover.when_loss_over_rpo = model::OverRpo::kProceed;
+  EXPECT_TRUE(shop.Run(kFinalLoss).ok());
+}
+
+TEST(GateTest, WhatAPersonAcceptedCoversTheFinalLossUpToThatMuch) {
+  Shop shop;
+  AddFinalLoss(shop);
+  shop.outputs["rds.drain/orders.bound_ns"] = "8200000000";
+  shop.outputs["gate.loss.accepted_loss_ns"] = "8000000000";
+  EXPECT_EQ(shop.Run(kFinalLoss).error().code(), ErrorCode::kRefused) << "it has grown since";
+  shop.outputs["gate.loss.accepted_loss_ns"] = "8200000000";
+  EXPECT_TRUE(shop.Run(kFinalLoss).ok());
+  shop.outputs.erase("gate.loss.accepted_loss_ns");
+  Tools tools = shop.TheTools();
+  tools.accepted_loss = std::chrono::seconds(9);
+  Runner accepting(tools);
+  const ports::StepContext context{shop.application,       shop.inventory, shop.plan,
+                                   shop.plan.steps.back(), shop.outputs,   1};
+  EXPECT_TRUE(accepting.Run(context).ok()) << "whoever goes on with the plan says so";
+}
+
+// A store that is not read again behind the fence: what it lacks was written until then.
+TEST(GateTest, AStoreThatIsNotReadAgainIsCountedUntilTheFence) {
+  Shop shop;
+  shop.Add("elasticache.measure/sessions", shop.recovery);
+  shop.Add("gate.fence-proof", shop.recovery);
+  shop.Add(kFinalLoss, shop.recovery, {{"measures", "elasticache.measure/sessions"}});
+  const std::string measured = "elasticache.measure/sessions.";
+  const base::WallTime newest = shop.clock.Now() - std::chrono::seconds(60);
+  shop.outputs[measured + "bound_ns"] = "3000000000";
+  shop.outputs[measured + "newest_visible"] = base::FormatIso8601(newest);
+  shop.outputs[measured + "clock_margin_ns"] = "100000000";
+  const auto fenced = [&](base::Duration later) {
+    shop.outputs["gate.fence-proof.no_writes_after_ns"] =
+        std::to_string((newest + later).since_epoch.count());
+  };
+  fenced(std::chrono::seconds(4));
+  EXPECT_TRUE(shop.Run(kFinalLoss).ok()) << shop.Run(kFinalLoss).error().message();
+  fenced(std::chrono::seconds(7));
+  EXPECT_NE(shop.Run(kFinalLoss).error().message().find("sessions may lose up to 7.10 s"),
+            std::string::npos)
+      << shop.Run(kFinalLoss).error().message();
+}
+
 TEST(GateTest, FenceNeedsProofForEveryStore) {
   Shop shop;
   shop.Add("rds.fence/orders", shop.home);
@@ -71,6 +141,11 @@ TEST(GateTest, FenceNeedsProofForEveryStore) {
   EXPECT_EQ(shop.Run("gate.fence-proof").error().code(), ErrorCode::kRefused);
   shop.outputs["rds.fence/orders.proof"] = "closed";
   EXPECT_TRUE(shop.Run("gate.fence-proof").ok());
+  const std::string proven = shop.outputs["gate.fence-proof.no_writes_after_ns"];
+  EXPECT_FALSE(proven.empty());
+  EXPECT_TRUE(shop.Run("gate.fence-proof").ok());
+  EXPECT_EQ(shop.outputs["gate.fence-proof.no_writes_after_ns"], proven)
+      << "what was proven holds when it is looked at again";
   parameters["fences"] = "";
   EXPECT_EQ(shop.Run("gate.fence-proof").error().code(), ErrorCode::kRefused) << "not tried";
   parameters["override"] = "ann: power is off";

@@ -252,7 +252,7 @@ class QuotedHashTest(OneLine):
 
 class ForecastTest(OneLine):
     STEPS = {"rds.measure/orders": "decide", "gate.loss": "decide", "gate.fence-proof": "fence",
-             "rds.drain/orders": "promote", "rds.promote/orders": "promote", "ecs.scale/web": "scale",
+             "rds.drain/orders": "promote", "gate.final-loss": "promote", "rds.promote/orders": "promote", "ecs.scale/web": "scale",
              "ecs.ready/web": "scale", "route53.shift/traffic": "traffic", "route53.confirm/traffic": "traffic",
              "ecs.settle/web": "verify", "app.verify": "verify"}
 

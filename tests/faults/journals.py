@@ -1,5 +1,6 @@
 """Reads journals (docs/formats/journal.md) as far as the tests need them."""
 
+import datetime
 import json
 import os
 import struct
@@ -48,7 +49,10 @@ def bound(state, execution):
               if event["kind"] == "loss-bound" and event.get("execution") == execution]
     if not stated:
         return None
-    return Bound(stated[-1]["at_ns"] / 1e9, int(stated[-1]["fields"]["bound_ns"]) / 1e9)
+    # It counts back from where it was read, or from the end of the old Region's lease.
+    fields = stated[-1]["fields"]
+    read = datetime.datetime.fromisoformat(fields["read_at"].replace("Z", "+00:00"))
+    return Bound(read.timestamp(), int(fields["bound_ns"]) / 1e9)
 
 
 def phases(state, execution):

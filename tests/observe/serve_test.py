@@ -20,9 +20,9 @@ from watched import (GuardedShop, HOME, LEEWARD, PATIENCE, RECOVERY, WITNESS, Wa
 TOKEN = secret("t0ken")
 CUT = 6.0  # seconds
 MOVED = 120
-STEPS = ("rds.measure/orders", "gate.loss", "lease.take", "gate.fence-proof", "rds.drain/orders", "ecs.scale/web",
-         "rds.promote/orders", "ecs.ready/web", "route53.shift/traffic", "route53.confirm/traffic", "ecs.settle/web",
-         "app.verify")  # of the shop's failover, in the order in which they begin
+STEPS = ("rds.measure/orders", "gate.loss", "lease.take", "gate.fence-proof", "rds.drain/orders", "gate.final-loss",
+         "ecs.scale/web", "rds.promote/orders", "ecs.ready/web", "route53.shift/traffic", "route53.confirm/traffic",
+         "ecs.settle/web", "app.verify")  # of the shop's failover, in the order in which they begin
 
 
 class Controller:
