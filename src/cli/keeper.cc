@@ -140,6 +140,7 @@ serve::Status Keeper::Now() const {
   status.mode = model::Name(project_.application.failover.mode);
   status.leading = baton_->Held();
   status.lease = baton_->Why();
+  status.down_when = project_.application.detection.down_when;
   const std::lock_guard lock(mutex_);
   for (const observe::RegionVerdict& region : ruling_.regions) {
     status.regions.push_back({region.verdict, region.application, region.stores,

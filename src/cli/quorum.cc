@@ -23,6 +23,7 @@ QuorumLook::QuorumLook(World& world, const model::Application& application,
                        std::unique_ptr<ports::SharedStore> store)
     : world_(world),
       patience_(std::min(kProbes * application.detection.probe_every, kLongestWait)),
+      down_when_(application.detection.down_when),
       store_(std::move(store)),
       reader_(application, *store_, world.clock) {}
 
@@ -41,6 +42,7 @@ Quorum QuorumLook::Look() {
            world_.clock.Monotonic() < end && world_.Pause(reader_.every()));
   quorum.regions = reader_.Judge();
   quorum.observers = reader_.Sights();
+  quorum.down_when = down_when_;
   return quorum;
 }
 

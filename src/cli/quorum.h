@@ -14,7 +14,8 @@ namespace leeward::cli {
 struct Quorum {
   std::vector<observe::RegionVerdict> regions;
   std::vector<observe::Sight> observers;
-  std::string trouble;  // why the store could not be read; empty: it could
+  std::vector<model::Combination> down_when;  // what the verdicts count
+  std::string trouble;                        // why the store could not be read; empty: it could
 };
 
 // Verdicts for somebody who looks now and then.
@@ -32,6 +33,7 @@ class QuorumLook {
 
   World& world_;
   const base::Duration patience_;
+  const std::vector<model::Combination> down_when_;
   const std::unique_ptr<ports::SharedStore> store_;
   observe::Reader reader_;
 };

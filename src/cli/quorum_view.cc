@@ -42,6 +42,13 @@ std::string VerdictText(const observe::RegionVerdict& region) {
   return region.verdict.reason + (apart.empty() ? "" : "; " + apart);
 }
 
+std::string DownWhenText(const Quorum& quorum) {
+  std::string text;
+  for (const model::Combination& together : quorum.down_when)
+    text += (text.empty() ? "" : ", or ") + model::NameOf(together);
+  return text;
+}
+
 std::string ObserversText(const Quorum& quorum) {
   std::string text;
   for (const observe::Sight& sight : quorum.observers) {
@@ -61,6 +68,9 @@ std::string QuorumJson(const Quorum& quorum) {
     json["verdicts"].push_back(VerdictJson(region));
   for (const observe::Sight& sight : quorum.observers)
     json["observers"].push_back(ObserverJson(sight));
+  json["down_when"] = Json::array();
+  for (const model::Combination& together : quorum.down_when)
+    json["down_when"].push_back(model::NameOf(together));
   if (!quorum.trouble.empty()) json["trouble"] = quorum.trouble;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

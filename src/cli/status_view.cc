@@ -171,6 +171,7 @@ std::string StatusText(const Status& status, const std::string& spec_path,
   if (status.quorum) {
     for (const observe::RegionVerdict& region : status.quorum->regions)
       text += labelled("verdict", VerdictText(region));
+    text += labelled("down when", DownWhenText(*status.quorum));
     text += labelled("observers", ObserversText(*status.quorum));
   }
   text += labelled("protected",

@@ -78,6 +78,26 @@ TEST(StatusViewTest, KeepsToTheWidthOfTheTerminal) {
   }
 }
 
+TEST(StatusViewTest, VerdictsSayWhatCountsAndWhatIsToldApart) {
+  Status status = Shop(kHome, true);
+  status.quorum.emplace();
+  observe::RegionVerdict home;
+  home.verdict.reason = "us-east-1 is down: 2 of 2 fresh views say so";
+  home.application = model::Health::kDown;
+  home.control_plane = model::Health::kUp;
+  status.quorum->regions = {home};
+  using enum model::Signal;
+  status.quorum->down_when = {{kApplication}, {kStore, kControlPlane}};
+  const std::string text = StatusText(status, "shop.yaml", {});
+  EXPECT_NE(text.find("\ndown when     application, or store and control-plane\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("say so; the application is dead, the AWS API answers\n"), std::string::npos)
+      << text;
+  EXPECT_NE(StatusJson(status).find("\"down_when\":[\"application\",\"store and control-plane\"]"),
+            std::string::npos);
+}
+
 TEST(StatusViewTest, NothingIsSuggestedToWhoeverIsRefused) {
   Status status = Shop(kHome, true);
   status.inventory = {};

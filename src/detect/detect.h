@@ -22,6 +22,9 @@ struct Options {
   int recoveries = 2;  // consecutive good probes until a target that was down is up; 1 to 20
   int quorum = 2;      // fresh views that must agree; 1 to 7
   base::Duration stale_after{};  // a target not probed for longer is unknown
+  // What makes a Region down; never empty.
+  std::vector<model::Combination> down_when = {
+      {model::Signal::kApplication, model::Signal::kStore}};
 };
 // From the spec; stale_after is four probes and one time-out.
 Options OptionsFor(const model::Application& application);
@@ -50,8 +53,13 @@ std::vector<model::View> ViewsOf(const Memory& memory, base::WallTime now, const
 struct Summary {
   model::Health health = model::Health::kUnknown;
   std::string reason;
+  bool answers_in_part = false;  // kDown, and yet some of the application or of the stores is up
 };
-Summary Summarise(const std::vector<model::TargetHealth>& targets);
+// Down when every signal of one of `down_when` is. A signal of which nothing is watched is stood in
+// for by the control plane; of the control plane alone nothing is made. Up when all that is watched
+// of the application and the stores is, whatever counts for down.
+Summary Summarise(const std::vector<model::TargetHealth>& targets,
+                  const std::vector<model::Combination>& down_when);
 
 // Counts the fresh views of a Region. Fewer than a quorum of them is unknown; nothing is healthy by
 // default.

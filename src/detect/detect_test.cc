@@ -117,7 +117,12 @@ TargetHealth Is(Signal signal, Health health) {
   return target;
 }
 
-Health Sum(const std::vector<TargetHealth>& targets) { return Summarise(targets).health; }
+using DownWhen = std::vector<model::Combination>;
+const DownWhen kBoth = {{Signal::kApplication, Signal::kStore}};
+
+Health Sum(const std::vector<TargetHealth>& targets, const DownWhen& down_when = kBoth) {
+  return Summarise(targets, down_when).health;
+}
 
 TEST(SummaryTest, DownNeedsTheApplicationAndEveryStore) {
   const TargetHealth app = Is(Signal::kApplication, Health::kDown);
@@ -140,7 +145,8 @@ TEST(SummaryTest, ControlPlaneAloneNeverMakesARegionDown) {
 TEST(SummaryTest, ADeadApplicationBesideALivingApiIsToldApart) {
   const auto reason = [](Health api) {
     return Summarise({Is(Signal::kApplication, Health::kDown), Is(Signal::kStore, Health::kDown),
-                      Is(Signal::kControlPlane, api)})
+                      Is(Signal::kControlPlane, api)},
+                     kBoth)
         .reason;
   };
   EXPECT_NE(reason(Health::kUp).find("its AWS APIs do answer"), std::string::npos);
@@ -153,6 +159,92 @@ TEST(SummaryTest, NothingIsUpThatWasNotSeenUp) {
             Health::kUnknown);
   EXPECT_EQ(Sum({Is(Signal::kApplication, Health::kUp), Is(Signal::kStore, Health::kUnknown)}),
             Health::kSuspect);
+}
+
+// One row of what the spec may say: whether a Region is down of which these three are as written.
+struct Counts {
+  DownWhen down_when;
+  Health application, store, control;
+  Health expected;
+};
+
+TEST(SummaryTest, WhatTheSpecCountsMakesARegionDown) {
+  using enum Health;
+  const Signal app = Signal::kApplication, store = Signal::kStore, api = Signal::kControlPlane;
+  const std::vector<Counts> table = {
+      {{{app, store}}, kDown, kDown, kUp, kDown},
+      {{{app, store}}, kDown, kUp, kDown, kSuspect},
+      {{{app}}, kDown, kUp, kUp, kDown},
+      {{{app}}, kDown, kUnknown, kUp, kDown},
+      {{{app}}, kUp, kDown, kDown, kSuspect},  // up takes all that is watched
+      {{{app}}, kSuspect, kDown, kDown, kSuspect},
+      {{{app}}, kUnknown, kDown, kDown, kUnknown},
+      {{{store}}, kUp, kDown, kUp, kDown},
+      {{{store}}, kUnknown, kDown, kUp, kDown},
+      {{{store}}, kDown, kUp, kDown, kSuspect},
+      {{{app, api}}, kDown, kUp, kDown, kDown},
+      {{{app, api}}, kDown, kDown, kUp, kSuspect},
+      {{{app, api}}, kDown, kUp, kUnknown, kSuspect},
+      {{{store, api}}, kUp, kDown, kDown, kDown},
+      {{{store, api}}, kDown, kDown, kUp, kSuspect},
+      {{{app, store, api}}, kDown, kDown, kDown, kDown},
+      {{{app, store, api}}, kDown, kDown, kUp, kSuspect},
+      {{{app, store, api}}, kDown, kDown, kUnknown, kSuspect},
+      {{{app}, {store, api}}, kDown, kUp, kUp, kDown},
+      {{{app}, {store, api}}, kUp, kDown, kDown, kDown},
+      {{{app}, {store, api}}, kUp, kDown, kUp, kSuspect},
+      {{{app}}, kUp, kUp, kDown, kUp},
+      {{{app, store, api}}, kUp, kUp, kDown, kUp},
+  };
+  for (const Counts& row : table) {
+    EXPECT_EQ(
+        Sum({Is(app, row.application), Is(store, row.store), Is(api, row.control)}, row.down_when),
+        row.expected)
+        << "row " << &row - table.data();
+  }
+}
+
+// The slow and obvious second version of the rule that is in force where the spec says nothing.
+TEST(SummaryTest, WithoutAWordInTheSpecTheApplicationAndEveryStoreCount) {
+  for (int code = 0; code < 64; ++code) {
+    const Health app = Health(code & 3), first = Health(code >> 2 & 3), second = Health(code >> 4);
+    const bool down = app == Health::kDown && first == Health::kDown && second == Health::kDown;
+    for (const Health api : {Health::kUp, Health::kDown}) {
+      TargetHealth other = Is(Signal::kStore, second);
+      other.target.component = kTraffic;
+      const Health sum = Sum({Is(Signal::kApplication, app), Is(Signal::kStore, first), other,
+                              Is(Signal::kControlPlane, api)},
+                             model::Detection().down_when);
+      EXPECT_EQ(sum == Health::kDown, down) << code;
+    }
+  }
+}
+
+TEST(SummaryTest, TheControlPlaneStandsInForWhatIsNotWatched) {
+  const auto stores = [](Health api, const DownWhen& down_when) {
+    return Summarise({Is(Signal::kStore, Health::kDown), Is(Signal::kControlPlane, api)},
+                     down_when);
+  };
+  EXPECT_EQ(stores(Health::kDown, kBoth).health, Health::kDown);
+  EXPECT_NE(stores(Health::kDown, kBoth).reason.find("counted: store and control-plane"),
+            std::string::npos);
+  EXPECT_EQ(stores(Health::kUp, kBoth).health, Health::kSuspect);
+  EXPECT_EQ(stores(Health::kDown, {{Signal::kApplication}}).health, Health::kSuspect)
+      << "of the control plane alone nothing is made";
+}
+
+TEST(SummaryTest, WhatDoesNotCountIsToldAllTheSame) {
+  const Summary summary =
+      Summarise({Is(Signal::kApplication, Health::kDown), Is(Signal::kStore, Health::kUp),
+                 Is(Signal::kControlPlane, Health::kUp)},
+                {{Signal::kApplication}});
+  EXPECT_EQ(summary.reason,
+            "orders: down; a store answers (orders: up); its AWS APIs do answer; "
+            "counted: application");
+  EXPECT_TRUE(summary.answers_in_part);
+  EXPECT_FALSE(
+      Summarise({Is(Signal::kApplication, Health::kDown), Is(Signal::kStore, Health::kDown)}, kBoth)
+          .answers_in_part);
 }
 
 View Vote(const std::string& observer, Health health, int at = 0) {
@@ -230,6 +322,20 @@ TEST(JudgeTest, AgreesWithTheObviousVersionOnEveryVoteOfUpToSix) {
             << observers << " " << code;
       }
     }
+  }
+}
+
+TEST(JudgeTest, ARegionThatIsDownAndAnswersInPartIsSaidToBe) {
+  Options options = kOptions;
+  options.down_when = {{Signal::kApplication}};
+  for (const Health store : {Health::kUp, Health::kDown}) {
+    std::vector<View> votes = {Vote("a", Health::kDown), Vote("b", Health::kDown)};
+    for (View& vote : votes)
+      vote.targets = {Is(Signal::kApplication, Health::kDown), Is(Signal::kStore, store)};
+    const model::Verdict verdict = Judge(votes, kHome, At(0), options);
+    EXPECT_EQ(verdict.health, Health::kDown);
+    EXPECT_EQ(verdict.answers_in_part, store == Health::kUp);
+    EXPECT_NE(verdict.reason.find("counted: application"), std::string::npos) << verdict.reason;
   }
 }
 

@@ -55,6 +55,7 @@ Options OptionsFor(const model::Application& application) {
   options.probe_every = detection.probe_every;
   options.failures = detection.failures;
   options.quorum = detection.quorum;
+  options.down_when = detection.down_when;
   options.stale_after = kMissedProbes * detection.probe_every + detection.probe_timeout;
   return options;
 }
@@ -98,7 +99,7 @@ std::vector<model::View> ViewsOf(const Memory& memory, base::WallTime now, const
     }
   }
   for (model::View& view : all) {
-    view.health = Summarise(view.targets).health;
+    view.health = Summarise(view.targets, options.down_when).health;
   }
   return all;
 }

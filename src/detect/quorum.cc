@@ -37,12 +37,15 @@ Verdict Judge(const std::vector<View>& views, const model::Region& region, base:
               const Options& options) {
   const auto fresh = FreshViews(views, region, now, options);
   int up = 0, down = 0;
+  bool in_part = false;
   std::string why;
   for (const auto& [observer, view] : fresh) {
     if (view->health == Health::kUp) ++up;
     if (view->health != Health::kDown) continue;
     ++down;
-    if (why.empty()) why = " (" + observer.str() + ": " + Summarise(view->targets).reason + ")";
+    const Summary summary = Summarise(view->targets, options.down_when);
+    in_part = in_part || summary.answers_in_part;
+    if (why.empty()) why = " (" + observer.str() + ": " + summary.reason + ")";
   }
   Verdict verdict;
   verdict.region = region;
@@ -55,6 +58,7 @@ Verdict Judge(const std::vector<View>& views, const model::Region& region, base:
   } else if (down >= options.quorum && up < options.quorum) {
     verdict.health = Health::kDown;
     verdict.votes = down;
+    verdict.answers_in_part = in_part;
     verdict.reason = region.str() + " is down: " + Counted(down, verdict.fresh, "so") + why;
   } else if (up >= options.quorum && down < options.quorum) {
     verdict.health = Health::kUp;

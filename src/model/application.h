@@ -9,6 +9,7 @@
 
 #include "base/time.h"
 #include "model/ids.h"
+#include "model/signal.h"
 
 namespace leeward::model {
 
@@ -114,6 +115,8 @@ struct Detection {
   base::Duration probe_timeout{};  // never longer than probe_every
   int failures = 3;  // consecutive failures that make a target suspect-to-down, 1 to 20
   int quorum = 2;    // fresh views that must agree, 1 to 7
+  // A Region counts as down when one of these holds. Never empty.
+  std::vector<Combination> down_when = {{Signal::kApplication, Signal::kStore}};
 };
 
 enum class FailoverMode { kAutomatic, kManual };

@@ -210,6 +210,15 @@ std::string_view Name(SessionMode mode) {
   CHECK_NEVER("SessionMode outside its enum");
 }
 
+std::string NameOf(const Combination& together) {
+  std::string text;
+  for (const Signal signal : together) {
+    text += text.empty() ? "" : " and ";
+    text += Name(signal);
+  }
+  return text;
+}
+
 LEEWARD_ENUM(Pattern, kBackupAndRestore, kPilotLight, kWarmStandby, kMultiActive)
 LEEWARD_ENUM(Engine, kPostgres, kMysql, kMariadb)
 LEEWARD_ENUM(FailoverMode, kAutomatic, kManual)

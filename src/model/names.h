@@ -1,6 +1,7 @@
 // The words for the model's enums, as they stand in specs, plans, journals and JSON. Stable.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -25,6 +26,9 @@ std::string_view Name(Consistency consistency);
 std::string_view Name(ThirdMember member);
 std::string_view Name(CacheEngine engine);
 std::string_view Name(SessionMode mode);
+
+// "application and store"
+std::string NameOf(const Combination& together);
 
 // The value of that name; false, and `value` untouched, when there is none.
 bool FromName(std::string_view name, Pattern* value);

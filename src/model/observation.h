@@ -9,14 +9,9 @@
 
 #include "base/time.h"
 #include "model/ids.h"
+#include "model/signal.h"
 
 namespace leeward::model {
-
-enum class Signal {
-  kApplication,   // the application's health through its front address
-  kStore,         // a store by its own protocol
-  kControlPlane,  // the Region's AWS APIs
-};
 
 enum class Seen { kGood, kBad, kNothing };  // answered well; answered badly or not at all; not asked
 
@@ -67,6 +62,9 @@ struct Verdict {
   int fresh = 0;            // fresh views at all
   base::WallTime at;
   std::string reason;
+  // Of a Region that is down: part of its application or stores was seen to answer all the same, by
+  // who says so. It may still write.
+  bool answers_in_part = false;
 };
 
 // Replication of one store toward its standby, as read in the standby's Region.

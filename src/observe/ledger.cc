@@ -156,7 +156,7 @@ std::vector<model::View> Ledger::ViewsOf(const model::Region& of, base::Monotoni
       health.reason = fresh ? known.look.reason : "not probed lately";
       view.targets.push_back(std::move(health));
     }
-    view.health = detect::Summarise(view.targets).health;
+    view.health = detect::Summarise(view.targets, options_.down_when).health;
     views.push_back(std::move(view));
   }
   return views;

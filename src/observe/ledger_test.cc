@@ -24,7 +24,7 @@ constexpr Sees kDead{Health::kDown, Health::kDown, Health::kDown};
 
 class LedgerTest : public testing::Test {
  protected:
-  LedgerTest() : ledger_(model::testing::Shop()) {}
+  explicit LedgerTest(const model::Application& shop = model::testing::Shop()) : ledger_(shop) {}
 
   // An observer's next view of home; the recovery Region is up.
   View Next(const Region& from, const Sees& home) {
@@ -224,6 +224,49 @@ TEST_F(LedgerTest, ADeadApplicationBesideALivingApiAndTheReverseAreToldApart) {
   EXPECT_EQ(Apart(Home()), "the application lives, the AWS API does not answer");
   Rounds(3, {{kRecovery, kDead}, {kWitness, kDead}});
   EXPECT_EQ(Apart(Home()), "");
+}
+
+model::Application ShopThatCounts(std::vector<model::Combination> down_when) {
+  model::Application shop = model::testing::Shop();
+  shop.detection.down_when = std::move(down_when);
+  return shop;
+}
+
+class ApplicationAloneTest : public LedgerTest {
+ protected:
+  ApplicationAloneTest() : LedgerTest(ShopThatCounts({{Signal::kApplication}})) {}
+};
+
+TEST_F(ApplicationAloneTest, WhatDoesNotCountIsSeenAndHasNoVote) {
+  Rounds(3, {{kRecovery, {Health::kDown, Health::kUp, Health::kUp}},
+             {kWitness, {Health::kDown, Health::kUp, Health::kUp}}});
+  EXPECT_EQ(HomeHealth(), Health::kDown);
+  EXPECT_EQ(Home().stores, Health::kUp);
+  EXPECT_EQ(Home().control_plane, Health::kUp);
+  EXPECT_EQ(Apart(Home()), "the application is dead, the AWS API answers");
+  EXPECT_NE(Home().verdict.reason.find("a store answers"), std::string::npos)
+      << Home().verdict.reason;
+  EXPECT_TRUE(Home().verdict.answers_in_part);
+  Rounds(3, {{kRecovery, {Health::kUp, Health::kDown, Health::kDown}},
+             {kWitness, {Health::kUp, Health::kDown, Health::kDown}}});
+  EXPECT_EQ(HomeHealth(), Health::kSuspect) << "a dead store does not count, and is not health";
+  EXPECT_EQ(Home().stores, Health::kDown);
+}
+
+class ApiMustAgreeTest : public LedgerTest {
+ protected:
+  ApiMustAgreeTest()
+      : LedgerTest(
+            ShopThatCounts({{Signal::kApplication, Signal::kStore, Signal::kControlPlane}})) {}
+};
+
+TEST_F(ApiMustAgreeTest, ADeadApplicationBesideALivingApiIsADoubt) {
+  constexpr Sees kApiLives{Health::kDown, Health::kDown, Health::kUp};
+  Rounds(3, {{kRecovery, kApiLives}, {kWitness, kApiLives}});
+  EXPECT_EQ(HomeHealth(), Health::kSuspect);
+  EXPECT_EQ(Apart(Home()), "the application is dead, the AWS API answers");
+  Rounds(3, {{kRecovery, kDead}, {kWitness, kDead}});
+  EXPECT_EQ(HomeHealth(), Health::kDown);
 }
 
 // The slow, obvious version: a reader that sees any prefix of a history of one lying observer never

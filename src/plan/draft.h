@@ -86,7 +86,7 @@ struct Draft {
   const Options& options;
   model::Plan plan;
 
-  bool from_may_answer = true;  // the snapshot does not say that `from` is down
+  bool from_may_answer = true;  // unless it is down, and nothing of it answers
 
   // Adds a step of this kind, filled in from its template. Its id becomes final in the pass
   // `names`.

@@ -284,6 +284,16 @@ TEST(PlanTest, OldWriterIsFencedOnlyWhenItsRegionMayAnswer) {
   }
 }
 
+// What counts as down is the spec's to say, and need not be everything: what is left may still
+// write.
+TEST(PlanTest, OldWriterIsFencedInARegionThatIsDownAndAnswersInPart) {
+  model::Snapshot snapshot = kHomeLost;
+  snapshot.verdicts[0].answers_in_part = true;
+  const Plan plan = MustMake(Action::kFailover, snapshot);
+  ASSERT_NE(plan.Find(StepId("rds.fence/orders")), nullptr);
+  EXPECT_EQ(plan.Find(StepId("gate.fence-proof"))->parameters.at("fences"), "rds.fence/orders");
+}
+
 //   measure → gate.loss ┬→ drain → promote ┬→ ready → shift → confirm → verify
 //   gate.fence-proof ───┴→ scale ──────────┘
 TEST(PlanTest, FailoverPromotesAfterBothGatesAndShiftsAfterReady) {

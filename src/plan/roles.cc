@@ -145,7 +145,9 @@ base::Status AssignRoles(Draft& draft) {
   draft.plan.to = draft.plan.from == regions.home ? regions.recovery : regions.home;
   RETURN_IF_ERROR(CheckNotThereAlready(draft));
   RETURN_IF_ERROR(CheckHealth(draft));
-  draft.from_may_answer = HealthOf(draft, draft.plan.from) != Health::kDown;
+  const model::Verdict* from = draft.snapshot.Of(draft.plan.from);
+  draft.from_may_answer =
+      HealthOf(draft, draft.plan.from) != Health::kDown || from->answers_in_part;
   return base::Ok();
 }
 

@@ -19,6 +19,7 @@ class FakeBackend : public Backend {
     home.verdict.health = model::Health::kDown;
     status.regions = {home};
     status.observers = {{model::Region("eu-west-1"), "fresh", true, std::chrono::seconds(1)}};
+    status.down_when = {{model::Signal::kApplication, model::Signal::kStore}};
     status.moves["done"] = 1;
     return {status};
   }
@@ -132,6 +133,9 @@ TEST_F(ApiTest, SecretsAreTheSameOnlyWhenTheyAre) {
 
 TEST_F(ApiTest, ReadsAreAnswered) {
   EXPECT_EQ(Ask("GET", "/v1/applications").body, "{\"applications\":[\"shop\"]}\n");
+  EXPECT_NE(Ask("GET", "/v1/applications/shop/status")
+                .body.find("\"down_when\":[\"application and store\"]"),
+            std::string::npos);
   EXPECT_NE(Ask("GET", "/v1/applications/shop/status").body.find("\"health\":\"down\""),
             std::string::npos);
   EXPECT_EQ(StatusOf("GET", "/v1/applications/shop/plan"), 200);

@@ -121,6 +121,9 @@ std::string StatusJson(const Status& status) {
   json["lease"] = status.lease;
   json["regions"] = Json::array();
   for (const RegionStatus& region : status.regions) json["regions"].push_back(RegionJson(region));
+  json["down_when"] = Json::array();
+  for (const model::Combination& together : status.down_when)
+    json["down_when"].push_back(model::NameOf(together));
   json["observers"] = Json::array();
   for (const ObserverStatus& observer : status.observers) {
     Json one{{"region", observer.region.str()}, {"standing", observer.standing}};

@@ -37,6 +37,7 @@ struct Status {
   std::string lease;  // of the controllers, for people
   std::vector<RegionStatus> regions;
   std::vector<ObserverStatus> observers;
+  std::vector<model::Combination> down_when;             // what the verdicts count
   std::map<model::ComponentName, model::Region> active;  // empty: not known
   std::string goal, row, reason;                         // of the decision table
   std::string doing;                                     // why it does what it does now

@@ -71,7 +71,8 @@ std::vector<Field<model::Detection>> DetectionFields() {
           IntegerField("failures", &Detection::failures, {1, 20}, Need::kOptional,
                        "consecutive failures until a target is down; default: 3"),
           IntegerField("quorum", &Detection::quorum, {1, 7}, Need::kOptional,
-                       "views that must agree; default: 2 with a witness Region, 1 without")};
+                       "views that must agree; default: 2 with a witness Region, 1 without"),
+          DownWhenField()};
 }
 
 std::vector<std::string> Listed(const std::string& text) {

@@ -9,6 +9,9 @@ namespace leeward::spec {
 
 const std::vector<Field<model::Application>>& ApplicationFields();
 
+// What makes a Region count as down.
+Field<model::Detection> DownWhenField();
+
 // Fills in what the spec left out (empty or zero) and what depends on other keys: names, quorum,
 // time-outs.
 void FillDefaults(model::Application& application);

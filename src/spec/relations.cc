@@ -45,6 +45,7 @@ class Relations {
   void Check() {
     CheckRegions();
     CheckDetection();
+    CheckDownWhen();
     for (const Component& component : application_.components) CheckComponent(component);
     CheckCircles();
     for (std::size_t i = 0; i < application_.checks.size(); ++i) {
@@ -92,6 +93,63 @@ class Relations {
       Complain({"detection", "probe-timeout"}, "'probe-timeout' is longer than 'probe-every'",
                "write at most " + base::FormatDuration(detection.probe_every));
     }
+  }
+
+  // What is left out means what is watched; what is written must be watched.
+  void CheckDownWhen() {
+    const auto& down_when = application_.detection.down_when;
+    const YAML::Node detection = root_["detection"];
+    if (!detection.IsDefined() || !detection.IsMap() || !AllComponentsRead()) return;
+    const YAML::Node written = static_cast<const YAML::Node&>(detection)["down-when"];
+    if (!written.IsDefined() || !written.IsSequence() || written.size() != down_when.size()) return;
+    for (std::size_t i = 0; i < down_when.size(); ++i) {
+      CheckWatched(down_when[i], {"detection", "down-when", std::to_string(i)});
+    }
+  }
+
+  // A component whose entry is wrong is missing here, and nothing is to be said about its absence.
+  bool AllComponentsRead() const {
+    const YAML::Node components = root_["components"];
+    return components.IsDefined() && components.IsMap() &&
+           components.size() == application_.components.size();
+  }
+
+  void CheckWatched(const model::Combination& together, const Path& path) {
+    const auto& components = application_.components;
+    const bool stores = std::any_of(components.begin(), components.end(),
+                                    [](const Component& one) { return model::IsStore(one.kind); });
+    const auto fronts = Fronts();
+    for (const model::Signal signal : together) {
+      if (signal == model::Signal::kStore && !stores) {
+        Complain(path, "'store' counts, but no component is a store",
+                 "write 'application and control-plane', or leave 'down-when' out");
+      }
+      if (signal == model::Signal::kApplication && fronts.empty()) {
+        Complain(path,
+                 "'application' counts, but no component of kind ecs has a 'load-balancer' where "
+                 "it could be asked",
+                 "write 'store and control-plane', or leave 'down-when' out");
+      }
+    }
+    const bool alone = together == model::Combination{model::Signal::kApplication};
+    const bool sleeps = std::all_of(fronts.begin(), fronts.end(),
+                                    [](const model::Ecs* front) { return front->standby == 0; });
+    if (alone && !fronts.empty() && sleeps) {
+      Complain(path,
+               "'application' alone counts, and with 'standby: 0' it answers nobody in the Region "
+               "that stands by, which would always count as down: no place to go to",
+               "write 'application and store', or a 'standby' of 1 or more");
+    }
+  }
+
+  // Where the application can be asked for its health.
+  std::vector<const model::Ecs*> Fronts() const {
+    std::vector<const model::Ecs*> fronts;
+    for (const Component& component : application_.components) {
+      const auto* ecs = std::get_if<model::Ecs>(&component.kind);
+      if (ecs != nullptr && !ecs->load_balancer.empty()) fronts.push_back(ecs);
+    }
+    return fronts;
   }
 
   void CheckComponent(const Component& component) {

@@ -101,6 +101,13 @@ bool AllowsSharedStore(std::string_view text) {
   }
   return false;
 }
+// Only the form: which words are signals is told with a suggestion.
+bool AllowsSignals(std::string_view text) {
+  constexpr std::size_t kLongest = 100;
+  return !text.empty() && text.size() <= kLongest && text.front() != ' ' && text.back() != ' ' &&
+         text.find("  ") == std::string_view::npos &&
+         AllOf(text, [](char c) { return IsAlnum(c) || c == '-' || c == '_' || c == ' '; });
+}
 
 std::size_t EditDistance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -145,6 +152,10 @@ const TextRule kSharedStore = {
     "^(sqlite:.+|etcd:https?://[^/@,\\s]+(,https?://[^/@,\\s]+){0,8}|"
     "dynamodb:[A-Za-z0-9_.-]{3,255}@[a-z0-9-]+(,[a-z0-9-]+){1,2})$",
     AllowsSharedStore};
+const TextRule kSignals = {
+    "application, store or control-plane, or several of them with 'and' between",
+    "^(application|store|control-plane)( and (application|store|control-plane)){0,2}$",
+    AllowsSignals};
 const TextRule kFilePath = {"a file, relative to the spec", ".+", AllowsAny};
 
 Shape TextShape(const TextRule& rule) {

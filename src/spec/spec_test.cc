@@ -250,6 +250,122 @@ TEST(SpecTest, EachMistakeIsNamedWithPlaceAndWhatToDo) {
   }
 }
 
+// What `value` reads as below `detection`, or what is complained about it.
+std::string DownWhen(const std::string& value, const std::string& text = ShopText()) {
+  const auto parsed =
+      Parse(Replaced(text, "quorum: 2", "quorum: 2, down-when: " + value), "shop.yaml");
+  if (!std::holds_alternative<model::Application>(parsed)) {
+    const auto& complaints = std::get<Diagnostics>(parsed);
+    return (complaints.size() == 1 ? "" : "several, ") + complaints.front().what + "; " +
+           complaints.front().fix;
+  }
+  std::string all;
+  for (const auto& one : std::get<model::Application>(parsed).detection.down_when)
+    all += (all.empty() ? "" : " | ") + model::NameOf(one);
+  return all;
+}
+
+TEST(SpecTest, WhatCountsAsDownIsReadAndHasADefault) {
+  const auto parsed = Parse(ShopText(), "shop.yaml");
+  const auto& shop = std::get<model::Application>(parsed);
+  using enum model::Signal;
+  EXPECT_EQ(shop.detection.down_when, std::vector<model::Combination>({{kApplication, kStore}}));
+  EXPECT_EQ(DownWhen("[application]"), "application");
+  EXPECT_EQ(DownWhen("[store and application]"), "application and store") << "in one order";
+  EXPECT_EQ(DownWhen("[application, store and control-plane]"),
+            "application | store and control-plane");
+  EXPECT_EQ(DownWhen("[application and store and control-plane]"),
+            "application and store and control-plane");
+}
+
+TEST(SpecTest, WhatCannotCountIsNamedWithPlaceAndWhatToDo) {
+  const std::string place = "detection: { probe-every: 500ms, failures: 3, quorum: 2";
+  const std::vector<Mistake> mistakes = {
+      {place, place + ", down-when: []", "[]",
+       "'down-when' in detection is empty: nothing would ever count as a lost Region; write what "
+       "counts, such as [application and store], or leave it out"},
+      {place, place + ", down-when: [application, control-plane]", "control-plane]",
+       "'down-when' in detection lets the AWS API alone say that a Region is down, and an API can "
+       "fail while everything in its Region serves; write 'application and control-plane' or "
+       "'store and control-plane'"},
+      {place, place + ", down-when: [stores]", "stores]",
+       "'down-when' in detection names 'stores', which is no signal; did you mean store?"},
+      {place, place + ", down-when: [application and api]", "application and api]",
+       "'down-when' in detection names 'api', which is no signal; write application, store or "
+       "control-plane"},
+  };
+  for (const Mistake& mistake : mistakes) {
+    const std::string text = Replaced(ShopText(), mistake.from, mistake.to);
+    EXPECT_EQ(Complaints(text),
+              PlaceOf(text, mistake.to, mistake.token) + ": " + mistake.complaint + "\n")
+        << mistake.to;
+  }
+}
+
+TEST(SpecTest, CombinationsThatSayNothingAreRefused) {
+  EXPECT_EQ(DownWhen("[application or store]"),
+            "'down-when' in detection has 'or' between signals; write each of the two as an entry "
+            "of its own: one is enough");
+  EXPECT_EQ(DownWhen("[application store]"),
+            "'down-when' in detection has 'store' between signals; write 'and' between them");
+  EXPECT_EQ(DownWhen("[application and]"),
+            "an entry of 'down-when' in detection ends with 'and'; write another signal behind it, "
+            "or take it away");
+  EXPECT_EQ(DownWhen("[store and store]"),
+            "'down-when' in detection names 'store' twice in one entry; write it once");
+  EXPECT_EQ(DownWhen("[application and store, store]"),
+            "'application and store' in 'down-when' adds nothing to 'store', which is enough by "
+            "itself; keep one of them");
+  EXPECT_EQ(DownWhen("[store, store]"),
+            "'store' in 'down-when' adds nothing to 'store', which is enough by itself; keep one "
+            "of them");
+  EXPECT_EQ(DownWhen("application"),
+            "'down-when' in detection is a single value; write a list, such as [a, b]");
+  EXPECT_EQ(DownWhen("[\"application,store\"]"),
+            "an entry of 'down-when' in detection is 'application,store'; write application, store "
+            "or control-plane, or several of them with 'and' between");
+  EXPECT_EQ(DownWhen("[[application, store]]"),
+            "an entry of 'down-when' in detection is a list; write application, store or "
+            "control-plane, or several of them with 'and' between");
+}
+
+// A signal of which nothing is watched cannot count; what the spec leaves out is made up for.
+TEST(SpecTest, WhatIsNotWatchedCannotCount) {
+  const std::string unseen = Replaced(ShopText(),
+                                      "load-balancer: shop, port: 8080, health: "
+                                      "/health, needs: [orders]",
+                                      "needs: [orders]");
+  EXPECT_EQ(Complaints(unseen), "");
+  EXPECT_EQ(DownWhen("[application and store]", unseen),
+            "'application' counts, but no component of kind ecs has a 'load-balancer' where it "
+            "could be asked; write 'store and control-plane', or leave 'down-when' out");
+  EXPECT_EQ(DownWhen("[store and control-plane]", unseen), "store and control-plane");
+  const std::string asleep = Replaced(ShopText(), "standby: 1", "standby: 0");
+  EXPECT_EQ(DownWhen("[application]", asleep),
+            "'application' alone counts, and with 'standby: 0' it answers nobody in the Region "
+            "that stands by, which would always count as down: no place to go to; write "
+            "'application and store', or a 'standby' of 1 or more");
+  EXPECT_EQ(DownWhen("[application and store]", asleep), "application and store");
+  const std::string storeless = R"(apiVersion: leeward/v1
+application: tiny
+regions: { home: us-east-1, recovery: us-west-2, witness: eu-west-1 }
+objectives: { rto: 1h, rpo: 1m }
+detection: { quorum: 2 }
+components:
+  web: { kind: ecs, load-balancer: tiny, health: /health }
+)";
+  EXPECT_EQ(DownWhen("[application and store]", storeless),
+            "'store' counts, but no component is a store; write 'application and control-plane', "
+            "or leave 'down-when' out");
+}
+
+TEST(SpecTest, AComponentThatIsWrongIsNotSaidToBeMissing) {
+  const std::string text = Replaced(ShopText(), "quorum: 2", "quorum: 2, down-when: [store]");
+  const std::string complaints = Complaints(Replaced(text, "kind: rds", "kind: rdss"));
+  EXPECT_NE(complaints.find("'rdss'"), std::string::npos);
+  EXPECT_EQ(complaints.find("no component is a store"), std::string::npos) << complaints;
+}
+
 constexpr char kStores[] = R"(apiVersion: leeward/v1
 application: shop
 regions: { home: us-east-1, recovery: us-west-2, witness: eu-west-1 }
