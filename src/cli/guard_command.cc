@@ -9,8 +9,11 @@
 #include "cli/open_store.h"
 #include "cli/project.h"
 #include "cli/store_address.h"
+#include "cli/terminal.h"
 #include "cli/world.h"
+#include "guard/child_program.h"
 #include "guard/doors.h"
+#include "guard/fence_hook.h"
 #include "guard/guard.h"
 #include "guard/postgres_door.h"
 #include "lease/hand_over.h"
@@ -54,7 +57,32 @@ base::Result<std::unique_ptr<guard::Doors>> DoorsOf(World& world, const Project&
   return doors;
 }
 
-void Answer(os::HttpExchange& exchange, const guard::Guard& guard, const model::Region& region) {
+// What the guard does besides, when it fences.
+class Beside {
+ public:
+  Beside(const World& world, const model::Application& application, const model::Region& region)
+      : program_(world.clock) {
+    if (!application.guard.on_fence) return;
+    hook_.emplace(*application.guard.on_fence, guard::FenceHook::Of{application.name, region},
+                  program_, world.clock, [](const std::string& line) {
+                    fmt::print("{}\n", Printable(line));
+                    std::fflush(stdout);
+                  });
+  }
+  void Run(const guard::Fencing& fencing) {
+    if (hook_) hook_->Run(fencing);
+  }
+  std::optional<guard::HookStatus> Status() const {
+    return hook_ ? std::optional(hook_->Status()) : std::nullopt;
+  }
+
+ private:
+  guard::ChildProgram program_;
+  std::optional<guard::FenceHook> hook_;
+};
+
+void Answer(os::HttpExchange& exchange, const guard::GuardStatus& status,
+            const model::Region& region) {
   const os::HttpServerRequest& request = exchange.request();
   ports::HttpResponse response;
   response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
@@ -65,7 +93,6 @@ void Answer(os::HttpExchange& exchange, const guard::Guard& guard, const model::
     response.status = 405;
     response.headers.emplace_back("Allow", "GET, HEAD");
   } else {
-    const guard::GuardStatus status = guard.Status();
     response.status = status.epoch ? 200 : 503;
     if (request.method == "GET") response.body = guard::WritableJson(status, region);
   }
@@ -110,13 +137,17 @@ base::Status Serve(const Arguments& arguments) {
   const model::ApplicationName& name = project.application.name;
   os::EventLoop loop;
   loop.OnSignals({SIGINT, SIGTERM, SIGHUP}, [&](int) { loop.Stop(); });
+  Beside beside(*world, project.application, region);
   guard::Guard guard({terms, region, "guard-" + world->random.Hex(kNameDigits),
                       region == project.application.regions.home},
-                     {lease::Key(name), lease::HandOverKey(name)}, *store, *doors, world->clock);
+                     {lease::Key(name), lease::HandOverKey(name)}, *store, *doors, world->clock,
+                     [&](const guard::Fencing& fencing) { beside.Run(fencing); });
   loop.OnSignals({SIGUSR1}, [&](int) { guard.Release(); });
   ASSIGN_OR_RETURN(const auto server,
                    os::HttpServer::Start(loop, listen, [&](std::shared_ptr<os::HttpExchange> each) {
-                     Answer(*each, guard, region);
+                     guard::GuardStatus status = guard.Status();
+                     status.hook = beside.Status();
+                     Answer(*each, status, region);
                    }));
   fmt::print("guarding {} in {}: http://{}/writable\n", project.application.name.str(),
              region.str(), server->address().ToString());

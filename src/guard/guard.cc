@@ -14,6 +14,15 @@ namespace {
 // clock does not.
 constexpr base::Duration kLongestNap = std::chrono::milliseconds(50);
 
+nlohmann::ordered_json HookJson(const HookStatus& hook) {
+  nlohmann::ordered_json json;
+  json["state"] = Name(hook.state);
+  json["runs"] = hook.runs;
+  json["failures"] = hook.failures;
+  if (!hook.detail.empty()) json["detail"] = hook.detail;
+  return json;
+}
+
 }  // namespace
 
 std::string WritableJson(const GuardStatus& status, const model::Region& region) {
@@ -29,16 +38,18 @@ std::string WritableJson(const GuardStatus& status, const model::Region& region)
     json["late_fences"] = status.late_fences;
     json["latest_fence_ms"] = base::Millis(status.latest_fence);
   }
+  if (status.hook) json["hook"] = HookJson(*status.hook);
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 Guard::Guard(lease::HolderOptions options, Keys keys, ports::SharedStore& store, Door& door,
-             const ports::Clock& clock)
+             const ports::Clock& clock, OnFence on_fence)
     : options_(options),
       keys_(std::move(keys)),
       store_(store),
       door_(door),
       clock_(clock),
+      on_fence_(std::move(on_fence)),
       holder_(std::move(options)) {
   loop_ = std::thread([this] { Loop(); });
 }
@@ -60,7 +71,8 @@ GuardStatus Guard::Status() const {
           holder_.released(),
           holder_.late_fences(),
           holder_.latest_fence(),
-          holder_.why()};
+          holder_.why(),
+          {}};
 }
 
 void Guard::Release() { Bring(lease::AskRelease{}); }
@@ -107,9 +119,11 @@ void Guard::Bring(const lease::HolderEvent& event) {
 }
 
 void Guard::Give(const lease::HolderEvent& event) {
+  held_ = holder_.Epoch();
   for (const lease::HolderAction& action : holder_.On(event, clock_.Monotonic())) {
     std::visit([this](const auto& each) { Do(each); }, action);
   }
+  if (holder_.phase() != lease::HolderPhase::kFencing) fence_told_ = false;
 }
 
 void Guard::Do(const lease::Read& read) {
@@ -128,6 +142,8 @@ void Guard::Do(const lease::Put& put) {
 void Guard::Do(const lease::Fence& fence) {
   ++door_turn_;  // what is being opened is given up, what is queued has no effect
   door_lane_.Add([this, fence] { Bring(lease::FenceDone{fence.request, door_.Close(fence.by)}); });
+  // A door that does not close is told to again and again: that is one fence still.
+  if (!std::exchange(fence_told_, true) && on_fence_) on_fence_({held_, fence.reason});
 }
 
 void Guard::Do(const lease::Open& open) {

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "guard/door.h"
+#include "guard/fence_hook.h"
 #include "guard/lane.h"
 #include "lease/hand_over.h"
 #include "lease/holder.h"
@@ -25,6 +26,7 @@ struct GuardStatus {
   int late_fences = 0;
   base::Duration latest_fence{0};
   std::string why;
+  std::optional<HookStatus> hook;  // of the spec's own; absent: it has none
 };
 
 // "{"epoch":4,"region":"us-east-1"}": the body of GET /writable, 200 or 503.
@@ -37,9 +39,13 @@ class Guard {
     std::string lease;
     std::string hand_over;  // requests for it; empty: nobody asks
   };
+  // Told of each fence once, after the door was told to close. Called with the guard's lock held:
+  // it is quick, and asks nothing of the guard.
+  using OnFence = std::function<void(const Fencing&)>;
+
   // Begins at once, by closing the door. Everything outlives it.
   Guard(lease::HolderOptions options, Keys keys, ports::SharedStore& store, Door& door,
-        const ports::Clock& clock);
+        const ports::Clock& clock, OnFence on_fence = {});
   // Ends without touching the door: it shuts by itself when the lease is over.
   ~Guard();
   Guard(const Guard&) = delete;
@@ -68,13 +74,16 @@ class Guard {
   ports::SharedStore& store_;
   Door& door_;
   const ports::Clock& clock_;
+  const OnFence on_fence_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   lease::Holder holder_;
   lease::HandOverWatch requests_;
-  bool looking_ = false;              // for a request, right now
-  base::MonotonicTime next_request_;  // when to look again
+  bool looking_ = false;               // for a request, right now
+  base::MonotonicTime next_request_;   // when to look again
+  std::optional<std::uint64_t> held_;  // the epoch before the event at hand
+  bool fence_told_ = false;            // of the fence that is under way
   bool stopping_ = false;
   // The newest thing asked of the door; an Open or Extend that is older gives itself up.
   std::atomic<std::uint64_t> door_turn_{0};

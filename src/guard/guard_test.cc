@@ -34,8 +34,22 @@ class RememberedDoor : public Door {
   }
   base::Status Close(base::MonotonicTime) override {
     const std::lock_guard lock(mutex_);
+    ++closings_;
+    if (jammed_ > 0) {
+      --jammed_;
+      return base::Unreachable("jammed");
+    }
     until_ = {};
     return base::Ok();
+  }
+  // From now on closing fails that many times.
+  void Jam(int times) {
+    const std::lock_guard lock(mutex_);
+    jammed_ = times;
+  }
+  int closings() const {
+    const std::lock_guard lock(mutex_);
+    return closings_;
   }
   bool IsOpen() const {
     const std::lock_guard lock(mutex_);
@@ -46,6 +60,27 @@ class RememberedDoor : public Door {
   const ports::Clock& clock_;
   mutable std::mutex mutex_;
   base::MonotonicTime until_;
+  int jammed_ = 0;
+  int closings_ = 0;
+};
+
+// What the guard tells of its fences.
+class Fences {
+ public:
+  Guard::OnFence Listener() {
+    return [this](const Fencing& fencing) {
+      const std::lock_guard lock(mutex_);
+      told_.push_back(fencing);
+    };
+  }
+  std::vector<Fencing> told() const {
+    const std::lock_guard lock(mutex_);
+    return told_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<Fencing> told_;
 };
 
 class GuardTest : public testing::Test {
@@ -57,10 +92,11 @@ class GuardTest : public testing::Test {
     CHECK(opened.ok());
     return *std::move(opened);
   }
-  std::unique_ptr<Guard> Start(const model::Region& region, const std::string& who, Door& door) {
+  std::unique_ptr<Guard> Start(const model::Region& region, const std::string& who, Door& door,
+                               Guard::OnFence on_fence = {}) {
     return std::make_unique<Guard>(
         lease::HolderOptions{lease::TermsFor(1s), region, who, region == kHome},
-        Guard::Keys{kKey, kRequestKey}, *store_, door, clock_);
+        Guard::Keys{kKey, kRequestKey}, *store_, door, clock_, std::move(on_fence));
   }
   bool Await(const std::function<bool()>& condition) {
     const base::MonotonicTime until = clock_.Monotonic() + 20s;
@@ -94,6 +130,55 @@ TEST_F(GuardTest, HoldsTheDoorOpenClosesWhenCutOffAndOpensAgain) {
   EXPECT_EQ(guard->Status().late_fences, 0);
   store_->cut = false;
   ASSERT_TRUE(Await([&] { return guard->Status().epoch == 2u && door.IsOpen(); }));
+}
+
+TEST_F(GuardTest, EachFenceIsToldOnceWithItsEpochAndReason) {
+  RememberedDoor door(clock_);
+  Fences fences;
+  const auto guard = Start(kHome, "guard-1", door, fences.Listener());
+  ASSERT_TRUE(Await([&] { return guard->Status().epoch == 1u; }));
+  ASSERT_EQ(fences.told().size(), 1u);
+  EXPECT_FALSE(fences.told()[0].epoch) << "a guard that starts does not know what was held";
+  door.Jam(2);
+  const int before = door.closings();
+  store_->cut = true;
+  ASSERT_TRUE(Await([&] { return door.closings() >= before + 3; })) << "it is told until it closes";
+  store_->cut = false;
+  ASSERT_TRUE(Await([&] { return guard->Status().epoch == 2u; }));
+  ASSERT_EQ(fences.told().size(), 2u) << "that was one fence";
+  EXPECT_EQ(fences.told()[1].epoch, 1u);
+  EXPECT_EQ(fences.told()[1].reason, "the lease could not be renewed in time");
+  guard->Release();
+  ASSERT_TRUE(Await([&] { return guard->Status().released; }));
+  ASSERT_EQ(fences.told().size(), 3u);
+  EXPECT_EQ(fences.told()[2].epoch, 2u);
+  EXPECT_EQ(fences.told()[2].reason, "the lease is handed over");
+}
+
+// A program that never ends by itself.
+class Hanging : public Program {
+ public:
+  ProgramEnd Run(const ProgramCall&, const Cancelled& stopped) override {
+    while (!stopped()) ::poll(nullptr, 0, 1);
+    return {};
+  }
+};
+
+TEST_F(GuardTest, AHookThatHangsDelaysNothing) {
+  RememberedDoor door(clock_);
+  Hanging program;
+  FenceHook hook({{"/bin/fenced"}, 60s}, {model::ApplicationName("shop"), kHome}, program, clock_,
+                 [](const std::string&) {});
+  const auto guard =
+      Start(kHome, "guard-1", door, [&](const Fencing& fencing) { hook.Run(fencing); });
+  ASSERT_TRUE(Await([&] { return guard->Status().epoch == 1u && door.IsOpen(); }));
+  ASSERT_TRUE(Await([&] { return hook.Status().state == HookState::kRunning; }));
+  store_->cut = true;
+  ASSERT_TRUE(Await([&] { return !guard->Status().epoch && !door.IsOpen(); }));
+  EXPECT_EQ(guard->Status().late_fences, 0);
+  store_->cut = false;
+  ASSERT_TRUE(Await([&] { return guard->Status().epoch == 2u && door.IsOpen(); }));
+  EXPECT_EQ(hook.Status().runs, 1u) << "still the first";
 }
 
 TEST_F(GuardTest, OnlyTheRegionOfTheRecordOpens) {
@@ -151,6 +236,11 @@ TEST(WritableTest, SaysTheEpochOrWhyNot) {
   EXPECT_EQ(WritableJson(status, kHome),
             "{\"region\":\"us-east-1\",\"phase\":\"closed\",\"reason\":\"the lease is epoch 5, "
             "us-west-2 (guard-2)\"}\n");
+  status.epoch = 6;
+  status.hook = HookStatus{HookState::kTimedOut, 3, 1, "did not end within 5s and was ended"};
+  EXPECT_EQ(WritableJson(status, kHome),
+            "{\"epoch\":6,\"region\":\"us-east-1\",\"hook\":{\"state\":\"timed-out\",\"runs\":3,"
+            "\"failures\":1,\"detail\":\"did not end within 5s and was ended\"}}\n");
 }
 
 }  // namespace

@@ -6,9 +6,10 @@
 // is on the server's clock. The guard's other session carries it in its application_name, which no
 // other session can change, so that neither a table nor a right to make one is needed.
 //
-// A server that is killed takes its watchdog along and comes back with its catalogue as it was: open.
-// So logins that are members of probe::kHeldRole are valid only until the door's time, moved on by
-// the watchdog: a server that comes back later lets none of them in, whoever is there to close it.
+// A server that is killed takes its watchdog along and comes back with its catalogue as it was:
+// open. So logins that are members of probe::kHeldRole are valid only until the door's time, moved
+// on by the watchdog: a server that comes back later lets none of them in, whoever is there to
+// close it.
 //
 // Needs a login that owns the database and may signal others' sessions (RDS: the master user).
 #pragma once

@@ -149,6 +149,17 @@ struct Failover {
   std::optional<ApprovalTerms> approval;
 };
 
+// A program of the user's own that is run beside what Leeward does itself.
+struct Hook {
+  std::vector<std::string> run;  // the program's absolute path, then its arguments; no shell
+  base::Duration within = std::chrono::seconds(5);  // then it is ended; 100 ms to 1 m
+};
+
+// What guards do besides opening and closing.
+struct GuardTerms {
+  std::optional<Hook> on_fence;  // at each fence
+};
+
 // A request that answers 2xx when the store has the write {id}, and 404 when it has not.
 struct StoreRead {
   std::string method, path;  // "GET", "/carts/{id}"
@@ -195,6 +206,7 @@ struct Application {
   std::vector<Component> components;  // in spec order
   Detection detection;
   Failover failover;
+  GuardTerms guard;
   std::optional<Workload> workload;
   std::vector<DataCheck> checks;
   std::optional<LabStage> lab;

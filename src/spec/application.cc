@@ -296,6 +296,8 @@ const std::vector<Field<Application>>& ApplicationFields() {
                   "how a Region is found to be lost"),
       ObjectField("failover", &Application::failover, FailoverFields(), Need::kOptional,
                   "what may happen then"),
+      ObjectField("guard", &Application::guard, GuardFields(), Need::kOptional,
+                  "what guards do besides opening and closing"),
       ObjectField("workload", &Application::workload, WorkloadFields(), Need::kOptional,
                   "the load of a drill"),
       ChecksField(),

@@ -11,6 +11,7 @@ const std::vector<Field<model::Application>>& ApplicationFields();
 
 // What makes a Region count as down.
 Field<model::Detection> DownWhenField();
+std::vector<Field<model::GuardTerms>> GuardFields();
 
 // Fills in what the spec left out (empty or zero) and what depends on other keys: names, quorum,
 // time-outs.

@@ -56,6 +56,7 @@ class Relations {
     }
     CheckReads();
     CheckSessions();
+    CheckGuard();
   }
 
  private:
@@ -243,6 +244,17 @@ class Relations {
       return;
     Complain(path, of + ", has a store of kind " + std::string(model::KindName(kind)),
              "write a component of kind " + kinds);
+  }
+
+  void CheckGuard() {
+    if (!application_.guard.on_fence) return;
+    const YAML::Node failover = root_["failover"];
+    if (failover.IsDefined() &&
+        (!failover.IsMap() || static_cast<const YAML::Node&>(failover)["store"].IsDefined()))
+      return;
+    Complain({"guard", "on-fence"},
+             "'on-fence' would never be run: without a store for the lease there is no guard",
+             "add 'store' to failover, or leave 'on-fence' out");
   }
 
   bool CheckKnown(const ComponentName& name, const std::string& where, const Path& path) {

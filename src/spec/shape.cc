@@ -108,6 +108,13 @@ bool AllowsSignals(std::string_view text) {
          text.find("  ") == std::string_view::npos &&
          AllOf(text, [](char c) { return IsAlnum(c) || c == '-' || c == '_' || c == ' '; });
 }
+bool AllowsArgument(std::string_view text) {
+  return !text.empty() &&
+         AllOf(text, [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != 127; });
+}
+bool AllowsProgram(std::string_view text) {
+  return AllowsArgument(text) && text.front() == '/' && text.back() != '/';
+}
 
 std::size_t EditDistance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -156,6 +163,10 @@ const TextRule kSignals = {
     "application, store or control-plane, or several of them with 'and' between",
     "^(application|store|control-plane)( and (application|store|control-plane)){0,2}$",
     AllowsSignals};
+const TextRule kProgram = {"the absolute path of a program, such as /usr/local/bin/shop-fenced",
+                           "^/.*[^/]$", AllowsProgram};
+const TextRule kArgument = {"text without control characters", "^[^\\x00-\\x1f\\x7f]+$",
+                            AllowsArgument};
 const TextRule kFilePath = {"a file, relative to the spec", ".+", AllowsAny};
 
 Shape TextShape(const TextRule& rule) {

@@ -366,6 +366,50 @@ TEST(SpecTest, AComponentThatIsWrongIsNotSaidToBeMissing) {
   EXPECT_EQ(complaints.find("no component is a store"), std::string::npos) << complaints;
 }
 
+// The hook that `value` reads as below `guard`, or what is complained about it.
+std::string OnFence(const std::string& value) {
+  const std::string text =
+      Replaced(ShopText(), "lease: 2s }", "lease: 2s, store: \"sqlite:s.db\" }") +
+      "guard: { on-fence: " + value + " }\n";
+  const auto parsed = Parse(text, "shop.yaml");
+  if (!std::holds_alternative<model::Application>(parsed)) return Complaints(text);
+  const auto& hook = std::get<model::Application>(parsed).guard.on_fence;
+  if (!hook) return "none";
+  std::string all = base::FormatDuration(hook->within);
+  for (const std::string& argument : hook->run) all += "|" + argument;
+  return all;
+}
+
+TEST(SpecTest, TheGuardsHookIsReadOrRefused) {
+  EXPECT_EQ(OnFence("{ run: [/usr/local/bin/fenced] }"), "5s|/usr/local/bin/fenced");
+  EXPECT_EQ(OnFence("{ run: [/bin/sh, -c, 'echo it is closed'], within: 300ms }"),
+            "300ms|/bin/sh|-c|echo it is closed");
+  const std::vector<std::pair<std::string, std::string>> refused = {
+      {"{ run: [fenced] }",
+       "the program of 'run' in on-fence is 'fenced'; write the absolute path "
+       "of a program, such as /usr/local/bin/shop-fenced"},
+      {"{ run: [bin/fenced] }", "is 'bin/fenced'; write the absolute path"},
+      {"{ run: [/usr/bin/] }", "is '/usr/bin/'; write the absolute path"},
+      {"{ run: [] }", "'run' in on-fence is empty; write the absolute path"},
+      {"{ run: /bin/fenced --now }", "'run' in on-fence is a single value; write a list"},
+      {"{ run: [/bin/fenced, \"a\\0b\"] }", "an argument in 'run' in on-fence is"},
+      {"{ within: 5s }", "'run' in on-fence is missing"},
+      {"{ run: [/bin/fenced], within: 2m }", "which is out of range; write 100ms to 1m"},
+      {"{ run: [/bin/fenced], timeout: 2s }", "unknown key 'timeout' in on-fence"},
+  };
+  for (const auto& [value, complaint] : refused)
+    EXPECT_NE(OnFence(value).find(complaint), std::string::npos) << value << "\n" << OnFence(value);
+}
+
+TEST(SpecTest, AHookThatNoGuardWouldRunIsRefused) {
+  const std::string hook = "guard: { on-fence: { run: [/bin/fenced] } }\n";
+  const std::string text = ShopText() + hook;
+  EXPECT_EQ(Complaints(text),
+            PlaceOf(text, hook, "{ run") +
+                ": 'on-fence' would never be run: without a store for the lease there is no guard; "
+                "add 'store' to failover, or leave 'on-fence' out\n");
+}
+
 constexpr char kStores[] = R"(apiVersion: leeward/v1
 application: shop
 regions: { home: us-east-1, recovery: us-west-2, witness: eu-west-1 }

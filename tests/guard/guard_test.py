@@ -23,6 +23,7 @@ POSTGRES = "/usr/lib/postgresql/15/bin/"
 HOST = "127.84.0.1"
 LEASE = 1.0  # seconds
 PATIENCE = 30.0
+SECRET = "planted-in-the-guards-environment"
 SCHEMA = "leeward/inventory/v1"
 LEEWARD = ""
 
@@ -44,6 +45,15 @@ def await_true(condition, what):
             return found
         time.sleep(0.005)
     raise AssertionError("in vain: " + (what() if callable(what) else what))
+
+
+def alive(pid):
+    """Whether there is such a process that is not only waiting to be taken off the table."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 class Server:
@@ -116,6 +126,36 @@ class GuardTest(cleaned.TestCase):
                 guard.kill()
                 guard.wait(timeout=PATIENCE)
 
+    def hook(self, script, within="5s"):
+        """A program of that text, which the guards run when they fence."""
+        path = os.path.join(self.folder, "fenced")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\ncd '%s'\n%s\n" % (self.folder, script))
+        os.chmod(path, 0o755)
+        self.add_hook(path, within)
+
+    def add_hook(self, path, within="5s"):
+        with open(self.spec, "a", encoding="utf-8") as file:
+            file.write('guard: { on-fence: { run: ["%s", "an argument"], within: %s } }\n' % (path, within))
+
+    def left(self, name):
+        """What a hook has left in that file, whole lines only."""
+        try:
+            with open(os.path.join(self.folder, name), encoding="utf-8") as file:
+                return [line[:-1] for line in file if line.endswith("\n")]
+        except FileNotFoundError:
+            return []
+
+    def told(self, guard):
+        """What the guard tells of its hook."""
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{guard.port}/writable", timeout=5) as answer:
+                return json.load(answer)["hook"]
+        except urllib.error.HTTPError as error:
+            return json.load(error)["hook"]
+        except OSError:
+            return {"state": "no answer"}
+
     def start(self):
         port = free_port(HOST)
         log = open(os.path.join(self.folder, f"guard{len(self.guards)}.log"), "w", encoding="utf-8")
@@ -123,7 +163,8 @@ class GuardTest(cleaned.TestCase):
         guard = subprocess.Popen(
             [LEEWARD, "guard", self.spec, "--state", self.state, "--region", "us-east-1", "--listen",
              f"{HOST}:{port}"], stdout=log, stderr=log,
-            env={"PATH": "/usr/bin:/bin", "HOME": self.folder, "AWS_REGION": "us-east-1"})
+            env={"PATH": "/usr/bin:/bin", "HOME": self.folder, "AWS_REGION": "us-east-1",
+                 "AWS_SECRET_ACCESS_KEY": SECRET})
         guard.port = port
         self.guards.append(guard)
         return guard
@@ -192,6 +233,58 @@ class GuardTest(cleaned.TestCase):
             self.assertIsNone(self.writable(guard))
             self.assertTrue(self.record()["released"])
             time.sleep(0.02)
+
+    def test_the_specs_own_hook_is_run_at_each_fence(self):
+        self.hook('env >> env.log; echo "$LEEWARD_APPLICATION|$LEEWARD_REGION|$LEEWARD_EPOCH|$LEEWARD_REASON|$1" >> runs')
+        started = "shop|us-east-1||a guard that starts does not know what an earlier one left open|an argument"
+        handed = "shop|us-east-1|1|the lease is handed over|an argument"
+        guard = self.start()
+        self.await_epoch(guard, 1)
+        await_true(lambda: self.left("runs") == [started], lambda: f"a run at the start; {self.log()}")
+        await_true(lambda: self.told(guard) == {"state": "done", "runs": 1, "failures": 0, "detail": "exit code 0"},
+                   lambda: str(self.told(guard)))
+        guard.send_signal(signal.SIGUSR1)
+        await_true(lambda: self.record()["released"], "the lease is released")
+        await_true(lambda: self.left("runs") == [started, handed], lambda: f"a run at the fence; {self.log()}")
+        # A guard that starts cannot know whether the one before it came to run the hook.
+        guard.kill()
+        guard.wait(timeout=PATIENCE)
+        self.start()
+        await_true(lambda: self.left("runs") == [started, handed, started], lambda: f"a run more; {self.log()}")
+        self.assertNotIn(SECRET, "\n".join(self.left("env.log")))
+        self.assertEqual({line.split("=")[0] for line in self.left("env.log")} - {"PWD", "OLDPWD", "_", "SHLVL"},
+                         {"PATH", "LEEWARD_APPLICATION", "LEEWARD_REGION", "LEEWARD_EPOCH", "LEEWARD_REASON"})
+
+    def test_a_hook_that_hangs_is_ended_and_delays_no_fence(self):
+        self.hook("sleep 1000 & echo $! >> pids; echo $$ >> pids; wait", within="8s")
+        guard = self.start()
+        self.await_epoch(guard, 1)
+        await_true(lambda: len(self.left("pids")) == 2, lambda: f"the hook has begun; {self.log()}")
+        self.assertEqual(self.told(guard)["state"], "running")
+        guard.send_signal(signal.SIGUSR1)
+        self.assertLess(self.await_shut(), LEASE)
+        await_true(lambda: self.record()["released"], "the lease is released")
+        self.assertEqual(self.told(guard)["runs"], 1, "the first hook was waited for")
+        first = self.left("pids")[:2]
+        await_true(lambda: not any(alive(pid) for pid in first), "what hangs is ended")
+        await_true(lambda: self.told(guard)["runs"] == 2, "the fence's own run follows")
+        await_true(lambda: self.told(guard)["state"] == "timed-out", lambda: str(self.told(guard)))
+        self.assertEqual(self.told(guard)["failures"], 2)
+        self.assertIn("did not end within 8s and was ended", self.log())
+        await_true(lambda: not any(alive(pid) for pid in self.left("pids")), "what hangs is ended")
+
+    def test_a_hook_that_does_not_exist_is_told_of_and_the_guard_guards(self):
+        self.add_hook("/nonexistent/fenced")
+        guard = self.start()
+        self.await_epoch(guard, 1)
+        await_true(lambda: self.told(guard)["state"] == "failed", lambda: str(self.told(guard)))
+        self.assertIn("cannot start /nonexistent/fenced: No such file or directory", self.told(guard)["detail"])
+        self.assertIn("hook /nonexistent/fenced failed: cannot start", self.log())
+        guard.send_signal(signal.SIGSTOP)
+        self.assertLess(self.await_shut(), LEASE + 0.5)
+        guard.send_signal(signal.SIGCONT)
+        self.await_epoch(guard, 2)
+        await_true(lambda: self.told(guard)["failures"] == 2, lambda: str(self.told(guard)))
 
     def test_bad_usage_is_named(self):
         for arguments, code, word in ((["--region", "eu-west-1"], 2, "takes no writes"),
