@@ -4,14 +4,20 @@
 
 namespace leeward::lab {
 
-void Service::HandleInternal(std::string_view operation, const shapes::Value& /*input*/, Reply reply) {
+void Service::HandleInternal(std::string_view operation, const shapes::Value& /*input*/,
+                             Reply reply) {
   reply(ApiError{"UnknownOperationException",
-                 fmt::format("{} has no internal operation {}", name(), operation), 400, {}});
+                 fmt::format("{} has no internal operation {}", name(), operation),
+                 400,
+                 {}});
 }
 
-void Host::AskProcess(const std::filesystem::path& socket, std::string_view /*target*/, base::Duration /*deadline*/,
+void Host::AskProcess(const std::filesystem::path& socket, std::string_view /*target*/,
+                      base::Duration /*deadline*/,
                       std::function<void(base::Result<std::string>)> done) {
-  Post([done = std::move(done), name = socket.string()] { done(base::Unreachable(name + ": nobody answers here")); });
+  Post([done = std::move(done), name = socket.string()] {
+    done(base::Unreachable(name + ": nobody answers here"));
+  });
 }
 
 std::string Arn(const Host& host, std::string_view service, std::string_view resource) {

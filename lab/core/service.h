@@ -1,8 +1,9 @@
 // What a lab service is, and what it is given to live in.
 //
-// A service is one AWS service in one place: in a Region's process (rds, ecs, ...) or in the global plane
-// (route53, ARC). It lives on its process's single event thread: Handle, timers and completions never run
-// at the same time, so a service needs no locks. Blocking work goes through Host::RunBlocking.
+// A service is one AWS service in one place: in a Region's process (rds, ecs, ...) or in the global
+// plane (route53, ARC). It lives on its process's single event thread: Handle, timers and
+// completions never run at the same time, so a service needs no locks. Blocking work goes through
+// Host::RunBlocking.
 #pragma once
 
 #include <cstdint>
@@ -24,13 +25,13 @@
 
 namespace leeward::lab {
 
-// One verified request: the signature is good, the operation exists, required members are there, and types,
-// enums and ranges are those of the model.
+// One verified request: the signature is good, the operation exists, required members are there,
+// and types, enums and ranges are those of the model.
 struct Call {
   const shapes::Model* model = nullptr;
   const shapes::Operation* operation = nullptr;
   shapes::Value input;
-  std::string region;      // of the credential scope
+  std::string region;  // of the credential scope
   std::string request_id;
   std::string caller_arn;  // who signed it
   std::string caller_id;   // "AIDA...", "AROA...:session"
@@ -38,10 +39,10 @@ struct Call {
 
 // An error as AWS answers it.
 struct ApiError {
-  std::string code;      // wire code: "DBInstanceNotFound"
-  std::string message;   // AWS's wording where it is known
+  std::string code;     // wire code: "DBInstanceNotFound"
+  std::string message;  // AWS's wording where it is known
   int http_status = 400;
-  shapes::Value members; // further members of the error shape, if any
+  shapes::Value members;  // further members of the error shape, if any
 };
 
 using Answer = std::variant<shapes::Value, ApiError>;
@@ -52,11 +53,12 @@ enum class Pace { kFast, kAws };  // as fast as the engines can; AWS's typical d
 
 // A child process of a service: an engine or a task. Standard output and error go to `log`.
 struct ChildSpec {
-  std::vector<std::string> argv;                              // argv[0] is an absolute path
+  std::vector<std::string> argv;                                 // argv[0] is an absolute path
   std::vector<std::pair<std::string, std::string>> environment;  // added to a minimal one
   std::filesystem::path directory;
   std::filesystem::path log;
-  // Programs that are not ours run as the unprivileged user; this one may be where that user cannot go.
+  // Programs that are not ours run as the unprivileged user; this one may be where that user cannot
+  // go.
   enum class User { kEngine, kLab } user = User::kEngine;
 };
 using ChildId = std::uint64_t;
@@ -65,15 +67,17 @@ struct ExitStatus {
   int signal = 0;  // signal that ended it, or 0
 };
 
-// The lab's network as a service sees it. Every engine listens on a Unix socket only; the network process
-// owns each public address and carries every byte, so that latency, cuts and darkness are real.
+// The lab's network as a service sees it. Every engine listens on a Unix socket only; the network
+// process owns each public address and carries every byte, so that latency, cuts and darkness are
+// real.
 struct PublicEndpoint {
-  std::string name;                 // unique in the Region: "rds:orders"
-  std::string address;              // literal loopback address in the Region's block
+  std::string name;     // unique in the Region: "rds:orders"
+  std::string address;  // literal loopback address in the Region's block
   std::uint16_t port = 0;
-  std::filesystem::path backend;    // Unix socket that is connected for every arrival
-  // Only for the global plane: the lab Region whose faults (kill, dark, isolate, slow) the endpoint shares,
-  // as an ARC cluster endpoint does. Empty: the publisher's own Region; for the global plane, none.
+  std::filesystem::path backend;  // Unix socket that is connected for every arrival
+  // Only for the global plane: the lab Region whose faults (kill, dark, isolate, slow) the endpoint
+  // shares, as an ARC cluster endpoint does. Empty: the publisher's own Region; for the global
+  // plane, none.
   std::string region;
 };
 class Network {
@@ -81,18 +85,21 @@ class Network {
   virtual ~Network() = default;
   // A free address of this Region's block, the same one for the same `name` in every run.
   virtual std::string AddressFor(std::string_view name) = 0;
-  // Publishes or republishes. Unreachable backends refuse connections, as a host without a listener does.
+  // Publishes or republishes. Unreachable backends refuse connections, as a host without a listener
+  // does.
   virtual void Publish(const PublicEndpoint& endpoint) = 0;
   virtual void Withdraw(std::string_view name) = 0;
-  // Source networks ("0.0.0.0/0", "127.2.0.0/16") that may open new connections to the endpoint; others meet
-  // silence, as behind a security group. Open connections live on. An endpoint starts with "0.0.0.0/0".
+  // Source networks ("0.0.0.0/0", "127.2.0.0/16") that may open new connections to the endpoint;
+  // others meet silence, as behind a security group. Open connections live on. An endpoint starts
+  // with "0.0.0.0/0".
   virtual void SetIngress(std::string_view name, std::vector<std::string> cidrs) = 0;
-  // A local address and port in this Region from which every connection is carried, with the link's latency
-  // and cuts, to address:port in `to_region`. The same for the same arguments.
-  virtual std::pair<std::string, std::uint16_t> Link(std::string_view to_region, std::string_view address,
+  // A local address and port in this Region from which every connection is carried, with the link's
+  // latency and cuts, to address:port in `to_region`. The same for the same arguments.
+  virtual std::pair<std::string, std::uint16_t> Link(std::string_view to_region,
+                                                     std::string_view address,
                                                      std::uint16_t port) = 0;
-  // Whether the lab's Region is killed or dark, as the network knows it at this instant. False for a Region
-  // that is not in the lab.
+  // Whether the lab's Region is killed or dark, as the network knows it at this instant. False for
+  // a Region that is not in the lab.
   virtual bool IsDark(std::string_view region) const = 0;
 };
 
@@ -105,13 +112,15 @@ class Host {
   virtual const std::string& region() const = 0;   // "us-east-1"; "global" in the global plane
   virtual const std::string& account() const = 0;  // "123456789012"
   virtual Pace pace() const = 0;
-  virtual const ports::Clock& clock() const = 0;   // this Region's clock: `leeward-lab clock` skews it
+  virtual const ports::Clock& clock()
+      const = 0;  // this Region's clock: `leeward-lab clock` skews it
   virtual ports::Random& random() = 0;
   virtual Network& network() = 0;
   // A directory of the named service in this Region; kept over kill and heal.
   virtual std::filesystem::path StateDirectory(std::string_view service) = 0;
-  // The unprivileged user that engines run as when the lab runs as root; empty otherwise. Children started
-  // with Spawn run as it by themselves; files they need must be given to it with GiveToEngine.
+  // The unprivileged user that engines run as when the lab runs as root; empty otherwise. Children
+  // started with Spawn run as it by themselves; files they need must be given to it with
+  // GiveToEngine.
   virtual base::Status GiveToEngine(const std::filesystem::path& path) = 0;
 
   // Runs `then` on the event thread after `delay`.
@@ -119,7 +128,8 @@ class Host {
   // Runs `work` on a worker thread, then `done` on the event thread. At most 8 at once, in order.
   virtual void RunBlocking(std::function<void()> work, std::function<void()> done) = 0;
   // Starts a child that dies with this process. `exited` runs on the event thread.
-  virtual base::Result<ChildId> Spawn(const ChildSpec& spec, std::function<void(ExitStatus)> exited) = 0;
+  virtual base::Result<ChildId> Spawn(const ChildSpec& spec,
+                                      std::function<void(ExitStatus)> exited) = 0;
   virtual void Signal(ChildId child, int signal) = 0;
   // Runs `then` soon on the event thread. The only member that may be called from any thread.
   virtual void Post(std::function<void()> then) = 0;
@@ -129,21 +139,25 @@ class Host {
   virtual std::string DnsAddress() const = 0;
   // The lab's keys (lab/core/credentials.h).
   virtual const Credentials& credentials() const = 0;
-  // What the lab's processes show each other in the header X-Leeward-Token; empty where there is no lab.
+  // What the lab's processes show each other in the header X-Leeward-Token; empty where there is no
+  // lab.
   virtual std::string InternalToken() const { return ""; }
-  // GETs `target` from a process of this Region that answers HTTP on a Unix socket, showing it InternalToken.
-  // `done` gets the body, on the event thread, later; it does not run once this process is going.
-  virtual void AskProcess(const std::filesystem::path& socket, std::string_view target, base::Duration deadline,
+  // GETs `target` from a process of this Region that answers HTTP on a Unix socket, showing it
+  // InternalToken. `done` gets the body, on the event thread, later; it does not run once this
+  // process is going.
+  virtual void AskProcess(const std::filesystem::path& socket, std::string_view target,
+                          base::Duration deadline,
                           std::function<void(base::Result<std::string>)> done);
-  // What `leeward-lab status` says of a process that a service keeps: "up", or what is wrong with it. An empty
-  // state takes it off the list.
+  // What `leeward-lab status` says of a process that a service keeps: "up", or what is wrong with
+  // it. An empty state takes it off the list.
   virtual void Report(std::string_view /*part*/, std::string_view /*state*/) {}
   // Another service in this process, or nullptr.
   virtual Service* Find(std::string_view name) = 0;
   // Calls a service in another Region (or "global") through the lab's network; ApiError with code
   // "RequestTimeout" and status 0 when the other side does not answer within `deadline`.
-  virtual void CallRegion(std::string_view region, std::string_view service, std::string_view operation,
-                          shapes::Value input, base::Duration deadline, Reply reply) = 0;
+  virtual void CallRegion(std::string_view region, std::string_view service,
+                          std::string_view operation, shapes::Value input, base::Duration deadline,
+                          Reply reply) = 0;
 };
 
 // What was done to a Region's process that a service may have to hand on.
@@ -166,7 +180,8 @@ class Service {
   virtual bool Settled() const { return true; }
   // Told whenever they change, before the command that changed them is answered.
   virtual void Hear(const RegionFaults& /*faults*/) {}
-  // Operations that only other Regions of this lab may call through Host::CallRegion (no model needed).
+  // Operations that only other Regions of this lab may call through Host::CallRegion (no model
+  // needed).
   virtual void HandleInternal(std::string_view operation, const shapes::Value& input, Reply reply);
 };
 
@@ -174,8 +189,8 @@ class Service {
 using ServiceFactory = std::unique_ptr<Service> (*)(Host& host);
 
 enum class Place {
-  kRegion,   // one in each Region's process
-  kGlobal,   // one in the global plane
+  kRegion,  // one in each Region's process
+  kGlobal,  // one in the global plane
 };
 struct ServiceEntry {
   std::string_view name;

@@ -62,12 +62,12 @@ Outcome<Backup*> Create(const Request& request) {
   Table* table = core.FindTable(name);
   if (table == nullptr) return NoTable(name);
   if (table->status != TableStatus::kActive && table->status != TableStatus::kUpdating) {
-    return ApiError{"TableInUseException",
-                    fmt::format("Table is being {}: {}",
-                                table->status == TableStatus::kCreating ? "created" : "deleted",
-                                name),
-                    400,
-                    {}};
+    return ApiError{
+        "TableInUseException",
+        fmt::format("Table is being {}: {}",
+                    table->status == TableStatus::kCreating ? "created" : "deleted", name),
+        400,
+        {}};
   }
   auto backup = std::make_unique<Backup>();
   backup->arn = NewArn(core, *table);
@@ -100,7 +100,8 @@ Outcome<Value> Delete(const Request& request) {
   const bool used = std::any_of(core.tables.begin(), core.tables.end(), restores);
   if (backup->status == Backup::Status::kCreating || used) {
     return ApiError{"BackupInUseException",
-                    fmt::format("Backup is being {}: {}", used ? "restored" : "created", arn), 400,
+                    fmt::format("Backup is being {}: {}", used ? "restored" : "created", arn),
+                    400,
                     {}};
   }
   Batch batch;
@@ -166,15 +167,14 @@ ApiError NoTable(std::string_view name) {
 }
 
 std::string SavedBackup(const Backup& backup) {
-  return shapes::ToJson(
-      Value::Struct({{"arn", backup.arn},
-                     {"name", backup.name},
-                     {"status", std::int64_t{static_cast<int>(backup.status)}},
-                     {"created", backup.created},
-                     {"number", std::int64_t{backup.number}},
-                     {"items", backup.extent.items},
-                     {"bytes", backup.extent.bytes},
-                     {"table", SavedTable(backup.table)}}));
+  return shapes::ToJson(Value::Struct({{"arn", backup.arn},
+                                       {"name", backup.name},
+                                       {"status", std::int64_t{static_cast<int>(backup.status)}},
+                                       {"created", backup.created},
+                                       {"number", std::int64_t{backup.number}},
+                                       {"items", backup.extent.items},
+                                       {"bytes", backup.extent.bytes},
+                                       {"table", SavedTable(backup.table)}}));
 }
 
 base::Result<Backup> BackupFromSaved(std::string_view saved) {
@@ -196,8 +196,7 @@ Value BackupDetailsOf(const Backup& backup) {
       {{"BackupArn", backup.arn},
        {"BackupName", backup.name},
        {"BackupSizeBytes", backup.extent.bytes},
-       {"BackupStatus",
-        backup.status == Backup::Status::kCreating ? "CREATING" : "AVAILABLE"},
+       {"BackupStatus", backup.status == Backup::Status::kCreating ? "CREATING" : "AVAILABLE"},
        {"BackupType", "USER"},
        {"BackupCreationDateTime", backup.created}});
 }
@@ -236,8 +235,8 @@ Value FeaturesOf(const Table& table) {
   if (!global.empty()) out.Set("GlobalSecondaryIndexes", Value(std::move(global)));
   if (const Stream* stream = table.stream()) {
     out.Set("StreamDescription",
-            Value::Struct({{"StreamEnabled", true},
-                           {"StreamViewType", std::string(Name(stream->view))}}));
+            Value::Struct(
+                {{"StreamEnabled", true}, {"StreamViewType", std::string(Name(stream->view))}}));
   }
   out.Set("TimeToLiveDescription", TimeToLiveOf(table));
   if (!table.sse.is_null()) out.Set("SSEDescription", table.sse);
@@ -262,11 +261,10 @@ WireAnswer DescribeBackup(const Request& request) {
   if (backup == nullptr) return ErrorAnswer(BackupNotFound(arn));
   return Encoded(
       request,
-      Value::Struct(
-          {{"BackupDescription",
-            Value::Struct({{"BackupDetails", BackupDetailsOf(*backup)},
-                           {"SourceTableDetails", SourceOf(request.core, backup->table)},
-                           {"SourceTableFeatureDetails", FeaturesOf(backup->table)}})}}));
+      Value::Struct({{"BackupDescription",
+                      Value::Struct({{"BackupDetails", BackupDetailsOf(*backup)},
+                                     {"SourceTableDetails", SourceOf(request.core, backup->table)},
+                                     {"SourceTableFeatureDetails", FeaturesOf(backup->table)}})}}));
 }
 
 WireAnswer DeleteBackup(const Request& request) {

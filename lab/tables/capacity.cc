@@ -19,9 +19,9 @@ ApiError Exceeded(const Core& core, const Table& table, const Index* index, Way 
   const bool demand = table.on_demand_billing();
   std::string resource = TableArn(core, table.name);
   if (index != nullptr) resource += "/index/" + index->name;
-  const std::string reason =
-      fmt::format("{}{}{}", index == nullptr ? "Table" : "Index", way == Way::kRead ? "Read" : "Write",
-                  demand ? "MaxOnDemandThroughputExceeded" : "ProvisionedThroughputExceeded");
+  const std::string reason = fmt::format(
+      "{}{}{}", index == nullptr ? "Table" : "Index", way == Way::kRead ? "Read" : "Write",
+      demand ? "MaxOnDemandThroughputExceeded" : "ProvisionedThroughputExceeded");
   shapes::Value::List reasons = {
       shapes::Value::Struct({{"reason", reason}, {"resource", resource}})};
   core.Publish(way == Way::kRead ? "ReadThrottleEvents" : "WriteThrottleEvents", table.name,

@@ -31,8 +31,7 @@ Value DescriptionFor(const Core& core, const Table& table) {
 }
 
 Outcome<Table*> Named(const Request& request) {
-  ASSIGN_OR_RETURN(const std::string name,
-                   NameFrom(request.core, Text(request.body, "TableName")));
+  ASSIGN_OR_RETURN(const std::string name, NameFrom(request.core, Text(request.body, "TableName")));
   Table* table = request.core.FindTable(name);
   if (table == nullptr) return NoTable(name);
   return table;
@@ -41,11 +40,11 @@ Outcome<Table*> Named(const Request& request) {
 Outcome<Table*> Change(const Request& request) {
   ASSIGN_OR_RETURN(Table* const table, Named(request));
   if (table->status == TableStatus::kCreating || table->status == TableStatus::kDeleting) {
-    return ApiError{"ContinuousBackupsUnavailableException",
-                    "Backups are being enabled for the table: " + table->name +
-                        ". Please retry later",
-                    400,
-                    {}};
+    return ApiError{
+        "ContinuousBackupsUnavailableException",
+        "Backups are being enabled for the table: " + table->name + ". Please retry later",
+        400,
+        {}};
   }
   const Json& spec = *Find(request.body, "PointInTimeRecoverySpecification");
   const bool enable = FlagOf(spec, "PointInTimeRecoveryEnabled") == Flag::kOn;

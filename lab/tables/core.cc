@@ -79,11 +79,13 @@ Outcome<std::string> NameFrom(const Core& core, std::string_view name_or_arn) {
   const bool of_table = name_or_arn.starts_with("arn:aws:dynamodb:") &&
                         name_or_arn.find(":table/") != std::string_view::npos &&
                         rest.find('/') == std::string_view::npos;
-  if (!of_table) return ValidationError(fmt::format("Invalid TableArn: Invalid ResourceArn provided as input {}", name_or_arn));
-  return AccessDenied(fmt::format(
-      "User is not authorized to perform this operation on resource: {} because no "
-      "resource-based policy allows it",
-      name_or_arn));
+  if (!of_table)
+    return ValidationError(
+        fmt::format("Invalid TableArn: Invalid ResourceArn provided as input {}", name_or_arn));
+  return AccessDenied(
+      fmt::format("User is not authorized to perform this operation on resource: {} because no "
+                  "resource-based policy allows it",
+                  name_or_arn));
 }
 
 Outcome<Table*> TableOfItems(const Core& core, std::string_view name_or_arn) {

@@ -35,9 +35,9 @@ Outcome<Table*> Delete(const Request& request) {
 // Less than DescribeTable shows: what is going is described by its name and little more.
 shapes::Value DescriptionOfDeleted(const Core& core, const Table& table) {
   shapes::Value out = DescriptionOf(core, table);
-  for (const std::string_view gone : {"AttributeDefinitions", "KeySchema", "CreationDateTime",
-                                      "LocalSecondaryIndexes", "GlobalSecondaryIndexes",
-                                      "WarmThroughput"}) {
+  for (const std::string_view gone :
+       {"AttributeDefinitions", "KeySchema", "CreationDateTime", "LocalSecondaryIndexes",
+        "GlobalSecondaryIndexes", "WarmThroughput"}) {
     out.Erase(gone);
   }
   return out;
@@ -48,9 +48,9 @@ shapes::Value DescriptionOfDeleted(const Core& core, const Table& table) {
 WireAnswer DeleteTable(const Request& request) {
   const Outcome<Table*> deleted = Delete(request);
   if (!deleted.ok()) return ErrorAnswer(deleted.error());
-  return Encoded(request,
-                 shapes::Value::Struct(
-                     {{"TableDescription", DescriptionOfDeleted(request.core, **deleted)}}));
+  return Encoded(
+      request,
+      shapes::Value::Struct({{"TableDescription", DescriptionOfDeleted(request.core, **deleted)}}));
 }
 
 }  // namespace leeward::lab::tables

@@ -15,8 +15,8 @@ constexpr Units kWarmOnDemand = {12000, 4000};
 Value AttributesOf(const Table& table) {
   Value::List out;
   for (const items::KeyPart& part : table.attributes) {
-    out.push_back(Value::Struct({{"AttributeName", part.name},
-                                 {"AttributeType", std::string(items::Name(part.type))}}));
+    out.push_back(Value::Struct(
+        {{"AttributeName", part.name}, {"AttributeType", std::string(items::Name(part.type))}}));
   }
   return Value(std::move(out));
 }
@@ -71,8 +71,8 @@ void AddIndexes(const Core& core, const Table& table, Value& out) {
 void AddStream(const Core& core, const Table& table, Value& out) {
   if (const Stream* stream = table.stream()) {
     out.Set("StreamSpecification",
-            Value::Struct({{"StreamEnabled", true},
-                           {"StreamViewType", std::string(Name(stream->view))}}));
+            Value::Struct(
+                {{"StreamEnabled", true}, {"StreamViewType", std::string(Name(stream->view))}}));
   }
   if (table.streams.empty()) return;
   // The latest one's name stays for as long as it can be read.

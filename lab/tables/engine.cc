@@ -78,22 +78,25 @@ Handler HandlerOf(const std::array<Served, N>& served, std::string_view operatio
 
 // Global tables as they were before 2019: other calls, which AWS itself advises against.
 constexpr std::array<std::string_view, 6> kLegacyGlobal = {
-    "CreateGlobalTable",   "DescribeGlobalTable",       "DescribeGlobalTableSettings",
-    "ListGlobalTables",    "UpdateGlobalTable",         "UpdateGlobalTableSettings",
+    "CreateGlobalTable", "DescribeGlobalTable", "DescribeGlobalTableSettings",
+    "ListGlobalTables",  "UpdateGlobalTable",   "UpdateGlobalTableSettings",
 };
 
 WireAnswer NotServed(std::string_view operation) {
   if (std::find(kLegacyGlobal.begin(), kLegacyGlobal.end(), operation) != kLegacyGlobal.end()) {
-    return ErrorAnswer({"UnknownOperationException",
-                        fmt::format("{} is of global tables version 2017.11.29, which this lab does "
-                                    "not serve; add replicas with UpdateTable and ReplicaUpdates "
-                                    "(version 2019.11.21)",
-                                    operation),
-                        400,
-                        {}});
+    return ErrorAnswer(
+        {"UnknownOperationException",
+         fmt::format("{} is of global tables version 2017.11.29, which this lab does "
+                     "not serve; add replicas with UpdateTable and ReplicaUpdates "
+                     "(version 2019.11.21)",
+                     operation),
+         400,
+         {}});
   }
   return ErrorAnswer({"UnknownOperationException",
-                      fmt::format("{} is not served by this lab", operation), 400, {}});
+                      fmt::format("{} is not served by this lab", operation),
+                      400,
+                      {}});
 }
 
 base::Status LoadTable(Core& core, std::string_view saved) {

@@ -1,9 +1,9 @@
 // The engine of the lab's DynamoDB: one Region's tables, their items, indexes and streams.
 //
-// It takes verified requests as they came off the wire (operation name and JSON body) and answers as
-// DynamoDB answers. It opens no socket, checks no signature and asks nobody the time: those come from
-// the process around it. One per Region; single-threaded: every call, and everything given to `after`,
-// runs on one thread.
+// It takes verified requests as they came off the wire (operation name and JSON body) and answers
+// as DynamoDB answers. It opens no socket, checks no signature and asks nobody the time: those come
+// from the process around it. One per Region; single-threaded: every call, and everything given to
+// `after`, runs on one thread.
 //
 // What it holds is on disk when the answer is given, and survives a kill of the process (not a loss
 // of power: nothing is synced).
@@ -54,12 +54,12 @@ struct Metric {
 };
 
 struct EngineOptions {
-  std::filesystem::path directory;  // made when absent; held by one engine at a time
-  std::string region;               // "us-east-1"
-  std::string account;              // "123456789012"
-  Pace pace = Pace::kFast;          // how long tables stay CREATING, UPDATING, DELETING
-  const ports::Clock* clock = nullptr;   // this Region's; outlives the engine
-  ports::Random* random = nullptr;       // outlives the engine
+  std::filesystem::path directory;      // made when absent; held by one engine at a time
+  std::string region;                   // "us-east-1"
+  std::string account;                  // "123456789012"
+  Pace pace = Pace::kFast;              // how long tables stay CREATING, UPDATING, DELETING
+  const ports::Clock* clock = nullptr;  // this Region's; outlives the engine
+  ports::Random* random = nullptr;      // outlives the engine
   // Runs `then` on the engine's thread after `delay`. May be called until the engine is destroyed;
   // what is still due after that may run: it does nothing.
   std::function<void(base::Duration delay, std::function<void()> then)> after;
@@ -78,8 +78,8 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // One verified request. `operation` is what follows the dot of x-amz-target ("PutItem"); `streams`
-  // targets are told by HandleStreams. An operation that is not served answers
+  // One verified request. `operation` is what follows the dot of x-amz-target ("PutItem");
+  // `streams` targets are told by HandleStreams. An operation that is not served answers
   // UnknownOperationException and names it. `body` need not outlive the call.
   void Handle(std::string_view operation, std::string_view body, const Caller& caller,
               const WireReply& reply);

@@ -51,11 +51,11 @@ base::Result<items::Item> KeyFromPlace(const Table& table, std::string_view item
 std::string ItemPlaceOfExpiry(std::string_view expiry_place);
 
 std::string LogPlace(TableNumber table, std::uint64_t sequence);
-inline constexpr std::string_view kMetaSequence = "q";  // the last sequence number
+inline constexpr std::string_view kMetaSequence = "q";   // the last sequence number
 inline constexpr std::string_view kMetaNextTable = "n";  // the next table number
-std::string MetaOfTable(std::string_view name);   // its description
-std::string MetaOfExtent(TableNumber table);      // its and its indexes' extents
-std::string MetaOfDeparted(TableNumber table);    // the description of one that is gone
+std::string MetaOfTable(std::string_view name);          // its description
+std::string MetaOfExtent(TableNumber table);             // its and its indexes' extents
+std::string MetaOfDeparted(TableNumber table);           // the description of one that is gone
 
 // The least key above all of the table's.
 std::string AfterTable(TableNumber table);

@@ -17,7 +17,7 @@ struct LogRecord {
   base::WallTime when;  // committed here
   Version version;      // of the item after it
   Author author = Author::kCaller;
-  bool changed = true;  // false: the item was the same before
+  bool changed = true;                        // false: the item was the same before
   std::string_view key;                       // items::ToStored of the key attributes
   std::optional<std::string_view> old_image;  // items::ToStored
   std::optional<std::string_view> new_image;

@@ -65,7 +65,7 @@ bool IsAttributeValue(const Shape& shape) { return shape.name == "AttributeValue
 struct Place {
   const Place* outer = nullptr;
   std::string_view name;
-  int index = 0;  // of a list's element, from 1; 0: a member
+  int index = 0;       // of a list's element, from 1; 0: a member
   bool inner = false;  // "member", what AWS puts behind an element's or entry's name
 };
 std::string PathOf(const Place* place) {
@@ -116,9 +116,9 @@ class Checker {
 
   Verdict Structure(const Shape& shape, const Json& json, const Place* place) {
     if (!json.IsObject()) {
-      return items::WrongJsonType(json, Wanted::kStructure,
-                                  "class com.amazonaws.dynamodb.v20120810." +
-                                      std::string(shape.name));
+      return items::WrongJsonType(
+          json, Wanted::kStructure,
+          "class com.amazonaws.dynamodb.v20120810." + std::string(shape.name));
     }
     for (const auto& entry : json.GetObject()) {
       if (entry.value.IsNull()) continue;
@@ -203,8 +203,8 @@ class Checker {
                 const Place& inner) {
     const Shape& item = *shape.value->shape;
     if (item.type != Type::kList || !value.IsArray()) return Any(item, value, &inner);
-    const bool within = (!item.has_min || value.Size() >= item.min) &&
-                        (!item.has_max || value.Size() <= item.max);
+    const bool within =
+        (!item.has_min || value.Size() >= item.min) && (!item.has_max || value.Size() <= item.max);
     if (!within) {
       Add(&map, place,
           fmt::format("Map value must satisfy constraint: [Member must have length less than or "
@@ -223,11 +223,9 @@ class Checker {
   void String(const Shape& shape, const Json& json, const Place* place) {
     const std::string_view text = TextOf(json);
     if (shape.name == "TableArn" || shape.name == "TableName") return TableName(json, place);
-    if (!shape.enum_values.empty() &&
-        std::find(shape.enum_values.begin(), shape.enum_values.end(), text) ==
-            shape.enum_values.end()) {
-      Add(&json, place,
-          fmt::format("Member must satisfy enum value set: [{}]", EnumSet(shape)));
+    if (!shape.enum_values.empty() && std::find(shape.enum_values.begin(), shape.enum_values.end(),
+                                                text) == shape.enum_values.end()) {
+      Add(&json, place, fmt::format("Member must satisfy enum value set: [{}]", EnumSet(shape)));
     }
     if (shape.pattern == kNamePattern && !IsName(text)) AddPattern(json, place);
     if (shape.has_min || shape.has_max) Size(shape, json, Characters(text), place);
@@ -264,8 +262,7 @@ class Checker {
           fmt::format("Member must have length greater than or equal to {}", shape.min));
     }
     if (shape.has_max && number > shape.max) {
-      Add(&json, place,
-          fmt::format("Member must have length less than or equal to {}", shape.max));
+      Add(&json, place, fmt::format("Member must have length less than or equal to {}", shape.max));
     }
   }
 

@@ -151,8 +151,8 @@ bool Holds(const Table& table, const Index& index, const std::string& name) {
 }
 
 ApiError BadStart(std::string_view why) {
-  return ValidationError(fmt::format("The provided starting key is invalid{}{}",
-                                     why.empty() ? "" : ": ", why));
+  return ValidationError(
+      fmt::format("The provided starting key is invalid{}{}", why.empty() ? "" : ": ", why));
 }
 
 }  // namespace
@@ -178,8 +178,8 @@ Outcome<Select> SelectOf(const Json& body, std::string_view verb) {
   if (select == "COUNT") return Select::kCount;
   if (select == "ALL_ATTRIBUTES") return Select::kAll;
   if (indexed) return Select::kProjected;
-  return ValidationError(fmt::format(
-      "ALL_PROJECTED_ATTRIBUTES can be used only when {} using an IndexName", verb));
+  return ValidationError(
+      fmt::format("ALL_PROJECTED_ATTRIBUTES can be used only when {} using an IndexName", verb));
 }
 
 Verdict PickIndex(const Json& body, PagePlan& plan) {
@@ -194,8 +194,8 @@ Verdict PickIndex(const Json& body, PagePlan& plan) {
     return ValidationError("Consistent reads are not supported on global secondary indexes");
   }
   if (plan.index->status == TableStatus::kCreating && plan.index->global()) {
-    return ValidationError(fmt::format(
-        "Cannot read from backfilling global secondary index: {}", plan.index->name));
+    return ValidationError(
+        fmt::format("Cannot read from backfilling global secondary index: {}", plan.index->name));
   }
   return {};
 }

@@ -206,10 +206,9 @@ Verdict Judge(const Core& core, std::string_view policy, std::string_view operat
 }
 
 bool AnyPolicy(const Core& core) {
-  return std::any_of(core.tables.begin(), core.tables.end(),
-                     [](const auto& entry) {
-                       return !entry.second->policy.empty() || !entry.second->stream_policy.empty();
-                     });
+  return std::any_of(core.tables.begin(), core.tables.end(), [](const auto& entry) {
+    return !entry.second->policy.empty() || !entry.second->stream_policy.empty();
+  });
 }
 
 class Authorizer {

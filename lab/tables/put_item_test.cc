@@ -7,8 +7,7 @@ using PutItemTest = TablesWorld;
 
 TEST_F(PutItemTest, WhatWasPutIsGot) {
   MakeTable("carts");
-  EXPECT_EQ(Do("PutItem", "{'TableName':'carts','Item':{'pk':{'S':'a'},'n':{'N':'01.50'}}}"),
-            "{}");
+  EXPECT_EQ(Do("PutItem", "{'TableName':'carts','Item':{'pk':{'S':'a'},'n':{'N':'01.50'}}}"), "{}");
   EXPECT_EQ(Do("GetItem", "{'TableName':'carts','Key':{'pk':{'S':'a'}}}"),
             "{'Item':{'n':{'N':'1.5'},'pk':{'S':'a'}}}");
   EXPECT_EQ(Do("GetItem", "{'TableName':'carts','Key':{'pk':{'S':'b'}}}"), "{}");
@@ -79,13 +78,15 @@ TEST_F(PutItemTest, IsRefusedInTheOrderOfTheService) {
             "ValidationException: 1 validation error detected: Value 'HI' at 'returnValues' failed "
             "to satisfy constraint: Member must satisfy enum value set: [ALL_NEW, UPDATED_OLD, "
             "ALL_OLD, NONE, UPDATED_NEW]");
-  EXPECT_EQ(Fail("PutItem", "{'TableName':'carts','Item':{'a':{'S':'x'}},'Expected':{},"
-                            "'ConditionExpression':'a = :a'}"),
+  EXPECT_EQ(Fail("PutItem",
+                 "{'TableName':'carts','Item':{'a':{'S':'x'}},'Expected':{},"
+                 "'ConditionExpression':'a = :a'}"),
             "ValidationException: Can not use both expression and non-expression parameters in the "
             "same request: Non-expression parameters: {Expected} Expression parameters: "
             "{ConditionExpression}");
-  EXPECT_EQ(Fail("PutItem", "{'TableName':'nope','Item':{'a':{'S':'x'}},"
-                            "'ReturnValues':'ALL_NEW'}"),
+  EXPECT_EQ(Fail("PutItem",
+                 "{'TableName':'nope','Item':{'a':{'S':'x'}},"
+                 "'ReturnValues':'ALL_NEW'}"),
             "ValidationException: ReturnValues can only be ALL_OLD or NONE");
   EXPECT_EQ(Fail("PutItem", "{'TableName':'nope','Item':{'a':{'S':'x'}}}"),
             "ResourceNotFoundException: Requested resource not found");

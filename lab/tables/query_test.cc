@@ -10,9 +10,10 @@ class QueryTest : public TablesWorld {
                       std::string(sk) + "'}" + std::string(more) + "}}");
   }
   std::string Query(std::string_view more) {
-    return Do("Query", "{'TableName':'ttt','KeyConditionExpression':'pk = :p',"
-                       "'ExpressionAttributeValues':{':p':{'S':'a'}}" +
-                           std::string(more) + "}");
+    return Do("Query",
+              "{'TableName':'ttt','KeyConditionExpression':'pk = :p',"
+              "'ExpressionAttributeValues':{':p':{'S':'a'}}" +
+                  std::string(more) + "}");
   }
 };
 
@@ -45,13 +46,15 @@ TEST_F(QueryTest, FiltersAfterItHasRead) {
   MakeRangeTable("ttt");
   Put("a", "1", ",'v':{'N':'5'}");
   Put("a", "2", ",'v':{'N':'6'}");
-  EXPECT_EQ(Do("Query", "{'TableName':'ttt','KeyConditionExpression':'pk = :p',"
-                        "'FilterExpression':'v > :v','ProjectionExpression':'sk',"
-                        "'ExpressionAttributeValues':{':p':{'S':'a'},':v':{'N':'5'}}}"),
+  EXPECT_EQ(Do("Query",
+               "{'TableName':'ttt','KeyConditionExpression':'pk = :p',"
+               "'FilterExpression':'v > :v','ProjectionExpression':'sk',"
+               "'ExpressionAttributeValues':{':p':{'S':'a'},':v':{'N':'5'}}}"),
             "{'Count':1,'ScannedCount':2,'Items':[{'sk':{'S':'2'}}]}");
-  EXPECT_EQ(Fail("Query", "{'TableName':'ttt','KeyConditionExpression':'pk = :p',"
-                          "'FilterExpression':'sk > :v',"
-                          "'ExpressionAttributeValues':{':p':{'S':'a'},':v':{'S':'5'}}}"),
+  EXPECT_EQ(Fail("Query",
+                 "{'TableName':'ttt','KeyConditionExpression':'pk = :p',"
+                 "'FilterExpression':'sk > :v',"
+                 "'ExpressionAttributeValues':{':p':{'S':'a'},':v':{'S':'5'}}}"),
             "ValidationException: Filter Expression can only contain non-primary key attributes: "
             "Primary key attribute: sk");
 }
@@ -78,11 +81,12 @@ TEST_F(QueryTest, AGlobalIndexHoldsWhatHasItsKey) {
   EXPECT_EQ(Do("Query", query + "}"),
             "{'Count':2,'ScannedCount':2,'Items':[{'n':{'N':'7'},'pk':{'S':'a'},'sk':{'S':'1'}},"
             "{'n':{'N':'7'},'pk':{'S':'b'},'sk':{'S':'1'}}]}");
-  EXPECT_EQ(Do("Query", query + ",'Limit':1,'ReturnConsumedCapacity':'INDEXES'}"),
-            "{'Count':1,'ScannedCount':1,'Items':[{'n':{'N':'7'},'pk':{'S':'a'},'sk':{'S':'1'}}],"
-            "'LastEvaluatedKey':{'n':{'N':'7'},'pk':{'S':'a'},'sk':{'S':'1'}},"
-            "'ConsumedCapacity':{'TableName':'ttt','CapacityUnits':0.5,'Table':{'CapacityUnits':0.0},"
-            "'GlobalSecondaryIndexes':{'byn':{'CapacityUnits':0.5}}}}");
+  EXPECT_EQ(
+      Do("Query", query + ",'Limit':1,'ReturnConsumedCapacity':'INDEXES'}"),
+      "{'Count':1,'ScannedCount':1,'Items':[{'n':{'N':'7'},'pk':{'S':'a'},'sk':{'S':'1'}}],"
+      "'LastEvaluatedKey':{'n':{'N':'7'},'pk':{'S':'a'},'sk':{'S':'1'}},"
+      "'ConsumedCapacity':{'TableName':'ttt','CapacityUnits':0.5,'Table':{'CapacityUnits':0.0},"
+      "'GlobalSecondaryIndexes':{'byn':{'CapacityUnits':0.5}}}}");
   EXPECT_EQ(Do("Query", query + ",'ExclusiveStartKey':{'n':{'N':'7'},'pk':{'S':'a'},'sk':{'S':'1'}"
                                 "}}"),
             "{'Count':1,'ScannedCount':1,'Items':[{'n':{'N':'7'},'pk':{'S':'b'},'sk':{'S':'1'}}]}");
@@ -92,8 +96,9 @@ TEST_F(QueryTest, AGlobalIndexHoldsWhatHasItsKey) {
             "ValidationException: One or more parameter values were invalid: Global secondary "
             "index byn does not project [v]");
   // It follows every change.
-  Do("UpdateItem", "{'TableName':'ttt','Key':{'pk':{'S':'a'},'sk':{'S':'1'}},"
-                   "'UpdateExpression':'REMOVE n'}");
+  Do("UpdateItem",
+     "{'TableName':'ttt','Key':{'pk':{'S':'a'},'sk':{'S':'1'}},"
+     "'UpdateExpression':'REMOVE n'}");
   Do("DeleteItem", "{'TableName':'ttt','Key':{'pk':{'S':'b'},'sk':{'S':'1'}}}");
   EXPECT_EQ(Do("Query", query + "}"), "{'Count':0,'ScannedCount':0,'Items':[]}");
 }
@@ -108,29 +113,34 @@ TEST_F(QueryTest, ALocalIndexFetchesWhatItDoesNotHold) {
   EXPECT_EQ(Do("Query", query + "}"),
             "{'Count':2,'ScannedCount':2,'Items':[{'n':{'N':'8'},'pk':{'S':'a'},'sk':{'S':'2'}},"
             "{'n':{'N':'9'},'pk':{'S':'a'},'sk':{'S':'1'}}]}");
-  EXPECT_EQ(Do("Query", query + ",'Select':'ALL_ATTRIBUTES','ReturnConsumedCapacity':'INDEXES'}"),
-            "{'Count':2,'ScannedCount':2,'Items':[{'n':{'N':'8'},'pk':{'S':'a'},'sk':{'S':'2'}},"
-            "{'n':{'N':'9'},'pk':{'S':'a'},'sk':{'S':'1'},'v':{'S':'x'}}],"
-            "'ConsumedCapacity':{'TableName':'ttt','CapacityUnits':1.5,'Table':{'CapacityUnits':1.0},"
-            "'LocalSecondaryIndexes':{'loc':{'CapacityUnits':0.5}}}}");
+  EXPECT_EQ(
+      Do("Query", query + ",'Select':'ALL_ATTRIBUTES','ReturnConsumedCapacity':'INDEXES'}"),
+      "{'Count':2,'ScannedCount':2,'Items':[{'n':{'N':'8'},'pk':{'S':'a'},'sk':{'S':'2'}},"
+      "{'n':{'N':'9'},'pk':{'S':'a'},'sk':{'S':'1'},'v':{'S':'x'}}],"
+      "'ConsumedCapacity':{'TableName':'ttt','CapacityUnits':1.5,'Table':{'CapacityUnits':1.0},"
+      "'LocalSecondaryIndexes':{'loc':{'CapacityUnits':0.5}}}}");
 }
 
 TEST_F(QueryTest, WritesCountWhatTheirIndexesTake) {
   MakeRangeTable("ttt", kNumber, kGlobal);
   const auto put = [this](const std::string& n) {
-    return Do("PutItem", "{'TableName':'ttt','ReturnConsumedCapacity':'INDEXES','Item':{'pk':{'S':"
-                         "'a'},'sk':{'S':'1'},'n':{'N':'" +
-                             n + "'}}}");
+    return Do("PutItem",
+              "{'TableName':'ttt','ReturnConsumedCapacity':'INDEXES','Item':{'pk':{'S':"
+              "'a'},'sk':{'S':'1'},'n':{'N':'" +
+                  n + "'}}}");
   };
-  EXPECT_EQ(put("1"),
-            "{'ConsumedCapacity':{'TableName':'ttt','CapacityUnits':2.0,'Table':{'CapacityUnits':1.0}"
-            ",'GlobalSecondaryIndexes':{'byn':{'CapacityUnits':1.0}}}}");
-  EXPECT_EQ(put("1"),
-            "{'ConsumedCapacity':{'TableName':'ttt','CapacityUnits':1.0,'Table':{'CapacityUnits':1.0}"
-            "}}");
-  EXPECT_EQ(put("2"),
-            "{'ConsumedCapacity':{'TableName':'ttt','CapacityUnits':3.0,'Table':{'CapacityUnits':1.0}"
-            ",'GlobalSecondaryIndexes':{'byn':{'CapacityUnits':2.0}}}}");
+  EXPECT_EQ(
+      put("1"),
+      "{'ConsumedCapacity':{'TableName':'ttt','CapacityUnits':2.0,'Table':{'CapacityUnits':1.0}"
+      ",'GlobalSecondaryIndexes':{'byn':{'CapacityUnits':1.0}}}}");
+  EXPECT_EQ(
+      put("1"),
+      "{'ConsumedCapacity':{'TableName':'ttt','CapacityUnits':1.0,'Table':{'CapacityUnits':1.0}"
+      "}}");
+  EXPECT_EQ(
+      put("2"),
+      "{'ConsumedCapacity':{'TableName':'ttt','CapacityUnits':3.0,'Table':{'CapacityUnits':1.0}"
+      ",'GlobalSecondaryIndexes':{'byn':{'CapacityUnits':2.0}}}}");
 }
 
 TEST_F(QueryTest, ScansInSegmentsThatAreDisjointAndWhole) {
@@ -141,8 +151,8 @@ TEST_F(QueryTest, ScansInSegmentsThatAreDisjointAndWhole) {
   std::string all;
   int segments_with_items = 0;
   for (int segment = 0; segment < 4; ++segment) {
-    const std::string answer = Do("Scan", "{'TableName':'hhh','TotalSegments':4,'Segment':" +
-                                              std::to_string(segment) + "}");
+    const std::string answer = Do(
+        "Scan", "{'TableName':'hhh','TotalSegments':4,'Segment':" + std::to_string(segment) + "}");
     segments_with_items += answer.find("{'S'") != std::string::npos ? 1 : 0;
     all += answer;
   }

@@ -70,8 +70,8 @@ base::Result<std::optional<Version>> VersionAt(const Core& core, const std::stri
 shapes::Value AttributesOf(const Table& table) {
   shapes::Value::List out;
   for (const items::KeyPart& part : table.attributes) {
-    out.push_back(shapes::Value::Struct({{"AttributeName", part.name},
-                                         {"AttributeType", std::string(items::Name(part.type))}}));
+    out.push_back(shapes::Value::Struct(
+        {{"AttributeName", part.name}, {"AttributeType", std::string(items::Name(part.type))}}));
   }
   return shapes::Value(std::move(out));
 }
@@ -169,8 +169,7 @@ base::Result<Replication::Piece> Replication::Ship(std::string_view name, std::s
   // Items first, then tombstones.
   while (true) {
     const bool in_tombs = next >= tombs;
-    Walk walk = core_.store->Range(Space::kItems, next,
-                                   in_tombs ? AfterTable(number) : items_end,
+    Walk walk = core_.store->Range(Space::kItems, next, in_tombs ? AfterTable(number) : items_end,
                                    Store::Caching::kPassBy);
     for (walk.SeekFirst(); walk.Valid() && bytes < max_bytes; walk.Next()) {
       const Head head = ReadHead(walk.value());
@@ -257,8 +256,8 @@ base::Result<shapes::Value> Replication::Blueprint(std::string_view name) const 
   if (!global.empty()) out.Set("GlobalSecondaryIndexes", Value(std::move(global)));
   if (const Stream* stream = table->stream()) {
     out.Set("StreamSpecification",
-            Value::Struct({{"StreamEnabled", true},
-                           {"StreamViewType", std::string(Name(stream->view))}}));
+            Value::Struct(
+                {{"StreamEnabled", true}, {"StreamViewType", std::string(Name(stream->view))}}));
   }
   return out;
 }

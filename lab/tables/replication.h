@@ -23,9 +23,9 @@ namespace leeward::lab::tables {
 
 // One item as it was written somewhere. Plain bytes: it may travel.
 struct ItemChange {
-  std::uint64_t sequence = 0;  // here; strictly growing with each change of any table
-  Version version;             // where and when it was written
-  std::string key;             // stored bytes of the item's key attributes (items::ToStored)
+  std::uint64_t sequence = 0;       // here; strictly growing with each change of any table
+  Version version;                  // where and when it was written
+  std::string key;                  // stored bytes of the item's key attributes (items::ToStored)
   std::optional<std::string> item;  // stored bytes; nullopt: deleted
   bool expired = false;             // deleted by time to live
 };

@@ -26,9 +26,7 @@ class Region : public TablesWorld {
   std::string All() { return Do("Scan", "{'TableName':'carts'}"); }
   void Later(base::Duration by) { Turn(by); }
   void Kill() { Restart(); }
-  std::string Ask(std::string_view operation, std::string_view body) {
-    return Do(operation, body);
-  }
+  std::string Ask(std::string_view operation, std::string_view body) { return Do(operation, body); }
 };
 
 // Ships what is new in `from`; where it got to.

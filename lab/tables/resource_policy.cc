@@ -31,7 +31,8 @@ Outcome<Place> PlaceOf(const Core& core, std::string_view arn) {
 
 ApiError PolicyNotFound(std::string_view arn) {
   return {"PolicyNotFoundException",
-          fmt::format("Resource-based policy not found for the provided ResourceArn: {}", arn), 400,
+          fmt::format("Resource-based policy not found for the provided ResourceArn: {}", arn),
+          400,
           {}};
 }
 
@@ -57,8 +58,8 @@ Outcome<std::string> Put(const Request& request) {
   RETURN_IF_ERROR(CheckPolicyText(text));
   RETURN_IF_ERROR(CheckRevision(body, place, arn));
   const bool confirmed = FlagOf(body, "ConfirmRemoveSelfResourceAccess") == Flag::kOn;
-  if (!confirmed && PolicyDenies(request.core, *place.table, text, "PutResourcePolicy",
-                                 request.caller)) {
+  if (!confirmed &&
+      PolicyDenies(request.core, *place.table, text, "PutResourcePolicy", request.caller)) {
     return ValidationError(
         "The policy would not let you change it in the future; set "
         "ConfirmRemoveSelfResourceAccess to confirm that");

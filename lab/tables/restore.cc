@@ -53,8 +53,8 @@ Verdict KeepNamed(const Value& input, std::string_view member, IndexScope scope,
   for (const Value& spec : specs->list()) {
     const Index* index = table.FindIndex(spec.String("IndexName"));
     if (index == nullptr || index->scope != scope) {
-      return ValidationError(fmt::format("The table to restore from has no index {}",
-                                         spec.String("IndexName")));
+      return ValidationError(
+          fmt::format("The table to restore from has no index {}", spec.String("IndexName")));
     }
     kept.push_back(*index);
   }
@@ -74,10 +74,8 @@ Verdict Override(const Core& core, const Value& input, Table& table) {
     RETURN_IF_ERROR(CheckBilling(table.billing, units, ""));
     table.throughput.units = UnitsFrom(units);
   }
-  RETURN_IF_ERROR(
-      KeepNamed(input, "LocalSecondaryIndexOverride", IndexScope::kLocal, table));
-  RETURN_IF_ERROR(
-      KeepNamed(input, "GlobalSecondaryIndexOverride", IndexScope::kGlobal, table));
+  RETURN_IF_ERROR(KeepNamed(input, "LocalSecondaryIndexOverride", IndexScope::kLocal, table));
+  RETURN_IF_ERROR(KeepNamed(input, "GlobalSecondaryIndexOverride", IndexScope::kGlobal, table));
   if (const Value* sse = input.Find("SSESpecificationOverride")) {
     ASSIGN_OR_RETURN(table.sse, EncryptionFrom(sse, core.options.region, core.options.account));
   }
@@ -87,9 +85,8 @@ Verdict Override(const Core& core, const Value& input, Table& table) {
 Outcome<std::string> TargetName(const Core& core, const Value& input) {
   ASSIGN_OR_RETURN(std::string name, NameFrom(core, input.String("TargetTableName")));
   if (core.FindTable(name) != nullptr) {
-    return ApiError{"TableAlreadyExistsException", fmt::format("Table already exists: {}", name),
-                    400,
-                    {}};
+    return ApiError{
+        "TableAlreadyExistsException", fmt::format("Table already exists: {}", name), 400, {}};
   }
   return name;
 }
@@ -131,8 +128,8 @@ Outcome<Table*> FromBackup(const Request& request) {
     return ApiError{"BackupNotFoundException", fmt::format("Backup not found: {}", arn), 400, {}};
   }
   if (backup->status != Backup::Status::kAvailable) {
-    return ApiError{"BackupInUseException", fmt::format("Backup is being created: {}", arn), 400,
-                    {}};
+    return ApiError{
+        "BackupInUseException", fmt::format("Backup is being created: {}", arn), 400, {}};
   }
   ASSIGN_OR_RETURN(const std::string name, TargetName(core, input));
   Table table = FormOf(backup->table, name);
@@ -147,8 +144,7 @@ Outcome<Table*> FromBackup(const Request& request) {
 }
 
 Outcome<Table*> SourceOfRestore(const Core& core, const Value& input) {
-  const std::string_view given =
-      input.String("SourceTableArn", input.String("SourceTableName"));
+  const std::string_view given = input.String("SourceTableArn", input.String("SourceTableName"));
   if (given.empty()) {
     return ValidationError("Either SourceTableArn or SourceTableName must be specified");
   }
@@ -162,7 +158,8 @@ Outcome<base::WallTime> TimeToRestore(const Core& core, const Value& input, cons
   if (!source.point_in_time.enabled) {
     return ApiError{
         "PointInTimeRecoveryUnavailableException",
-        fmt::format("Point in time recovery is not enabled for table '{}'", source.name), 400,
+        fmt::format("Point in time recovery is not enabled for table '{}'", source.name),
+        400,
         {}};
   }
   const RestorableTimes times = TimesOf(core, source);
@@ -174,12 +171,12 @@ Outcome<base::WallTime> TimeToRestore(const Core& core, const Value& input, cons
   }
   if (latest) return times.latest;
   if (when->time() < times.earliest || when->time() > times.latest) {
-    return ApiError{"InvalidRestoreTimeException",
-                    fmt::format("RestoreDateTime must be between {} and {}",
-                                base::FormatIso8601(times.earliest),
-                                base::FormatIso8601(times.latest)),
-                    400,
-                    {}};
+    return ApiError{
+        "InvalidRestoreTimeException",
+        fmt::format("RestoreDateTime must be between {} and {}",
+                    base::FormatIso8601(times.earliest), base::FormatIso8601(times.latest)),
+        400,
+        {}};
   }
   return when->time();
 }
@@ -203,8 +200,8 @@ Outcome<Table*> FromHistory(const Request& request) {
 
 WireAnswer Described(const Request& request, const Outcome<Table*>& table) {
   if (!table.ok()) return ErrorAnswer(table.error());
-  return Encoded(request, Value::Struct({{"TableDescription",
-                                          DescriptionOf(request.core, **table)}}));
+  return Encoded(request,
+                 Value::Struct({{"TableDescription", DescriptionOf(request.core, **table)}}));
 }
 
 void GoOn(Core& core, const Table& table) {
@@ -226,8 +223,8 @@ void GoOn(Core& core, const Table& table) {
 
 void GoOnWithRestores(Core& core) {
   for (const auto& [name, table] : core.tables) {
-    const bool going = table->status == TableStatus::kCreating &&
-                       table->restore.Flag("RestoreInProgress", false);
+    const bool going =
+        table->status == TableStatus::kCreating && table->restore.Flag("RestoreInProgress", false);
     if (!going) continue;
     table->extent = {};
     for (Index& index : table->indexes) index.extent = {};

@@ -37,17 +37,17 @@ TEST_F(RestoreTest, ToASecondOfItsHistory) {
   Do("DeleteItem", "{'TableName':'carts','Key':{'pk':{'S':'deleted'}}}");
   for (int i = 0; i < 1200; ++i) Put(std::to_string(i), "many");
   Turn(10s);
-  Do("RestoreTableToPointInTime", "{'SourceTableName':'carts','TargetTableName':'again',"
-                                  "'RestoreDateTime':" +
-                                      when + "}");
+  Do("RestoreTableToPointInTime",
+     "{'SourceTableName':'carts','TargetTableName':'again',"
+     "'RestoreDateTime':" +
+         when + "}");
   Restart();
   Turn(5s);
   EXPECT_EQ(Get("again", "before"), "{'Item':{'pk':{'S':'before'},'v':{'S':'1'}}}");
   EXPECT_EQ(Get("again", "changed"), "{'Item':{'pk':{'S':'changed'},'v':{'S':'old'}}}");
   EXPECT_EQ(Get("again", "deleted"), "{'Item':{'pk':{'S':'deleted'},'v':{'S':'was there'}}}");
   EXPECT_EQ(Get("again", "made"), "{}");
-  EXPECT_EQ(Do("Scan", "{'TableName':'again','Select':'COUNT'}"),
-            "{'Count':3,'ScannedCount':3}");
+  EXPECT_EQ(Do("Scan", "{'TableName':'again','Select':'COUNT'}"), "{'Count':3,'ScannedCount':3}");
   EXPECT_NE(Do("DescribeTable", "{'TableName':'again'}").find("'RestoreInProgress':false"),
             std::string::npos);
   EXPECT_EQ(Fail("RestoreTableToPointInTime",
@@ -65,8 +65,7 @@ TEST_F(RestoreTest, FromABackupOfATableThatIsGone) {
             ",'GlobalSecondaryIndexes':[{'IndexName':'byp','KeySchema':[{'AttributeName':'pk',"
             "'KeyType':'HASH'}],'Projection':{'ProjectionType':'ALL'}}]");
   Put("a", "1");
-  const std::string created =
-      Do("CreateBackup", "{'TableName':'carts','BackupName':'nightly'}");
+  const std::string created = Do("CreateBackup", "{'TableName':'carts','BackupName':'nightly'}");
   const std::size_t at = created.find("arn:aws");
   const std::string arn = created.substr(at, created.find('\'', at) - at);
   Put("b", "2");

@@ -113,8 +113,8 @@ void Fill(Core& core, TableNumber number, const std::string& name) {
   Table& table = *core.FindNumber(number);
   // Space has been found for it: from here on the table itself can be changed again.
   if (index->filled_to.empty()) Activate(core, number, TableStatus::kUpdating);
-  const std::string begin = index->filled_to.empty() ? SlotPrefix(number, kItemsSlot)
-                                                     : index->filled_to + '\0';
+  const std::string begin =
+      index->filled_to.empty() ? SlotPrefix(number, kItemsSlot) : index->filled_to + '\0';
   Walk walk = core.store->Range(Space::kItems, begin, SlotPrefix(number, kItemsSlot + 1),
                                 Store::Caching::kPassBy);
   Batch batch;
@@ -186,10 +186,9 @@ void RemoveLater(Core& core, const Table& table) {
 }
 
 void FillLater(Core& core, const Table& table, std::string_view index) {
-  core.Later(DelayOf(core.options.pace, Stage::kIndex),
-             [&core, number = table.number, name = std::string(index)] {
-               Fill(core, number, name);
-             });
+  core.Later(
+      DelayOf(core.options.pace, Stage::kIndex),
+      [&core, number = table.number, name = std::string(index)] { Fill(core, number, name); });
 }
 
 void RemoveIndexLater(Core& core, const Table& table, std::string_view index) {
@@ -205,9 +204,9 @@ void GoOn(Core& core) {
 
 Verdict CheckNotBusy(const Table& table) {
   const auto busy = [&table](std::string_view how) {
-    return InUse(fmt::format(
-        "Attempt to change a resource which is still in use: Table is being {}: {}", how,
-        table.name));
+    return InUse(
+        fmt::format("Attempt to change a resource which is still in use: Table is being {}: {}",
+                    how, table.name));
   };
   switch (table.status) {
     case TableStatus::kActive:

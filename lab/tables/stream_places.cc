@@ -52,9 +52,7 @@ std::string ShardIdOf(const Stream& stream) {
   return fmt::format("shardId-{:020}-{:08x}", base::Millis(stream.created.since_epoch), mark);
 }
 
-std::string SequenceText(std::uint64_t sequence) {
-  return fmt::format("1{:025}", sequence);
-}
+std::string SequenceText(std::uint64_t sequence) { return fmt::format("1{:025}", sequence); }
 
 std::optional<std::uint64_t> SequenceFrom(std::string_view text) {
   if (text.size() != kSequenceDigits || text[0] != '1') return std::nullopt;

@@ -111,7 +111,9 @@ Outcome<std::string> Read(const Request& request) {
   ASSIGN_OR_RETURN(const StreamOfTable where, FindStream(core, position->arn));
   if (core.Now() - position->given > kIteratorLife) {
     return ApiError{"ExpiredIteratorException",
-                    "The provided iterator exceeds the maximum age allowed.", 400, {}};
+                    "The provided iterator exceeds the maximum age allowed.",
+                    400,
+                    {}};
   }
   const std::uint64_t horizon = HorizonOf(core, where);
   const std::uint64_t end = where.stream->end.value_or(core.sequence + 1);

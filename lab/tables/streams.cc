@@ -31,8 +31,7 @@ std::vector<Listed> AllStreams(const Core& core, std::string_view only) {
   };
   for (const auto& [name, table] : core.tables) add(*table);
   for (const auto& table : core.departed) add(*table);
-  std::sort(all.begin(), all.end(),
-            [](const Listed& a, const Listed& b) { return a.arn < b.arn; });
+  std::sort(all.begin(), all.end(), [](const Listed& a, const Listed& b) { return a.arn < b.arn; });
   return all;
 }
 
@@ -63,8 +62,8 @@ Outcome<Position> PositionOf(const Core& core, const Json& body, const StreamOfT
   if (type == "LATEST") position.next = end;
   if (!numbered) return position;
   if (given == nullptr) {
-    return ValidationError(fmt::format(
-        "SequenceNumber is required when ShardIteratorType is {}", type));
+    return ValidationError(
+        fmt::format("SequenceNumber is required when ShardIteratorType is {}", type));
   }
   const auto sequence = SequenceFrom(TextOf(*given));
   if (!sequence) return ValidationError("Invalid SequenceNumber");
@@ -86,9 +85,8 @@ Outcome<std::string> IteratorFor(const Request& request) {
   ASSIGN_OR_RETURN(const StreamOfTable where, FindStream(request.core, Text(body, "StreamArn")));
   const std::string_view shard = Text(body, "ShardId");
   if (shard != ShardIdOf(*where.stream)) {
-    return NotFound(fmt::format(
-        "Requested resource not found: Shard: {} in Stream: {} not found", shard,
-        Text(body, "StreamArn")));
+    return NotFound(fmt::format("Requested resource not found: Shard: {} in Stream: {} not found",
+                                shard, Text(body, "StreamArn")));
   }
   ASSIGN_OR_RETURN(const Position position, PositionOf(request.core, body, where));
   return IteratorText(position);
@@ -100,8 +98,7 @@ WireAnswer ListStreams(const Request& request) {
   const auto name = NameFrom(request.core, Text(request.body, "TableName"));
   if (!name.ok()) return ErrorAnswer(name.error());
   const std::vector<Listed> all = AllStreams(request.core, *name);
-  const std::int64_t limit =
-      std::min(Whole(request.body, "Limit", kMaxStreams), kMaxStreams);
+  const std::int64_t limit = std::min(Whole(request.body, "Limit", kMaxStreams), kMaxStreams);
   const std::string_view after = Text(request.body, "ExclusiveStartStreamArn");
   Value::List streams;
   std::string last;
@@ -124,14 +121,13 @@ WireAnswer DescribeStream(const Request& request) {
   const auto where = FindStream(request.core, Text(request.body, "StreamArn"));
   if (!where.ok()) return ErrorAnswer(where.error());
   const Stream& stream = *where->stream;
-  Value description =
-      Value::Struct({{"StreamArn", std::string(Text(request.body, "StreamArn"))},
-                     {"StreamLabel", stream.label},
-                     {"StreamStatus", stream.end ? "DISABLED" : "ENABLED"},
-                     {"StreamViewType", std::string(Name(stream.view))},
-                     {"CreationRequestDateTime", stream.created},
-                     {"TableName", where->table->name},
-                     {"KeySchema", SchemaOf(where->table->keys)}});
+  Value description = Value::Struct({{"StreamArn", std::string(Text(request.body, "StreamArn"))},
+                                     {"StreamLabel", stream.label},
+                                     {"StreamStatus", stream.end ? "DISABLED" : "ENABLED"},
+                                     {"StreamViewType", std::string(Name(stream.view))},
+                                     {"CreationRequestDateTime", stream.created},
+                                     {"TableName", where->table->name},
+                                     {"KeySchema", SchemaOf(where->table->keys)}});
   // Its one shard has no children, and nothing stands behind it.
   const bool none = Find(request.body, "ExclusiveStartShardId") != nullptr ||
                     Find(request.body, "ShardFilter") != nullptr;

@@ -87,8 +87,7 @@ TEST_F(StreamsTest, AreTrimmedAfterADay) {
   MakeTable("carts", kStream);
   Put("a", "1");
   const std::string arn = Arn();
-  const std::string first =
-      After(Records(Iterator(arn, "TRIM_HORIZON'")), "'SequenceNumber':'");
+  const std::string first = After(Records(Iterator(arn, "TRIM_HORIZON'")), "'SequenceNumber':'");
   Turn(23h);
   Put("b", "1");
   EXPECT_EQ(Count(Records(Iterator(arn, "TRIM_HORIZON'")), "'eventID'"), 2);
@@ -96,11 +95,11 @@ TEST_F(StreamsTest, AreTrimmedAfterADay) {
   EXPECT_EQ(Count(Records(Iterator(arn, "TRIM_HORIZON'")), "'eventID'"), 1);
   const std::string shard =
       After(Do("DescribeStream", "{'StreamArn':'" + arn + "'}"), "'ShardId':'");
-  EXPECT_TRUE(Fail("GetShardIterator",
-                   "{'StreamArn':'" + arn + "','ShardId':'" + shard +
-                       "','ShardIteratorType':'AT_SEQUENCE_NUMBER','SequenceNumber':'" + first +
-                       "'}")
-                  .starts_with("TrimmedDataAccessException"));
+  EXPECT_TRUE(
+      Fail("GetShardIterator", "{'StreamArn':'" + arn + "','ShardId':'" + shard +
+                                   "','ShardIteratorType':'AT_SEQUENCE_NUMBER','SequenceNumber':'" +
+                                   first + "'}")
+          .starts_with("TrimmedDataAccessException"));
 }
 
 TEST_F(StreamsTest, AQuietReaderIsNotTakenForATrimmedOne) {
@@ -151,8 +150,9 @@ TEST_F(StreamsTest, ExpiredItemsGoByThemselves) {
                       std::to_string(when.count()) + "'}}}");
   };
   put("before", now + 10s);
-  Do("UpdateTimeToLive", "{'TableName':'carts','TimeToLiveSpecification':{'Enabled':true,"
-                         "'AttributeName':'ttl'}}");
+  Do("UpdateTimeToLive",
+     "{'TableName':'carts','TimeToLiveSpecification':{'Enabled':true,"
+     "'AttributeName':'ttl'}}");
   EXPECT_EQ(Do("DescribeTimeToLive", "{'TableName':'carts'}"),
             "{'TimeToLiveDescription':{'TimeToLiveStatus':'ENABLING','AttributeName':'ttl'}}");
   put("after", now + 10s);
@@ -161,21 +161,20 @@ TEST_F(StreamsTest, ExpiredItemsGoByThemselves) {
   Turn(5s);
   EXPECT_EQ(Do("DescribeTimeToLive", "{'TableName':'carts'}"),
             "{'TimeToLiveDescription':{'TimeToLiveStatus':'ENABLED','AttributeName':'ttl'}}");
-  EXPECT_EQ(Do("Scan", "{'TableName':'carts','Select':'COUNT'}"),
-            "{'Count':4,'ScannedCount':4}");
+  EXPECT_EQ(Do("Scan", "{'TableName':'carts','Select':'COUNT'}"), "{'Count':4,'ScannedCount':4}");
   // One that is put off lives on.
   put("after", now + 3600s);
   Turn(10s);
   EXPECT_EQ(Do("GetItem", "{'TableName':'carts','Key':{'pk':{'S':'before'}}}"), "{}");
-  EXPECT_EQ(Do("Scan", "{'TableName':'carts','Select':'COUNT'}"),
-            "{'Count':3,'ScannedCount':3}");
+  EXPECT_EQ(Do("Scan", "{'TableName':'carts','Select':'COUNT'}"), "{'Count':3,'ScannedCount':3}");
   const std::string records = Records(Iterator(Arn(), "TRIM_HORIZON'"));
   EXPECT_NE(records.find("'userIdentity':{'Type':'Service','PrincipalId':'dynamodb.amazonaws.com'"
                          "}"),
             std::string::npos)
       << records;
-  EXPECT_EQ(Fail("UpdateTimeToLive", "{'TableName':'carts','TimeToLiveSpecification':{'Enabled':"
-                                     "true,'AttributeName':'ttl'}}"),
+  EXPECT_EQ(Fail("UpdateTimeToLive",
+                 "{'TableName':'carts','TimeToLiveSpecification':{'Enabled':"
+                 "true,'AttributeName':'ttl'}}"),
             "ValidationException: TimeToLive is already enabled");
 }
 

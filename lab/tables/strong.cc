@@ -18,9 +18,9 @@ struct Kind {
   std::string_view item;  // the member that holds the key, or an item with it; empty: all of it
 };
 constexpr std::array kKinds = {
-    Kind{"PutItem", Intent::kWrite, "Item"},  Kind{"UpdateItem", Intent::kWrite, "Key"},
+    Kind{"PutItem", Intent::kWrite, "Item"},   Kind{"UpdateItem", Intent::kWrite, "Key"},
     Kind{"DeleteItem", Intent::kWrite, "Key"}, Kind{"GetItem", Intent::kRead, "Key"},
-    Kind{"Query", Intent::kRead, ""},         Kind{"Scan", Intent::kRead, ""},
+    Kind{"Query", Intent::kRead, ""},          Kind{"Scan", Intent::kRead, ""},
 };
 
 class Finder {
@@ -56,8 +56,7 @@ class Finder {
 
   void One(const Kind& kind) {
     const Json& body = request_.body;
-    const bool weak =
-        kind.intent == Intent::kRead && FlagOf(body, "ConsistentRead") == Flag::kOff;
+    const bool weak = kind.intent == Intent::kRead && FlagOf(body, "ConsistentRead") == Flag::kOff;
     const Table* table = weak ? nullptr : Strong(Text(body, "TableName"));
     if (table == nullptr) return;
     part_.intent = kind.intent;

@@ -1,6 +1,6 @@
-#include "lab/tables/table.h"
-
 #include <utility>
+
+#include "lab/tables/table.h"
 
 namespace leeward::lab::tables {
 namespace {
@@ -48,9 +48,7 @@ Value SaveLimits(const OnDemandLimits& limits) {
   SetIf(out, "write", NumberOr(limits.write));
   return out;
 }
-OnDemandLimits ReadLimits(const Value& in) {
-  return {NumberAt(in, "read"), NumberAt(in, "write")};
-}
+OnDemandLimits ReadLimits(const Value& in) { return {NumberAt(in, "read"), NumberAt(in, "write")}; }
 
 Value SavePart(const items::KeyPart& part) {
   return Value::Struct({{"name", part.name}, {"type", std::int64_t{static_cast<int>(part.type)}}});

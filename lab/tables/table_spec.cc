@@ -30,8 +30,7 @@ const items::KeyPart* PartNamed(const std::vector<items::KeyPart>& parts, std::s
 
 Verdict CheckSchemaForm(const Value::List& schema) {
   if (schema.empty() || schema[0].String("KeyType") != "HASH") {
-    return ValidationError(
-        "Invalid KeySchema: The first KeySchemaElement is not a HASH key type");
+    return ValidationError("Invalid KeySchema: The first KeySchemaElement is not a HASH key type");
   }
   if (schema.size() < 2) return {};
   if (schema[1].String("KeyType") != "RANGE") {
@@ -64,8 +63,7 @@ Outcome<IndexProjection> ProjectionFrom(const Value& spec) {
   for (const Value& name : in.Items("NonKeyAttributes")) {
     if (std::find(projection.names.begin(), projection.names.end(), name.str()) !=
         projection.names.end()) {
-      return InvalidParameter(
-          fmt::format("Duplicate value in NonKeyAttributes: {}", name.str()));
+      return InvalidParameter(fmt::format("Duplicate value in NonKeyAttributes: {}", name.str()));
     }
     projection.names.push_back(name.str());
   }
@@ -155,8 +153,8 @@ Outcome<std::vector<items::KeyPart>> AttributesFrom(const Value::List& definitio
   for (const Value& definition : definitions) {
     const std::string_view name = definition.String("AttributeName");
     if (PartNamed(parts, name) != nullptr) {
-      return InvalidParameter(fmt::format("Duplicate AttributeName in AttributeDefinitions: {}",
-                                          name));
+      return InvalidParameter(
+          fmt::format("Duplicate AttributeName in AttributeDefinitions: {}", name));
     }
     parts.push_back({std::string(name), ScalarType(definition.String("AttributeType"))});
   }
@@ -251,8 +249,7 @@ Outcome<std::optional<StreamView>> StreamFrom(const Value* spec) {
   const std::string_view view = spec->String("StreamViewType");
   if (!spec->Flag("StreamEnabled", false)) {
     if (view.empty()) return std::optional<StreamView>();
-    return InvalidParameter(
-        "StreamViewType must not be specified when StreamEnabled is false");
+    return InvalidParameter("StreamViewType must not be specified when StreamEnabled is false");
   }
   for (const StreamView each : {StreamView::kNewImage, StreamView::kOldImage,
                                 StreamView::kNewAndOldImages, StreamView::kKeysOnly}) {

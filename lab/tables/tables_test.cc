@@ -65,7 +65,8 @@ TEST_F(TablesTest, CreateTableIsRefusedForWhatDoesNotFit) {
        "One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must "
        "both be specified when BillingMode is PROVISIONED"},
       {both + demand + ",'ProvisionedThroughput':{'ReadCapacityUnits':1,'WriteCapacityUnits':1}",
-       "One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits "
+       "One or more parameter values were invalid: Neither ReadCapacityUnits nor "
+       "WriteCapacityUnits "
        "can be specified when BillingMode is PAY_PER_REQUEST"},
       {"'KeySchema':[{'AttributeName':'b','KeyType':'HASH'}]," + std::string(kDefs) + demand,
        "One or more parameter values were invalid: Some index key attributes are not defined in "
@@ -81,7 +82,8 @@ TEST_F(TablesTest, CreateTableIsRefusedForWhatDoesNotFit) {
       {both + demand +
            ",'LocalSecondaryIndexes':[{'IndexName':'loc','KeySchema':[{'AttributeName':'a',"
            "'KeyType':'HASH'}],'Projection':{'ProjectionType':'ALL'}}]",
-       "One or more parameter values were invalid: Table KeySchema does not have a range key, which "
+       "One or more parameter values were invalid: Table KeySchema does not have a range key, "
+       "which "
        "is required when specifying a LocalSecondaryIndex"},
       {both + demand + ",'GlobalSecondaryIndexes':[]",
        "One or more parameter values were invalid: List of GlobalSecondaryIndexes is empty"},
@@ -100,8 +102,8 @@ TEST_F(TablesTest, CreateTableIsRefusedForWhatDoesNotFit) {
 TEST_F(TablesTest, UpdateTableFillsANewIndex) {
   MakeTable("carts");
   for (int i = 0; i < 1200; ++i) {
-    Do("PutItem", "{'TableName':'carts','Item':{'pk':{'S':'" + std::to_string(i) +
-                      "'},'g':{'S':'all'}}}");
+    Do("PutItem",
+       "{'TableName':'carts','Item':{'pk':{'S':'" + std::to_string(i) + "'},'g':{'S':'all'}}}");
   }
   const std::string updated =
       Do("UpdateTable",
@@ -120,9 +122,10 @@ TEST_F(TablesTest, UpdateTableFillsANewIndex) {
   Turn(1s);
   const std::string described = Do("DescribeTable", "{'TableName':'carts'}");
   EXPECT_TRUE(Has(described, "'IndexStatus':'ACTIVE'")) << described;
-  EXPECT_EQ(Do("Query", "{'TableName':'carts','IndexName':'byg','Select':'COUNT',"
-                        "'KeyConditionExpression':'g = :g',"
-                        "'ExpressionAttributeValues':{':g':{'S':'all'}}}"),
+  EXPECT_EQ(Do("Query",
+               "{'TableName':'carts','IndexName':'byg','Select':'COUNT',"
+               "'KeyConditionExpression':'g = :g',"
+               "'ExpressionAttributeValues':{':g':{'S':'all'}}}"),
             "{'Count':1200,'ScannedCount':1200}");
   EXPECT_TRUE(Has(described, "'ItemCount':1200,'IndexArn'")) << described;
   Do("UpdateTable",
@@ -146,8 +149,7 @@ TEST_F(TablesTest, UpdateTableSaysWhatWouldNotChange) {
                   .starts_with("ValidationException: At least one of ProvisionedThroughput"));
   Do("UpdateTable", "{'TableName':'carts','BillingMode':'PAY_PER_REQUEST'}");
   Turn(1s);
-  EXPECT_TRUE(Has(Do("DescribeTable", "{'TableName':'carts'}"),
-                  "'BillingMode':'PAY_PER_REQUEST'"));
+  EXPECT_TRUE(Has(Do("DescribeTable", "{'TableName':'carts'}"), "'BillingMode':'PAY_PER_REQUEST'"));
 }
 
 TEST_F(TablesTest, DeletionProtectionHolds) {

@@ -25,8 +25,7 @@ Verdict Tag(const Request& request) {
     return ValidationError("Atleast one Tag needs to be provided as Input.");
   }
   ASSIGN_OR_RETURN(const Tags given, TagsFrom(input.Items("Tags")));
-  ASSIGN_OR_RETURN(Table* const table,
-                   TableOfArn(request.core, Text(request.body, "ResourceArn")));
+  ASSIGN_OR_RETURN(Table* const table, TableOfArn(request.core, Text(request.body, "ResourceArn")));
   Tags tags = table->tags;
   for (const auto& [key, value] : given) {
     std::erase_if(tags, [&k = key](const auto& pair) { return pair.first == k; });
@@ -45,8 +44,7 @@ Verdict Tag(const Request& request) {
 Verdict Untag(const Request& request) {
   const Json& keys = *Find(request.body, "TagKeys");
   if (keys.Empty()) return ValidationError("Atleast one Tag Key needs to be provided as Input.");
-  ASSIGN_OR_RETURN(Table* const table,
-                   TableOfArn(request.core, Text(request.body, "ResourceArn")));
+  ASSIGN_OR_RETURN(Table* const table, TableOfArn(request.core, Text(request.body, "ResourceArn")));
   for (const Json& key : keys.GetArray()) {
     std::erase_if(table->tags, [&key](const auto& pair) { return pair.first == TextOf(key); });
   }
@@ -63,8 +61,7 @@ Outcome<Table*> TableOfArn(const Core& core, std::string_view arn) {
   ASSIGN_OR_RETURN(const std::string name, NameFrom(core, arn));
   Table* table = core.FindTable(name);
   if (table == nullptr) {
-    return NotFound(
-        fmt::format("Requested resource not found: ResourcArn: {} not found", arn));
+    return NotFound(fmt::format("Requested resource not found: ResourcArn: {} not found", arn));
   }
   return table;
 }

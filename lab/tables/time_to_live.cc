@@ -48,11 +48,10 @@ Verdict CheckChange(const Core& core, const Table& table, bool enabled,
   if (enabled && on) return ValidationError("TimeToLive is already enabled");
   if (!enabled && !on) return ValidationError("TimeToLive is already disabled");
   const bool under_way = now.status == Status::kEnabling || now.status == Status::kDisabling;
-  const bool soon = core.options.pace == Pace::kAws && now.changed &&
-                    core.Now() - *now.changed < kBetweenChanges;
+  const bool soon =
+      core.options.pace == Pace::kAws && now.changed && core.Now() - *now.changed < kBetweenChanges;
   if (under_way || soon) {
-    return ValidationError(
-        "Time to live has been modified multiple times within a fixed interval");
+    return ValidationError("Time to live has been modified multiple times within a fixed interval");
   }
   return {};
 }
@@ -175,7 +174,8 @@ void GoOnWithTimeToLive(Core& core, const Table& table) {
 bool DeleteExpired(Core& core) {
   bool more = false;
   for (const auto& [name, table] : core.tables) {
-    const bool on = table->ttl.status == Status::kEnabled && table->status != TableStatus::kDeleting;
+    const bool on =
+        table->ttl.status == Status::kEnabled && table->status != TableStatus::kDeleting;
     if (on) more = DeleteExpiredOf(core, *table) || more;
   }
   return more;
@@ -186,10 +186,9 @@ WireAnswer UpdateTimeToLive(const Request& request) {
   if (!changed.ok()) return ErrorAnswer(changed.error());
   const Json& spec = *Find(request.body, "TimeToLiveSpecification");
   return Encoded(
-      request,
-      Value::Struct({{"TimeToLiveSpecification",
-                      Value::Struct({{"Enabled", FlagOf(spec, "Enabled") == Flag::kOn},
-                                     {"AttributeName", Text(spec, "AttributeName")}})}}));
+      request, Value::Struct({{"TimeToLiveSpecification",
+                               Value::Struct({{"Enabled", FlagOf(spec, "Enabled") == Flag::kOn},
+                                              {"AttributeName", Text(spec, "AttributeName")}})}}));
 }
 
 WireAnswer DescribeTimeToLive(const Request& request) {

@@ -24,12 +24,12 @@ Outcome<bool> IsRepeated(const Core& core, std::string_view token, std::string_v
   const auto read = core.store->Get(Space::kMeta, ByToken(token), value);
   if (!read.ok()) return Broken(read.error());
   if (!*read) return false;
-  const base::WallTime when{
-      base::Duration(static_cast<std::int64_t>(ReadBig64(value.bytes())))};
+  const base::WallTime when{base::Duration(static_cast<std::int64_t>(ReadBig64(value.bytes())))};
   if (core.Now() - when > kTokenLife) return false;
   if (value.bytes().substr(8) == base::AsView(base::Sha256(text))) return true;
   return ApiError{"IdempotentParameterMismatchException",
-                  "The provided client token has already been used with another request", 400,
+                  "The provided client token has already been used with another request",
+                  400,
                   {}};
 }
 

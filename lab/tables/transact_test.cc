@@ -18,9 +18,9 @@ std::string Items(std::initializer_list<std::string> actions, std::string_view m
 TEST_F(TransactTest, AllOrNothing) {
   MakeTable("carts");
   Do("PutItem", "{'TableName':'carts','Item':{'pk':{'S':'b'},'n':{'N':'1'}}}");
-  const std::string clash =
-      Put("b", ",'ConditionExpression':'attribute_not_exists(pk)',"
-               "'ReturnValuesOnConditionCheckFailure':'ALL_OLD'");
+  const std::string clash = Put("b",
+                                ",'ConditionExpression':'attribute_not_exists(pk)',"
+                                "'ReturnValuesOnConditionCheckFailure':'ALL_OLD'");
   EXPECT_EQ(Call("TransactWriteItems", Items({Put("a"), clash})),
             "{'__type':'com.amazonaws.dynamodb.v20120810#TransactionCanceledException',"
             "'Message':'Transaction cancelled, please refer cancellation reasons for specific "
@@ -36,9 +36,8 @@ TEST_F(TransactTest, AllOrNothing) {
                      ",'ReturnConsumedCapacity':'TOTAL'")),
             "{'ConsumedCapacity':[{'TableName':'carts','CapacityUnits':4.0,'WriteCapacityUnits':4.0"
             "}]}");
-  EXPECT_EQ(Do("TransactGetItems",
-               Items({"{'Get':{'TableName':'carts','Key':{'pk':{'S':'b'}}}}",
-                      "{'Get':{'TableName':'carts','Key':{'pk':{'S':'z'}}}}"})),
+  EXPECT_EQ(Do("TransactGetItems", Items({"{'Get':{'TableName':'carts','Key':{'pk':{'S':'b'}}}}",
+                                          "{'Get':{'TableName':'carts','Key':{'pk':{'S':'z'}}}}"})),
             "{'Responses':[{'Item':{'n':{'N':'2'},'pk':{'S':'b'}}},{}]}");
 }
 
@@ -48,20 +47,22 @@ TEST_F(TransactTest, AnItemIsNamedOnce) {
                  Items({Put("a"), "{'Delete':{'TableName':'carts','Key':{'pk':{'S':'a'}}}}"})),
             "ValidationException: Transaction request cannot include multiple operations on one "
             "item");
-  EXPECT_EQ(Fail("TransactWriteItems", Items({})),
-            "ValidationException: 1 validation error detected: Value '[]' at 'transactItems' failed "
-            "to satisfy constraint: Member must have length greater than or equal to 1");
+  EXPECT_EQ(
+      Fail("TransactWriteItems", Items({})),
+      "ValidationException: 1 validation error detected: Value '[]' at 'transactItems' failed "
+      "to satisfy constraint: Member must have length greater than or equal to 1");
 }
 
 TEST_F(TransactTest, WhatTheTableCannotHoldIsAReason) {
   MakeTable("carts");
-  EXPECT_EQ(Fail("TransactWriteItems",
-                 Items({"{'Put':{'TableName':'carts','Item':{'a':{'S':'b'}}}}", Put("a")})),
-            "TransactionCanceledException: Transaction cancelled, please refer cancellation reasons "
-            "for specific reasons [ValidationError, None]");
-  EXPECT_EQ(Fail("TransactWriteItems",
-                 Items({"{'Put':{'TableName':'none','Item':{'a':{'S':'b'}}}}"})),
-            "ResourceNotFoundException: Requested resource not found");
+  EXPECT_EQ(
+      Fail("TransactWriteItems",
+           Items({"{'Put':{'TableName':'carts','Item':{'a':{'S':'b'}}}}", Put("a")})),
+      "TransactionCanceledException: Transaction cancelled, please refer cancellation reasons "
+      "for specific reasons [ValidationError, None]");
+  EXPECT_EQ(
+      Fail("TransactWriteItems", Items({"{'Put':{'TableName':'none','Item':{'a':{'S':'b'}}}}"})),
+      "ResourceNotFoundException: Requested resource not found");
 }
 
 TEST_F(TransactTest, ATokenMakesItOnce) {
@@ -75,8 +76,8 @@ TEST_F(TransactTest, ATokenMakesItOnce) {
   Do("TransactWriteItems", add("1"));
   Restart();
   Do("TransactWriteItems", add("1"));
-  EXPECT_TRUE(Fail("TransactWriteItems", add("2"))
-                  .starts_with("IdempotentParameterMismatchException"));
+  EXPECT_TRUE(
+      Fail("TransactWriteItems", add("2")).starts_with("IdempotentParameterMismatchException"));
   EXPECT_EQ(Do("GetItem", "{'TableName':'carts','Key':{'pk':{'S':'b'}}}"),
             "{'Item':{'n':{'N':'1'},'pk':{'S':'b'}}}");
   Turn(11min);
@@ -92,11 +93,13 @@ TEST_F(TransactTest, BatchesWriteAndRead) {
                "{'DeleteRequest':{'Key':{'pk':{'S':'b'}}}}]},'ReturnConsumedCapacity':'TOTAL'}"),
             "{'UnprocessedItems':{},'ConsumedCapacity':[{'TableName':'carts','CapacityUnits':2.0}]"
             "}");
-  EXPECT_EQ(Do("BatchGetItem", "{'RequestItems':{'carts':{'Keys':[{'pk':{'S':'a'}},"
-                               "{'pk':{'S':'b'}}]}}}"),
+  EXPECT_EQ(Do("BatchGetItem",
+               "{'RequestItems':{'carts':{'Keys':[{'pk':{'S':'a'}},"
+               "{'pk':{'S':'b'}}]}}}"),
             "{'Responses':{'carts':[{'pk':{'S':'a'}}]},'UnprocessedKeys':{}}");
-  EXPECT_EQ(Fail("BatchGetItem", "{'RequestItems':{'carts':{'Keys':[{'pk':{'S':'a'}},"
-                                 "{'pk':{'S':'a'}}]}}}"),
+  EXPECT_EQ(Fail("BatchGetItem",
+                 "{'RequestItems':{'carts':{'Keys':[{'pk':{'S':'a'}},"
+                 "{'pk':{'S':'a'}}]}}}"),
             "ValidationException: Provided list of item keys contains duplicates");
   EXPECT_EQ(Fail("BatchWriteItem",
                  "{'RequestItems':{'carts':[{'PutRequest':{'Item':{'pk':{'S':'a'}}}},"
@@ -113,14 +116,15 @@ TEST_F(TransactTest, ABatchIsCutAtSixteenMegabytes) {
     Do("PutItem", "{'TableName':'carts','Item':" + key + ",'v':{'S':'" + large + "'}}}");
     keys += (i == 0 ? "" : ",") + key + "}";
   }
-  const std::string answer =
-      Do("BatchGetItem", "{'RequestItems':{'carts':{'Keys':[" + keys + "],'ConsistentRead':true}}}");
+  const std::string answer = Do(
+      "BatchGetItem", "{'RequestItems':{'carts':{'Keys':[" + keys + "],'ConsistentRead':true}}}");
   const std::size_t left = answer.find("'UnprocessedKeys':");
   ASSERT_NE(left, std::string::npos);
-  EXPECT_EQ(answer.substr(left),
-            "'UnprocessedKeys':{'carts':{'Keys':[{'pk':{'S':'42'}},{'pk':{'S':'43'}},{'pk':{'S':'44'}},"
-            "{'pk':{'S':'45'}},{'pk':{'S':'46'}},{'pk':{'S':'47'}},{'pk':{'S':'48'}},"
-            "{'pk':{'S':'49'}}],'ConsistentRead':true}}}");
+  EXPECT_EQ(
+      answer.substr(left),
+      "'UnprocessedKeys':{'carts':{'Keys':[{'pk':{'S':'42'}},{'pk':{'S':'43'}},{'pk':{'S':'44'}},"
+      "{'pk':{'S':'45'}},{'pk':{'S':'46'}},{'pk':{'S':'47'}},{'pk':{'S':'48'}},"
+      "{'pk':{'S':'49'}}],'ConsistentRead':true}}}");
 }
 
 }  // namespace

@@ -7,9 +7,10 @@ using UpdateItemTest = TablesWorld;
 
 TEST_F(UpdateItemTest, MakesAnItemThatIsNotThere) {
   MakeTable("carts");
-  EXPECT_EQ(Do("UpdateItem", "{'TableName':'carts','Key':{'pk':{'S':'a'}},'UpdateExpression':"
-                             "'ADD n :one','ExpressionAttributeValues':{':one':{'N':'1'}},"
-                             "'ReturnValues':'ALL_NEW'}"),
+  EXPECT_EQ(Do("UpdateItem",
+               "{'TableName':'carts','Key':{'pk':{'S':'a'}},'UpdateExpression':"
+               "'ADD n :one','ExpressionAttributeValues':{':one':{'N':'1'}},"
+               "'ReturnValues':'ALL_NEW'}"),
             "{'Attributes':{'n':{'N':'1'},'pk':{'S':'a'}}}");
   EXPECT_EQ(Do("UpdateItem", "{'TableName':'carts','Key':{'pk':{'S':'b'}}}"), "{}");
   EXPECT_EQ(Do("GetItem", "{'TableName':'carts','Key':{'pk':{'S':'b'}}}"),
@@ -34,15 +35,17 @@ TEST_F(UpdateItemTest, ReturnsWhatIsAskedFor) {
 
 TEST_F(UpdateItemTest, TakesTheParametersThatExpressionsReplaced) {
   MakeTable("carts");
-  EXPECT_EQ(Do("UpdateItem", "{'TableName':'carts','Key':{'pk':{'S':'a'}},'AttributeUpdates':"
-                             "{'n':{'Action':'ADD','Value':{'N':'3'}}},'ReturnValues':'ALL_NEW'}"),
+  EXPECT_EQ(Do("UpdateItem",
+               "{'TableName':'carts','Key':{'pk':{'S':'a'}},'AttributeUpdates':"
+               "{'n':{'Action':'ADD','Value':{'N':'3'}}},'ReturnValues':'ALL_NEW'}"),
             "{'Attributes':{'n':{'N':'3'},'pk':{'S':'a'}}}");
 }
 
 TEST_F(UpdateItemTest, TheKeyIsNotUpdated) {
   MakeTable("carts");
-  EXPECT_EQ(Fail("UpdateItem", "{'TableName':'carts','Key':{'pk':{'S':'a'}},'UpdateExpression':"
-                               "'SET pk = :v','ExpressionAttributeValues':{':v':{'S':'b'}}}"),
+  EXPECT_EQ(Fail("UpdateItem",
+                 "{'TableName':'carts','Key':{'pk':{'S':'a'}},'UpdateExpression':"
+                 "'SET pk = :v','ExpressionAttributeValues':{':v':{'S':'b'}}}"),
             "ValidationException: One or more parameter values were invalid: Cannot update "
             "attribute pk. This attribute is part of the key");
 }

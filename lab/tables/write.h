@@ -1,7 +1,7 @@
 // Write: changes of items, staged one by one and made together.
 //
-// This is the one place where items change: entries of indexes, extents, expiries, the log (streams,
-// history, replication) and tombstones all follow from here.
+// This is the one place where items change: entries of indexes, extents, expiries, the log
+// (streams, history, replication) and tombstones all follow from here.
 #pragma once
 
 #include <cstdint>
@@ -54,8 +54,8 @@ class Write {
   // item's. A place may be written once in a Write.
   WriteCost Put(Table& table, const std::string& place, const Found& old, const items::Item& item);
   // Deletes what was found, if anything. `key`: the key attributes.
-  WriteCost Delete(Table& table, const std::string& place, const Found& old,
-                   const items::Item& key, Author author = Author::kCaller);
+  WriteCost Delete(Table& table, const std::string& place, const Found& old, const items::Item& key,
+                   Author author = Author::kCaller);
   // As another Region wrote it, whatever is here.
   void Apply(Table& table, const std::string& place, const Found& old, const items::Item& key,
              const items::Item* item, const Version& version, Author author);

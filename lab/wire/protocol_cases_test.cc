@@ -225,9 +225,11 @@ TEST_P(ProtocolCases, RequestsAreRead) {
       // The client made these up.
       if (member.idempotency_token && !wanted.Has(member.name)) actual.Erase(member.name);
       // The cases differ on whether a map repeats the parameters that other members have.
-      const bool other_has = std::any_of(
-          route.operation->input->members.begin(), route.operation->input->members.end(),
-          [&](const auto& other) { return &other != &member && other.location == member.location; });
+      const bool other_has =
+          std::any_of(route.operation->input->members.begin(),
+                      route.operation->input->members.end(), [&](const auto& other) {
+                        return &other != &member && other.location == member.location;
+                      });
       if (member.location == shapes::Location::kQuery && member.shape->type == Type::kMap &&
           other_has) {
         actual.Erase(member.name);

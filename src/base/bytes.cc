@@ -52,8 +52,8 @@ std::uint32_t LittleEndian(const unsigned char* bytes) {
 }
 
 bool Unreserved(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-         c == '_' || c == '~';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '.' || c == '_' || c == '~';
 }
 
 }  // namespace
@@ -84,7 +84,8 @@ Result<std::string> HexDecode(std::string_view hex) {
 
 std::string Base64Encode(std::string_view bytes) {
   std::string out((bytes.size() + 2) / 3 * 4, '\0');
-  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), Unsigned(bytes), static_cast<int>(bytes.size()));
+  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), Unsigned(bytes),
+                  static_cast<int>(bytes.size()));
   return out;
 }
 
@@ -93,12 +94,13 @@ Result<std::string> Base64Decode(std::string_view text) {
   std::size_t padding = 0;
   while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
   for (const char c : text.substr(0, text.size() - padding)) {
-    const bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
+    const bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                         (c >= '0' && c <= '9') || c == '+' || c == '/';
     if (!allowed) return Invalid("base64 text has a character outside its alphabet");
   }
   std::string out(text.size() / 4 * 3, '\0');
-  const int length =
-      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()), Unsigned(text), static_cast<int>(text.size()));
+  const int length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()), Unsigned(text),
+                                     static_cast<int>(text.size()));
   if (length < 0) return Invalid("base64 text cannot be decoded");
   out.resize(out.size() - padding);
   return out;
@@ -116,8 +118,8 @@ std::string Sha256Hex(std::string_view bytes) { return HexEncode(AsView(Sha256(b
 Sha256Digest HmacSha256(std::string_view key, std::string_view message) {
   Sha256Digest digest{};
   unsigned int length = 0;
-  CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), Unsigned(message), message.size(),
-             digest.data(), &length) != nullptr);
+  CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), Unsigned(message),
+             message.size(), digest.data(), &length) != nullptr);
   CHECK(length == digest.size());
   return digest;
 }

@@ -1,4 +1,5 @@
-// Bytes as text and digests of bytes: hex, base64, SHA-256, HMAC-SHA-256, MD5, CRC-32C, percent-encoding.
+// Bytes as text and digests of bytes: hex, base64, SHA-256, HMAC-SHA-256, MD5, CRC-32C,
+// percent-encoding.
 #pragma once
 
 #include <array>
@@ -27,7 +28,8 @@ inline std::string_view AsView(const Sha256Digest& digest) {
 // CRC-32C (Castagnoli), as in RFC 3720 appendix B.4.
 std::uint32_t Crc32c(std::string_view bytes);
 
-// Percent-encodes everything but RFC 3986 unreserved characters; `keep` names further ones to leave.
+// Percent-encodes everything but RFC 3986 unreserved characters; `keep` names further ones to
+// leave.
 std::string PercentEncode(std::string_view text, std::string_view keep = "");
 // Undoes percent-encoding; a stray '%' is kInvalid. '+' is left alone.
 Result<std::string> PercentDecode(std::string_view text);

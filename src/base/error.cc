@@ -6,18 +6,30 @@ namespace leeward::base {
 
 std::string_view Name(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kInvalid: return "invalid";
-    case ErrorCode::kNotFound: return "not-found";
-    case ErrorCode::kAlready: return "already";
-    case ErrorCode::kWrongState: return "wrong-state";
-    case ErrorCode::kRefused: return "refused";
-    case ErrorCode::kDenied: return "denied";
-    case ErrorCode::kThrottled: return "throttled";
-    case ErrorCode::kUnreachable: return "unreachable";
-    case ErrorCode::kService: return "service";
-    case ErrorCode::kCorrupt: return "corrupt";
-    case ErrorCode::kExhausted: return "exhausted";
-    case ErrorCode::kCancelled: return "cancelled";
+    case ErrorCode::kInvalid:
+      return "invalid";
+    case ErrorCode::kNotFound:
+      return "not-found";
+    case ErrorCode::kAlready:
+      return "already";
+    case ErrorCode::kWrongState:
+      return "wrong-state";
+    case ErrorCode::kRefused:
+      return "refused";
+    case ErrorCode::kDenied:
+      return "denied";
+    case ErrorCode::kThrottled:
+      return "throttled";
+    case ErrorCode::kUnreachable:
+      return "unreachable";
+    case ErrorCode::kService:
+      return "service";
+    case ErrorCode::kCorrupt:
+      return "corrupt";
+    case ErrorCode::kExhausted:
+      return "exhausted";
+    case ErrorCode::kCancelled:
+      return "cancelled";
   }
   CHECK_NEVER("ErrorCode outside its enum");
 }

@@ -1,7 +1,7 @@
 // Error: why something did not work, as a value. Few codes, rich context.
 //
-// The code says what a caller may do about it; the message is for people and names what happened, to
-// what, and what to do. Context is added on the way up with Error::Context.
+// The code says what a caller may do about it; the message is for people and names what happened,
+// to what, and what to do. Context is added on the way up with Error::Context.
 #pragma once
 
 #include <string>
@@ -11,18 +11,18 @@
 namespace leeward::base {
 
 enum class ErrorCode {
-  kInvalid,       // the input is wrong; trying again does not help
-  kNotFound,      // the named thing does not exist
-  kAlready,       // the thing exists, or is already so
-  kWrongState,    // exists, but its state does not allow this now
-  kRefused,       // a gate said no
-  kDenied,        // not authenticated or not allowed
-  kThrottled,     // asked too often; later may work
-  kUnreachable,   // no answer: connect or read time-out, DNS, TLS, reset. How a lost Region looks
-  kService,       // the service answered that it is broken (5xx)
-  kCorrupt,       // stored data does not hold together
-  kExhausted,     // a limit of ours or of the machine: disk full, queue full, too large
-  kCancelled,     // we were asked to stop
+  kInvalid,      // the input is wrong; trying again does not help
+  kNotFound,     // the named thing does not exist
+  kAlready,      // the thing exists, or is already so
+  kWrongState,   // exists, but its state does not allow this now
+  kRefused,      // a gate said no
+  kDenied,       // not authenticated or not allowed
+  kThrottled,    // asked too often; later may work
+  kUnreachable,  // no answer: connect or read time-out, DNS, TLS, reset. How a lost Region looks
+  kService,      // the service answered that it is broken (5xx)
+  kCorrupt,      // stored data does not hold together
+  kExhausted,    // a limit of ours or of the machine: disk full, queue full, too large
+  kCancelled,    // we were asked to stop
 };
 
 // "not-found", "unreachable", ... for logs and JSON. Stable.

@@ -60,8 +60,8 @@ Result<WallTime> FromCivil(const Civil& c, std::string_view text) {
   const std::chrono::year_month_day ymd{std::chrono::year{c.year},
                                         std::chrono::month{static_cast<unsigned>(c.month)},
                                         std::chrono::day{static_cast<unsigned>(c.day)}};
-  if (c.month < 1 || c.day < 1 || !ymd.ok() || c.hour < 0 || c.hour > 23 || c.minute < 0 || c.minute > 59 ||
-      c.second < 0 || c.second > 60) {
+  if (c.month < 1 || c.day < 1 || !ymd.ok() || c.hour < 0 || c.hour > 23 || c.minute < 0 ||
+      c.minute > 59 || c.second < 0 || c.second > 60) {
     return Invalid(fmt::format("'{}' is not a date and time", text));
   }
   if (c.year < 1700 || c.year > 2250) {
@@ -76,15 +76,16 @@ struct Unit {
   std::string_view name;
   Duration length;
 };
-constexpr std::array<Unit, 7> kUnits = {{{"ns", 1ns}, {"us", 1us}, {"ms", 1ms}, {"s", 1s},
-                                         {"m", 1min}, {"h", 1h}, {"d", 24h}}};
+constexpr std::array<Unit, 7> kUnits = {
+    {{"ns", 1ns}, {"us", 1us}, {"ms", 1ms}, {"s", 1s}, {"m", 1min}, {"h", 1h}, {"d", 24h}}};
 
 }  // namespace
 
 std::string FormatIso8601(WallTime time) {
   const Fields f = Split(time);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", f.tm.tm_year + 1900, f.tm.tm_mon + 1,
-                     f.tm.tm_mday, f.tm.tm_hour, f.tm.tm_min, f.tm.tm_sec, f.millis);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", f.tm.tm_year + 1900,
+                     f.tm.tm_mon + 1, f.tm.tm_mday, f.tm.tm_hour, f.tm.tm_min, f.tm.tm_sec,
+                     f.millis);
 }
 
 std::string FormatAmzDate(WallTime time) {
@@ -97,14 +98,15 @@ std::string FormatHttpDate(WallTime time) {
   const Fields f = Split(time);
   return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT",
                      kWeekdays[static_cast<std::size_t>(f.tm.tm_wday)], f.tm.tm_mday,
-                     kMonths[static_cast<std::size_t>(f.tm.tm_mon)], f.tm.tm_year + 1900, f.tm.tm_hour,
-                     f.tm.tm_min, f.tm.tm_sec);
+                     kMonths[static_cast<std::size_t>(f.tm.tm_mon)], f.tm.tm_year + 1900,
+                     f.tm.tm_hour, f.tm.tm_min, f.tm.tm_sec);
 }
 
 Result<WallTime> ParseIso8601(std::string_view text) {
   std::size_t pos = 0;
   Civil c{};
-  const Error bad = Invalid(fmt::format("'{}' is not an ISO 8601 date and time", text.substr(0, 64)));
+  const Error bad =
+      Invalid(fmt::format("'{}' is not an ISO 8601 date and time", text.substr(0, 64)));
   c.year = Digits(text, pos, 4);
   if (!Skip(text, pos, '-')) return bad;
   c.month = Digits(text, pos, 2);
@@ -147,7 +149,8 @@ Result<WallTime> ParseAmzDate(std::string_view text) {
   c.minute = Digits(text, pos, 2);
   c.second = Digits(text, pos, 2);
   if (!t || !Skip(text, pos, 'Z') || pos != text.size()) {
-    return Invalid(fmt::format("'{}' is not a date of the form 20261123T082053Z", text.substr(0, 64)));
+    return Invalid(
+        fmt::format("'{}' is not a date of the form 20261123T082053Z", text.substr(0, 64)));
   }
   return FromCivil(c, text);
 }
@@ -177,7 +180,8 @@ Result<WallTime> ParseHttpDate(std::string_view text) {
 
 Result<Duration> ParseDuration(std::string_view text) {
   const Error bad = Invalid(fmt::format(
-      "'{}' is not a duration; write a number and a unit, such as 500ms, 5s, 15m, 2h or 1d", text.substr(0, 64)));
+      "'{}' is not a duration; write a number and a unit, such as 500ms, 5s, 15m, 2h or 1d",
+      text.substr(0, 64)));
   if (text.empty()) return bad;
   Duration total{0};
   std::size_t pos = 0;
@@ -197,7 +201,8 @@ Result<Duration> ParseDuration(std::string_view text) {
       if (candidate.name == name) unit = &candidate;
     }
     if (unit_at == first || unit == nullptr) return bad;
-    if (number > (std::numeric_limits<std::int64_t>::max() - total.count()) / unit->length.count()) return bad;
+    if (number > (std::numeric_limits<std::int64_t>::max() - total.count()) / unit->length.count())
+      return bad;
     total += number * unit->length;
   }
   return total;
@@ -217,9 +222,12 @@ std::string HumanDuration(Duration duration) {
   const double s = Seconds(duration);
   if (s < 0) return "-" + HumanDuration(-duration);
   if (s >= 3600) {
-    return fmt::format("{} h {} min", static_cast<std::int64_t>(s) / 3600, static_cast<std::int64_t>(s) % 3600 / 60);
+    return fmt::format("{} h {} min", static_cast<std::int64_t>(s) / 3600,
+                       static_cast<std::int64_t>(s) % 3600 / 60);
   }
-  if (s >= 60) return fmt::format("{} min {} s", static_cast<std::int64_t>(s) / 60, static_cast<std::int64_t>(s) % 60);
+  if (s >= 60)
+    return fmt::format("{} min {} s", static_cast<std::int64_t>(s) / 60,
+                       static_cast<std::int64_t>(s) % 60);
   if (s >= 10) return fmt::format("{:.1f} s", s);
   if (s >= 1) return fmt::format("{:.2f} s", s);
   if (s >= 0.001) return fmt::format("{:.0f} ms", s * 1e3);

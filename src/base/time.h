@@ -30,7 +30,8 @@ struct Point {
 
 // Nanoseconds since 1970-01-01T00:00:00Z on the machine's wall clock; may jump.
 using WallTime = internal::Point<struct WallClock>;
-// Nanoseconds since an arbitrary start in this boot; never goes back. Not comparable between machines.
+// Nanoseconds since an arbitrary start in this boot; never goes back. Not comparable between
+// machines.
 using MonotonicTime = internal::Point<struct MonotonicClock>;
 
 inline double Seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
@@ -51,8 +52,8 @@ Result<WallTime> ParseAmzDate(std::string_view text);
 // Accepts the IMF-fixdate form. kInvalid otherwise.
 Result<WallTime> ParseHttpDate(std::string_view text);
 
-// "500ms", "5s", "15m", "2h", "1d"; also sums such as "1m30s". A bare number is refused: the unit is
-// what people get wrong. kInvalid with what to write instead.
+// "500ms", "5s", "15m", "2h", "1d"; also sums such as "1m30s". A bare number is refused: the unit
+// is what people get wrong. kInvalid with what to write instead.
 Result<Duration> ParseDuration(std::string_view text);
 // The shortest exact text ParseDuration reads back: "1.5s" is never printed, "1500ms" is.
 std::string FormatDuration(Duration duration);

@@ -1,4 +1,5 @@
-// Event: one line of the journal. What was decided, intended, done, and why; the evidence and the recovery.
+// Event: one line of the journal. What was decided, intended, done, and why; the evidence and the
+// recovery.
 #pragma once
 
 #include <cstdint>
@@ -24,10 +25,10 @@ enum class EventKind {
   kLossBound,          // fields: component, bound_ns, read_at, source, budget_ns
   kVerdict,            // fields: region, health, votes, fresh, reason
   kFault,              // drill: fields: fault, region, at
-  kLoad,               // drill: fields: what happened to the workload (first-loss, first-recovered, ...)
-  kMeasured,           // drill: fields: what, value
-  kApproval,           // fields: who, reason
-  kNote,               // fields: text
+  kLoad,      // drill: fields: what happened to the workload (first-loss, first-recovered, ...)
+  kMeasured,  // drill: fields: what, value
+  kApproval,  // fields: who, reason
+  kNote,      // fields: text
 };
 
 // "step-intended", ... as in the journal and JSON. Stable.
@@ -39,8 +40,8 @@ struct Event {
   std::uint64_t sequence = 0;  // given by the journal
   base::WallTime at;
   EventKind kind = EventKind::kNote;
-  ExecutionId execution;       // empty outside an execution
-  StepId step;                 // empty where there is none
+  ExecutionId execution;  // empty outside an execution
+  StepId step;            // empty where there is none
   std::map<std::string, std::string> fields;
 
   std::string_view Field(std::string_view name) const {

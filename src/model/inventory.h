@@ -1,5 +1,6 @@
-// Inventory: what Leeward learned about the application's resources while all was well, kept on its own
-// disk, so that nothing on the recovery path has to ask the lost Region or a global control plane.
+// Inventory: what Leeward learned about the application's resources while all was well, kept on its
+// own disk, so that nothing on the recovery path has to ask the lost Region or a global control
+// plane.
 #pragma once
 
 #include <compare>
@@ -14,8 +15,8 @@ namespace leeward::model {
 
 struct FactKey {
   ComponentName component;
-  Region region;      // empty: not of one Region
-  std::string name;   // "endpoint.address", "routing-control.arn", "cluster-endpoint.0"
+  Region region;     // empty: not of one Region
+  std::string name;  // "endpoint.address", "routing-control.arn", "cluster-endpoint.0"
   friend auto operator<=>(const FactKey&, const FactKey&) = default;
 };
 
@@ -24,7 +25,8 @@ struct Inventory {
   std::map<FactKey, std::string> facts;
 
   // The fact, or empty text when it was never learned.
-  std::string_view Fact(const ComponentName& component, const Region& region, std::string_view name) const {
+  std::string_view Fact(const ComponentName& component, const Region& region,
+                        std::string_view name) const {
     const auto found = facts.find(FactKey{component, region, std::string(name)});
     return found == facts.end() ? std::string_view{} : std::string_view(found->second);
   }

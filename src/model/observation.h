@@ -13,7 +13,11 @@
 
 namespace leeward::model {
 
-enum class Seen { kGood, kBad, kNothing };  // answered well; answered badly or not at all; not asked
+enum class Seen {
+  kGood,
+  kBad,
+  kNothing
+};  // answered well; answered badly or not at all; not asked
 
 // A target is one signal of one component (or none) in one Region.
 struct Target {
@@ -25,13 +29,13 @@ struct Target {
 
 struct Observation {
   ObserverId observer;
-  Region from;             // where the observer stands
+  Region from;  // where the observer stands
   Target target;
   std::uint64_t sequence = 0;  // grows by one per probe of this target by this observer
-  base::WallTime at;       // the observer's own clock, when the probe began
+  base::WallTime at;           // the observer's own clock, when the probe began
   base::Duration took{};
   Seen seen = Seen::kNothing;
-  std::string detail;      // "connect timed out after 500 ms", "HTTP 503"
+  std::string detail;  // "connect timed out after 500 ms", "HTTP 503"
 };
 
 enum class Health { kUnknown, kUp, kSuspect, kDown };
@@ -40,7 +44,7 @@ struct TargetHealth {
   Target target;
   Health health = Health::kUnknown;
   int consecutive_failures = 0;
-  base::WallTime since;    // when it became so
+  base::WallTime since;  // when it became so
   std::string reason;
 };
 
@@ -58,8 +62,8 @@ struct View {
 struct Verdict {
   Region region;
   Health health = Health::kUnknown;
-  int votes = 0;            // fresh views that say so
-  int fresh = 0;            // fresh views at all
+  int votes = 0;  // fresh views that say so
+  int fresh = 0;  // fresh views at all
   base::WallTime at;
   std::string reason;
   // Of a Region that is down: part of its application or stores was seen to answer all the same, by
@@ -71,10 +75,11 @@ struct Verdict {
 struct StoreLag {
   ComponentName component;
   base::WallTime read_at;
-  std::optional<base::WallTime> newest_visible;  // stamp of the newest source commit or canary visible there
-  std::string received, replayed;                // log positions in the engine's own form
+  std::optional<base::WallTime>
+      newest_visible;              // stamp of the newest source commit or canary visible there
+  std::string received, replayed;  // log positions in the engine's own form
   bool standby_reachable = false;
-  bool standby_writable = false;                 // already promoted
+  bool standby_writable = false;  // already promoted
 };
 
 // Everything a decision may look at, taken once and frozen.
@@ -82,7 +87,8 @@ struct Snapshot {
   base::WallTime at;
   std::vector<Verdict> verdicts;
   std::vector<StoreLag> lags;
-  std::map<ComponentName, Region> active;  // where each component takes writes or traffic now; absent: unknown
+  std::map<ComponentName, Region>
+      active;  // where each component takes writes or traffic now; absent: unknown
 
   const Verdict* Of(const Region& region) const {
     for (const Verdict& verdict : verdicts) {

@@ -16,8 +16,8 @@ base::Duration Read(clockid_t id) {
 }  // namespace
 
 base::WallTime SystemClock::Now() const { return {Read(CLOCK_REALTIME)}; }
-// CLOCK_MONOTONIC stands still while the machine sleeps: a lease that was counted with it would still
-// run after waking, for whoever held it.
+// CLOCK_MONOTONIC stands still while the machine sleeps: a lease that was counted with it would
+// still run after waking, for whoever held it.
 base::MonotonicTime SystemClock::Monotonic() const { return {Read(CLOCK_BOOTTIME)}; }
 
 }  // namespace leeward::os

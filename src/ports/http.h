@@ -30,17 +30,18 @@ struct HttpResponse {
 };
 
 struct HttpLimits {
-  base::Duration connect{1'000'000'000};   // time to a connection, TLS included
-  base::Duration total{5'000'000'000};     // time to the last byte of the answer
-  std::size_t max_body = 64u << 20;        // a longer answer is kExhausted
-  std::string source_address;              // local address to connect from; empty: the system's choice
+  base::Duration connect{1'000'000'000};  // time to a connection, TLS included
+  base::Duration total{5'000'000'000};    // time to the last byte of the answer
+  std::size_t max_body = 64u << 20;       // a longer answer is kExhausted
+  std::string source_address;  // local address to connect from; empty: the system's choice
 };
 
 class HttpTransport {
  public:
   virtual ~HttpTransport() = default;
-  // Blocks until answered or past its limits. kUnreachable for DNS, connect, TLS, reset and time-out (the
-  // message says which); an HTTP status, whatever it is, is a response. Safe to call from several threads.
+  // Blocks until answered or past its limits. kUnreachable for DNS, connect, TLS, reset and
+  // time-out (the message says which); an HTTP status, whatever it is, is a response. Safe to call
+  // from several threads.
   virtual base::Result<HttpResponse> Send(const HttpRequest& request, const HttpLimits& limits) = 0;
 };
 

@@ -22,9 +22,10 @@ struct StepContext {
   // What earlier steps learned: "<step id>.<name>" → value.
   const std::map<std::string, std::string>& outputs;
   int attempt = 1;
-  base::MonotonicTime deadline;               // of this attempt
-  std::function<bool()> cancelled;            // polled in waits; true: return kCancelled soon
-  std::function<void(std::string_view)> progress;  // one short line, for people; may be called from any thread
+  base::MonotonicTime deadline;     // of this attempt
+  std::function<bool()> cancelled;  // polled in waits; true: return kCancelled soon
+  std::function<void(std::string_view)>
+      progress;  // one short line, for people; may be called from any thread
   // The execution that the step is of, and the digest of its whole plan: what is approved for one
   // is approved for no other.
   model::ExecutionId execution = {};
@@ -39,9 +40,9 @@ struct StepOutcome {
 class StepRunner {
  public:
   virtual ~StepRunner() = default;
-  // Does the step, or finds that it is already done (also success). Safe to run again after a crash at any
-  // instant. kRefused from a gate ends the execution as refused. Called from worker threads, steps in
-  // parallel; never past `deadline` by more than a second.
+  // Does the step, or finds that it is already done (also success). Safe to run again after a crash
+  // at any instant. kRefused from a gate ends the execution as refused. Called from worker threads,
+  // steps in parallel; never past `deadline` by more than a second.
   virtual base::Result<StepOutcome> Run(const StepContext& context) = 0;
 };
 

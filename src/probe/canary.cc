@@ -10,9 +10,10 @@ namespace {
 
 // A session that is opened when there is none, or when the last one is broken.
 template <typename Session, typename Address>
-base::Result<Session*> ReadySession(std::shared_ptr<std::unique_ptr<Session>> kept, const Address& address,
-                             const Resolver& resolver, base::MonotonicTime deadline,
-                             const ports::Clock& clock, const Cancelled& cancelled) {
+base::Result<Session*> ReadySession(std::shared_ptr<std::unique_ptr<Session>> kept,
+                                    const Address& address, const Resolver& resolver,
+                                    base::MonotonicTime deadline, const ports::Clock& clock,
+                                    const Cancelled& cancelled) {
   if (*kept && (*kept)->broken()) kept->reset();
   if (!*kept) {
     ASSIGN_OR_RETURN(*kept, Session::Open(address, resolver, deadline, clock, cancelled));

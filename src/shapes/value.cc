@@ -63,7 +63,8 @@ const Value* Value::Find(std::string_view name) const {
 }
 
 Value* Value::Find(std::string_view name) {
-  return const_cast<Value*>(std::as_const(*this).Find(name));  // NOLINT: the object itself is not const
+  return const_cast<Value*>(
+      std::as_const(*this).Find(name));  // NOLINT: the object itself is not const
 }
 
 Value& Value::Set(std::string_view name, Value value) {

@@ -1,8 +1,9 @@
 // Value: one AWS request or answer, or a part of one, as a plain tree.
 //
-// Wire formats (query, JSON, XML, CBOR) are turned into Values and back by two separate sets of codecs,
-// the client's in `aws` and the lab's in `lab/wire`; both are guided by the Model tables of model.h.
-// Member names are the ones of Amazon's service models ("DBInstanceIdentifier"), never wire names.
+// Wire formats (query, JSON, XML, CBOR) are turned into Values and back by two separate sets of
+// codecs, the client's in `aws` and the lab's in `lab/wire`; both are guided by the Model tables of
+// model.h. Member names are the ones of Amazon's service models ("DBInstanceIdentifier"), never
+// wire names.
 #pragma once
 
 #include <cstdint>
@@ -29,17 +30,17 @@ class Value {
   // Structure members or map entries, in insertion order.
   using Members = std::vector<std::pair<std::string, Value>>;
 
-  Value() = default;  // absent
-  Value(bool b) : data_(b) {}                                    // NOLINT: implicit by design
-  Value(int i) : data_(std::int64_t{i}) {}                       // NOLINT
-  Value(std::int64_t i) : data_(i) {}                            // NOLINT
-  Value(double d) : data_(d) {}                                  // NOLINT
-  Value(const char* s) : data_(std::string(s)) {}                // NOLINT
-  Value(std::string_view s) : data_(std::string(s)) {}           // NOLINT
-  Value(std::string s) : data_(std::move(s)) {}                  // NOLINT
-  Value(Blob b) : data_(std::move(b)) {}                         // NOLINT
-  Value(base::WallTime t) : data_(t) {}                          // NOLINT
-  Value(List list) : data_(std::move(list)) {}                   // NOLINT
+  Value() = default;                                    // absent
+  Value(bool b) : data_(b) {}                           // NOLINT: implicit by design
+  Value(int i) : data_(std::int64_t{i}) {}              // NOLINT
+  Value(std::int64_t i) : data_(i) {}                   // NOLINT
+  Value(double d) : data_(d) {}                         // NOLINT
+  Value(const char* s) : data_(std::string(s)) {}       // NOLINT
+  Value(std::string_view s) : data_(std::string(s)) {}  // NOLINT
+  Value(std::string s) : data_(std::move(s)) {}         // NOLINT
+  Value(Blob b) : data_(std::move(b)) {}                // NOLINT
+  Value(base::WallTime t) : data_(t) {}                 // NOLINT
+  Value(List list) : data_(std::move(list)) {}          // NOLINT
   static Value Struct(std::initializer_list<std::pair<std::string, Value>> members = {});
   static Value EmptyList() { return Value(List{}); }
 
@@ -87,10 +88,13 @@ class Value {
   friend bool operator==(const Value&, const Value&) = default;
 
  private:
-  std::variant<std::monostate, bool, std::int64_t, double, std::string, Blob, base::WallTime, List, Members> data_;
+  std::variant<std::monostate, bool, std::int64_t, double, std::string, Blob, base::WallTime, List,
+               Members>
+      data_;
 };
 
-// Compact JSON for logs, tests and lab state files: blobs as {"$blob": base64}, times as {"$time": iso}.
+// Compact JSON for logs, tests and lab state files: blobs as {"$blob": base64}, times as {"$time":
+// iso}.
 std::string ToJson(const Value& value);
 // Reads what ToJson writes. kInvalid with the offset otherwise. Nesting is bounded at 64.
 base::Result<Value> FromJson(std::string_view json);

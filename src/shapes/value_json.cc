@@ -1,6 +1,6 @@
-#include <nlohmann/json.hpp>
-
 #include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
 #include "shapes/value.h"
@@ -34,11 +34,15 @@ Json Write(const Value& value) {
 base::Result<Value> Read(const Json& json, int depth) {
   if (depth > kMaxDepth) return base::Invalid("JSON is nested too deeply");
   switch (json.type()) {
-    case Json::value_t::boolean: return Value(json.get<bool>());
+    case Json::value_t::boolean:
+      return Value(json.get<bool>());
     case Json::value_t::number_integer:
-    case Json::value_t::number_unsigned: return Value(json.get<std::int64_t>());
-    case Json::value_t::number_float: return Value(json.get<double>());
-    case Json::value_t::string: return Value(json.get<std::string>());
+    case Json::value_t::number_unsigned:
+      return Value(json.get<std::int64_t>());
+    case Json::value_t::number_float:
+      return Value(json.get<double>());
+    case Json::value_t::string:
+      return Value(json.get<std::string>());
     case Json::value_t::array: {
       Value::List list;
       for (const Json& item : json) {
@@ -47,8 +51,10 @@ base::Result<Value> Read(const Json& json, int depth) {
       }
       return Value(std::move(list));
     }
-    case Json::value_t::object: break;
-    default: return Value();
+    case Json::value_t::object:
+      break;
+    default:
+      return Value();
   }
   if (json.size() == 1 && json.begin()->is_string()) {
     if (json.begin().key() == "$blob") {
@@ -56,7 +62,8 @@ base::Result<Value> Read(const Json& json, int depth) {
       return Value(Blob{std::move(bytes)});
     }
     if (json.begin().key() == "$time") {
-      ASSIGN_OR_RETURN(const base::WallTime time, base::ParseIso8601(json.begin()->get<std::string>()));
+      ASSIGN_OR_RETURN(const base::WallTime time,
+                       base::ParseIso8601(json.begin()->get<std::string>()));
       return Value(time);
     }
   }

@@ -73,8 +73,8 @@ probe::PostgresAddress DatabaseAt(const Work& work, const model::Rds& rds, const
 // The same server's database `postgres`, which stays open when the application's is closed.
 probe::PostgresAddress ControlDatabase(probe::PostgresAddress address);
 
-// Logins that a guard held may log in again, where the application has no guard any more: one that has
-// lets them in itself.
+// Logins that a guard held may log in again, where the application has no guard any more: one that
+// has lets them in itself.
 Status LiftUnlessGuarded(const Work& work, probe::PostgresSession& session,
                          base::MonotonicTime deadline);
 

@@ -6,8 +6,7 @@
 namespace leeward::steps {
 namespace {
 
-constexpr std::array<std::string_view, 4> kReadingVerbs = {"Describe", "List", "Get",
-                                                           "BatchGet"};
+constexpr std::array<std::string_view, 4> kReadingVerbs = {"Describe", "List", "Get", "BatchGet"};
 
 base::Error WouldChange(std::string_view service, std::string_view operation) {
   return base::Refused("a dry run does not call " + std::string(service) + " " +
