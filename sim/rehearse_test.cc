@@ -67,7 +67,7 @@ TEST(Rehearse, PhasesAreWhatTheirStepsTake) {
   const report::RtoSplit& rto = rehearsal.rto;
   ExpectAbout(rto.decide, milliseconds(7 + 11 + 1), "decide");
   ExpectAbout(rto.fence, milliseconds(2), "fence");
-  ExpectAbout(rto.promote, milliseconds(3 + 140), "promote");
+  ExpectAbout(rto.promote, milliseconds(3 + 1 + 140), "promote");
   ExpectAbout(rto.scale, milliseconds(5), "scale");
   ExpectAbout(rto.traffic, milliseconds(6), "traffic");
   EXPECT_EQ(
@@ -89,7 +89,7 @@ TEST(Rehearse, TheLoopDetectsWhenTheSlotsOfProbesSay) {
   }
 }
 
-// The name leads to the recovery Region 2.028 s after the fault.
+// The name leads to the recovery Region 2.029 s after the fault.
 TEST(Rehearse, TheClientRecoversWhenItAsksForTheNameAgain) {
   forecast::Latencies measured = Measured();
   ExpectAbout(Rehearsed(Shop(), measured).rto.total, milliseconds(2900), "asked in time");
