@@ -195,6 +195,7 @@ base::Status Controller::ReadMirror() {
                    store().Get(journal::MirrorKey(name), Monotonic() + kStoreCall));
   if (head && head->revision != mirror_revision_) {
     ASSIGN_OR_RETURN(mirror_, journal::HeadFromText(head->value));
+    NoteEnd(*mirror_);
   }
   mirror_revision_ = head ? head->revision : ports::kAbsent;
   return TakeOverEnd();

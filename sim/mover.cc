@@ -86,6 +86,17 @@ void Mover::NoteEnds(const std::vector<model::Event>& events, std::size_t from) 
   }
 }
 
+// A put may have happened though its answer was lost: then the one who made it has no such record.
+void Mover::NoteEnd(const journal::MirrorHead& head) {
+  if (!head.over() || head.execution == ended_) return;
+  ended_ = head.execution;
+  model::Event event;
+  event.kind = model::EventKind::kExecutionFinished;
+  event.execution = head.execution;
+  event.fields["outcome"] = head.outcome;
+  NoteRecord(event);
+}
+
 void Mover::OnEvent(const model::Event& event) {
   NoteRecord(event);
   if (crash_in_ == 0 || --crash_in_ > 0) return;

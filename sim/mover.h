@@ -75,6 +75,8 @@ class Mover : public Process, public driver::EventSink {
   void Tell(std::string reason) { reason_ = std::move(reason); }
   // What this process saw of the writers' lease before a plan asks for it.
   void SightLease();
+  // That the mirror says so: an end may be in no journal at all.
+  void NoteEnd(const journal::MirrorHead& head);
 
  private:
   struct Task;
@@ -112,6 +114,7 @@ class Mover : public Process, public driver::EventSink {
   World& world_;
   const Hand hand_;
   model::ExecutionId newest_;
+  model::ExecutionId ended_;  // noted last as over by the mirror alone
   const Place place_;
   ports::testing::MemoryFiles disk_;
   BlockingStore store_;

@@ -114,6 +114,7 @@ base::Status Person::CheckHands() {
                    store().Get(journal::MirrorKey(name), Monotonic() + kStoreCall));
   if (!entry) return base::Ok();
   ASSIGN_OR_RETURN(const journal::MirrorHead head, journal::HeadFromText(entry->value));
+  NoteEnd(head);
   if (head.over() || !head.writer.starts_with("serve:")) return base::Ok();
   return base::WrongState("controller " + head.writer + " carries this failover out");
 }

@@ -125,6 +125,14 @@ TEST(Simulation, ControllersTakeOverAndPeopleMoveThereAndBack) {
   }
 }
 
+// The record of the end reached the mirror and its answer was lost: who comes next may begin.
+TEST(Simulation, AnEndThatOnlyTheMirrorHasIsAnEnd) {
+  for (const std::uint64_t seed : {106'241u, 291'805u}) {
+    const Outcome outcome = RunSeed(seed);
+    EXPECT_TRUE(outcome.violations.empty()) << Told(seed, outcome);
+  }
+}
+
 // A run that moved the application, for what is done to its journal afterwards.
 History Moved() {
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {
