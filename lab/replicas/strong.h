@@ -70,7 +70,7 @@ class Strong {
   void AdmitWrite(std::vector<Touched> touched, Proceed proceed);
   void AdmitRead(std::vector<Touched> touched, Proceed proceed);
   void Settle(const std::vector<Touched>& touched, std::uint64_t first, std::uint64_t last,
-              Proceed done);
+              const Proceed& done);
 
   // What another Region asks: "lock", "unlock", "write", "peek", "push", "behind", "piece",
   // "confirmed".

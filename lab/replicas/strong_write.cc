@@ -141,7 +141,7 @@ Strong::Verdict Strong::Catch(const std::string& region, const Value& grant) {
 }
 
 void Strong::Settle(const std::vector<Touched>& touched, std::uint64_t first, std::uint64_t last,
-                    Proceed done) {
+                    const Proceed& done) {
   const OperationPtr operation = std::exchange(current_, nullptr);
   if (operation == nullptr) return done({});  // a read
   if (first == last) {

@@ -361,6 +361,7 @@ TEST(SqliteTest, ManyMakeOneStoreAtTheSameTime) {
     std::latch together(kOpeners);
     std::vector<std::string> refused(kOpeners);
     std::vector<std::thread> openers;
+    openers.reserve(kOpeners);
     for (int opener = 0; opener < kOpeners; ++opener) {
       openers.emplace_back([&, opener] {
         together.arrive_and_wait();
