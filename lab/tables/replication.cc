@@ -58,6 +58,23 @@ base::Result<Incoming> ReadIncoming(const Table& table, const ItemChange& change
   return in;
 }
 
+// What lies under a key that came from outside, and where.
+struct Located {
+  std::string place;
+  Found found;
+};
+
+base::Result<Located> Locate(const Core& core, std::string_view name, std::string_view key) {
+  ASSIGN_OR_RETURN(const Table* const table, KeptTable(core, name));
+  ASSIGN_OR_RETURN(const items::Item item, items::ItemFromStored(key));
+  const items::Verdict fits = items::CheckKey(table->keys, item);
+  if (!fits.ok()) return base::Invalid(fits.error().message);
+  std::string place = ItemPlace(*table, item);
+  Outcome<Found> found = ReadItem(core, place);
+  if (!found.ok()) return base::ServiceBroken(found.error().message);
+  return Located{.place = std::move(place), .found = *std::move(found)};
+}
+
 base::Result<std::optional<Version>> VersionAt(const Core& core, const std::string& place,
                                                const Found& found) {
   if (found.exists()) return std::optional<Version>(found.head().version);
@@ -193,31 +210,19 @@ base::Result<Replication::Piece> Replication::Ship(std::string_view name, std::s
 
 base::Result<std::optional<Version>> Replication::VersionOf(std::string_view name,
                                                             std::string_view key) const {
-  ASSIGN_OR_RETURN(const Table* const table, KeptTable(core_, name));
-  ASSIGN_OR_RETURN(const items::Item item, items::ItemFromStored(key));
-  const items::Verdict fits = items::CheckKey(table->keys, item);
-  if (!fits.ok()) return base::Invalid(fits.error().message);
-  const std::string place = ItemPlace(*table, item);
-  const Outcome<Found> found = ReadItem(core_, place);
-  if (!found.ok()) return base::ServiceBroken(found.error().message);
-  return VersionAt(core_, place, *found);
+  ASSIGN_OR_RETURN(const Located it, Locate(core_, name, key));
+  return VersionAt(core_, it.place, it.found);
 }
 
 base::Result<std::optional<ItemChange>> Replication::Read(std::string_view name,
                                                           std::string_view key) const {
-  ASSIGN_OR_RETURN(const Table* const table, KeptTable(core_, name));
-  ASSIGN_OR_RETURN(const items::Item item, items::ItemFromStored(key));
-  const items::Verdict fits = items::CheckKey(table->keys, item);
-  if (!fits.ok()) return base::Invalid(fits.error().message);
-  const std::string place = ItemPlace(*table, item);
-  const Outcome<Found> found = ReadItem(core_, place);
-  if (!found.ok()) return base::ServiceBroken(found.error().message);
-  ASSIGN_OR_RETURN(std::optional<Version> version, VersionAt(core_, place, *found));
+  ASSIGN_OR_RETURN(const Located it, Locate(core_, name, key));
+  ASSIGN_OR_RETURN(std::optional<Version> version, VersionAt(core_, it.place, it.found));
   if (!version) return std::optional<ItemChange>();
   ItemChange change;
   change.version = *std::move(version);
   change.key = key;
-  if (found->exists()) change.item = std::string(found->head().item);
+  if (it.found.exists()) change.item = std::string(it.found.head().item);
   return std::optional<ItemChange>(std::move(change));
 }
 
