@@ -15,12 +15,12 @@ import time
 import unittest
 
 import signed
+from items_ask import wait
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import cleaned  # noqa: E402
 
 PROGRAM = sys.argv.pop(1)
-LIMIT = 20  # seconds that anything may take
 
 
 def run(*arguments, state, check=True):
@@ -28,15 +28,6 @@ def run(*arguments, state, check=True):
     if check and done.returncode != 0:
         raise AssertionError(f"{arguments}: exit {done.returncode}: {done.stderr}")
     return done
-
-
-def wait(condition, what):
-    end = time.monotonic() + LIMIT
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"not within {LIMIT} s: {what}")
 
 
 def processes_of(state):
