@@ -3,6 +3,8 @@
 #include <charconv>
 #include <string_view>
 
+#include "base/last_moment.h"
+
 namespace leeward::probe {
 namespace {
 
@@ -13,8 +15,10 @@ std::optional<base::WallTime> ReadStamp(const std::optional<std::string>& text) 
   if (!text) return std::nullopt;
   std::int64_t micros = 0;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), micros);
-  if (error != std::errc{}) return std::nullopt;
-  return base::WallTime{std::chrono::microseconds(micros)};
+  const std::chrono::microseconds stamp(micros);
+  if (error != std::errc{} || stamp < -base::kLastMoment || stamp > base::kLastMoment)
+    return std::nullopt;
+  return base::WallTime{stamp};
 }
 
 std::string PrintStamp(base::WallTime stamp) {

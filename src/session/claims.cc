@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/last_moment.h"
+
 namespace leeward::session {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::int64_t kMaxSeconds = 16'725'225'600;  // the year 2500
-constexpr std::size_t kMaxName = 256;                 // bytes of issuer and audience
+constexpr std::int64_t kMaxSeconds = base::kLastMoment.count();
+constexpr std::size_t kMaxName = 256;  // bytes of issuer and audience
 
 std::int64_t SecondsOf(base::WallTime time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.since_epoch).count();

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/last_moment.h"
 #include "session/record.h"
 #include "session/seal.h"
 
@@ -22,7 +23,7 @@ std::string About(const RingKey& key) {
 base::Error Broken() { return base::Corrupt("a key's record is none of ours"); }
 
 base::Result<base::WallTime> Time(const Json& json, const char* name) {
-  constexpr std::uint64_t kMostMillis = 16'725'225'600'000;  // the year 2500
+  constexpr std::uint64_t kMostMillis = std::chrono::milliseconds(base::kLastMoment).count();
   const auto found = json.find(name);
   if (found == json.end() || !found->is_number_unsigned() ||
       found->get<std::uint64_t>() > kMostMillis) {

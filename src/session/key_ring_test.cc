@@ -107,6 +107,9 @@ TEST(KeyRingTest, AKeysRecordIsSealedAndItsTimesCannotBeChanged) {
     const std::string until = std::to_string(MillisOf(key.verifies_until));
     longer.replace(longer.find(until), 1, "9");
     EXPECT_FALSE(RingKeyFromJson(longer, kSealKey).ok());
+    std::string beyond = text;
+    beyond.replace(beyond.find(until), until.size(), "9300000000000");
+    EXPECT_EQ(RingKeyFromJson(beyond, kSealKey).error().code(), base::ErrorCode::kCorrupt);
   }
   for (const char* wrong : {"", "[]", "{}", "{\"kid\":\"x\",\"alg\":\"HS256\",\"sealed\":\"\"}"})
     EXPECT_EQ(RingKeyFromJson(wrong, kSealKey).error().code(), base::ErrorCode::kCorrupt) << wrong;
@@ -181,6 +184,10 @@ TEST(ClaimsTest, WhatIsMissingOrOfAnotherKindIsMalformed) {
   for (const char* text :
        {"", "[]", R"({"iss":1})", R"({"exp":1e99})", R"({"exp":-1})", R"({"data":[]})"})
     EXPECT_EQ(ClaimsFromJson(text, {}).error().service_code(), "malformed") << text;
+  std::string far = good;
+  const std::string ends = std::to_string(MillisOf(Good().ends) / 1000);
+  far.replace(far.find("\"ends\":" + ends), 7 + ends.size(), "\"ends\":9300000000");
+  EXPECT_EQ(ClaimsFromJson(far, {}).error().service_code(), "malformed") << far;
 }
 
 TEST(RevocationsTest, TheyAreBoundedAndForgottenWhenNoSessionCanBeAlive) {

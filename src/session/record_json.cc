@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/last_moment.h"
+
 namespace leeward::session {
 namespace {
 
@@ -9,8 +11,7 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kMaxNode = 64;    // bytes
 constexpr std::size_t kMaxRegion = 32;  // bytes
-// Past any clock that could be right, and far from where sums overflow: the year 2500.
-constexpr std::int64_t kMaxMillis = 16'725'225'600'000;
+constexpr std::int64_t kMaxMillis = std::chrono::milliseconds(base::kLastMoment).count();
 
 std::string Dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);

@@ -178,6 +178,7 @@ TEST(RecordTest, WhatIsNoRecordIsCorrupt) {
   EXPECT_FALSE(with("[5,7,\"n\",\"v\"]", "[5,-7,\"n\",\"v\"]").ok());
   EXPECT_FALSE(with("[5,7,\"n\",\"v\"]", "[5,7,\"n\",1]").ok());
   EXPECT_FALSE(with("[5,7,\"n\",\"v\"]", "[99999999999999999999,7,\"n\"]").ok());
+  EXPECT_FALSE(with(std::to_string(MillisOf(session.ends)), "9300000000000").ok());
   EXPECT_FALSE(with(kHandle.str(), "x").ok());
   for (const char* text : {"", "{}", "[]", "null", "{\"session\":{}}"}) {
     EXPECT_FALSE(SessionFromJson(text, {}).ok()) << text;
