@@ -74,6 +74,19 @@ base::Result<LogPosition> ReadLogPosition(PostgresSession& session, base::Monoto
   return position;
 }
 
+base::Result<std::string> MarkLog(PostgresSession& session, base::MonotonicTime deadline) {
+  // A transaction that logs something waits for the disk when it commits, whatever the server's own
+  // setting; `local`: and for no standby.
+  ASSIGN_OR_RETURN(const std::vector<Row> rows,
+                   session.Query("select pg_logical_emit_message(true, 'leeward', '')"
+                                 " from set_config('synchronous_commit', 'local', true)",
+                                 {}, deadline));
+  if (rows.size() != 1 || rows[0].size() != 1 || !rows[0][0]) {
+    return Malformed(session, "the mark in its log");
+  }
+  return *rows[0][0];
+}
+
 base::Result<std::uint64_t> LogOffset(const std::string& position) {
   const char* const begin = position.data();
   const char* const end = begin + position.size();

@@ -23,6 +23,12 @@ struct LogPosition {
 
 base::Result<LogPosition> ReadLogPosition(PostgresSession& session, base::MonotonicTime deadline);
 
+// Writes a mark to the log of a writer and waits until it is on its disk; the position behind it.
+// All that was written before is before it, and a replica that has the log until there replays to
+// it. What ReadLogPosition says of a writer need not be so: the log is written out by pages, and
+// may end in the middle of a record whose rest leaves with the next commit, if one ever comes.
+base::Result<std::string> MarkLog(PostgresSession& session, base::MonotonicTime deadline);
+
 // Order of two positions "16/B374D848". kInvalid when one is not a position.
 base::Result<std::uint64_t> LogOffset(const std::string& position);
 

@@ -164,6 +164,13 @@ TEST_F(PostgresTest, ReplicaShowsPositionsAndPromotes) {
   EXPECT_TRUE(follower->in_recovery);
   ASSERT_TRUE(follower->last_replayed.has_value());
   EXPECT_GE(*LogOffset(follower->received), *LogOffset(follower->replayed));
+  const auto marked = MarkLog(*primary, In(soon));
+  ASSERT_TRUE(marked.ok()) << marked.error().message();
+  EXPECT_GT(*LogOffset(*marked), *LogOffset(writer->replayed));
+  while (*LogOffset(ReadLogPosition(**replica, In(soon))->replayed) < *LogOffset(*marked)) {
+    ASSERT_LT(server_->clock().Monotonic(), until) << "the mark never arrived";
+  }
+  EXPECT_FALSE(MarkLog(**replica, In(soon)).ok()) << "a replica has no log of its own";
   EXPECT_EQ(WriterTimeline(**replica, In(soon)).error().code(), ErrorCode::kWrongState);
   EXPECT_EQ(ProbeWrite(**replica, "k", In(soon)).error().code(), ErrorCode::kWrongState);
   EXPECT_EQ(*WriterTimeline(*primary, In(soon)), 1u);

@@ -4,28 +4,36 @@
 namespace leeward::steps {
 namespace {
 
-// Closes the database; the log position that nothing of the application is behind.
+// Closes the database; then what `last` tells of the log, which nothing of the application is
+// behind.
+template <typename Last>
 Result<std::string> Close(const Work& work, const probe::PostgresAddress& address,
-                          base::MonotonicTime deadline) {
+                          base::MonotonicTime deadline, Last last) {
   const auto cancelled = [&] { return work.Cancelled(); };
   return work.shared().sessions.With(
       ControlDatabase(address), deadline, cancelled,
       [&](probe::PostgresSession& session) -> Result<std::string> {
         RETURN_IF_ERROR(probe::CloseDatabase(session, address.database, deadline, cancelled));
-        ASSIGN_OR_RETURN(const probe::LogPosition position,
-                         probe::ReadLogPosition(session, deadline));
-        return position.replayed;
+        return last(session, deadline);
       });
 }
 
-// The same of a server that may be starting: what it says of itself passes, within the step's own
-// time. A server that does not answer at all is left to the next attempt, unless it has said so
-// before: between the words of one that goes and those of one that comes there is silence.
+// Where the log stands. It may be inside a record of somebody else: nobody waits for this position,
+// and a fence that has closed the door is not to fail over one more write.
+Result<std::string> Standing(probe::PostgresSession& session, base::MonotonicTime deadline) {
+  ASSIGN_OR_RETURN(const probe::LogPosition position, probe::ReadLogPosition(session, deadline));
+  return position.replayed;
+}
+
+// Closes the database of a server that may be starting; a position that its replica will replay to
+// and that everything of the application is before. What it says of itself passes, within the
+// step's own time. A server that does not answer at all is left to the next attempt, unless it has
+// said so before: between the words of one that goes and those of one that comes there is silence.
 Result<std::string> CloseWhenUp(const Work& work, const probe::PostgresAddress& address,
                                 const std::string& place) {
   bool restarts = false;
   while (true) {
-    Result<std::string> closed = Close(work, address, work.context().deadline);
+    Result<std::string> closed = Close(work, address, work.context().deadline, probe::MarkLog);
     if (closed.ok()) return closed;
     const base::Error& error = closed.error();
     const bool says_so = probe::SaysItRestarts(error);
@@ -59,7 +67,7 @@ Result<StepOutcome> RdsFence(const Work& work) {
                        {{"proof", "unreachable"}}};
   }
   ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
-  const Result<std::string> closed = Close(work, address, deadline);
+  const Result<std::string> closed = Close(work, address, deadline, Standing);
   if (closed.ok()) {
     return StepOutcome{"closed to all sessions at " + *closed,
                        {{"proof", "closed"}, {"final_lsn", *closed}}};

@@ -96,10 +96,14 @@ Status AwaitCaughtUp(const Work& work, const model::Rds& rds, const Instance& so
       ControlDatabase(DatabaseAt(work, rds, source.address, source.port));
   const probe::PostgresAddress into =
       ControlDatabase(DatabaseAt(work, rds, replica.address, replica.port));
-  ASSIGN_OR_RETURN(const probe::LogPosition goal, LogPositionAt(work, from));
-  ASSIGN_OR_RETURN(const std::uint64_t written, probe::LogOffset(goal.replayed));
+  const base::MonotonicTime deadline = work.Within(work.limits().sql);
+  const auto marked = work.shared().sessions.With(
+      from, deadline, [&] { return work.Cancelled(); },
+      [&](probe::PostgresSession& session) { return probe::MarkLog(session, deadline); });
+  if (!marked.ok()) return marked.error();
+  ASSIGN_OR_RETURN(const std::uint64_t written, probe::LogOffset(*marked));
   const auto caught_up = work.Await<bool>(
-      Place(rds.instance, work.region()) + " to catch up with " + goal.replayed, work.ApiPace(),
+      Place(rds.instance, work.region()) + " to catch up with " + *marked, work.ApiPace(),
       [&]() -> Result<std::optional<bool>> {
         ASSIGN_OR_RETURN(const probe::LogPosition at, LogPositionAt(work, into));
         if (!at.in_recovery) {

@@ -1,11 +1,14 @@
 #include "steps/rds.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <atomic>
+#include <charconv>
 #include <functional>
+#include <optional>
 #include <thread>
 
 #include "probe/testing/postgres_server.h"
@@ -48,6 +51,21 @@ base::Error WrongInstanceState() {
   return base::WrongState("not in a state for this").WithServiceCode("InvalidDBInstanceState");
 }
 
+// A process of the server that stands still while this lives.
+class Still {
+ public:
+  explicit Still(const std::string& pid) {
+    std::from_chars(pid.data(), pid.data() + pid.size(), pid_);
+    CHECK(pid_ > 1 && ::kill(pid_, SIGSTOP) == 0);
+  }
+  ~Still() { CHECK(::kill(pid_, SIGCONT) == 0); }
+  Still(const Still&) = delete;
+  Still& operator=(const Still&) = delete;
+
+ private:
+  pid_t pid_ = 0;
+};
+
 class RdsTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() { home_ = PostgresServer::Primary(); }
@@ -83,6 +101,36 @@ class RdsTest : public ::testing::Test {
     while (Replica().Sql("postgres", sql_on_replica) != expected) {
       ASSERT_LT(shop_.clock.Monotonic(), until) << sql_on_replica;
     }
+  }
+
+  // A session at home, in the database.
+  std::unique_ptr<probe::PostgresSession> Session(const std::string& database,
+                                                  const std::string& user) {
+    probe::PostgresAddress address = home_->Address(database);
+    address.user = user;
+    auto session = probe::PostgresSession::Open(address, home_->resolver(), Soon(), shop_.clock);
+    CHECK_MSG(session.ok(), session.ok() ? "" : session.error().message().c_str());
+    return std::move(*session);
+  }
+  std::string Ask(probe::PostgresSession& session, const std::string& statement) {
+    const auto rows = session.Query(statement, {}, Soon());
+    CHECK_MSG(rows.ok(), rows.ok() ? "" : rows.error().message().c_str());
+    return rows->empty() ? "" : (*rows)[0][0].value_or("");
+  }
+  base::MonotonicTime Soon() const { return shop_.clock.Monotonic() + std::chrono::seconds(20); }
+  // Begins a record of which the server writes out whole pages, and whose rest waits for a commit:
+  // it is larger than the buffers it goes through, and the log's writer is woken for the others.
+  struct HalfWritten {
+    std::string to, end;  // what is written, and where the record ends
+  };
+  HalfWritten LeaveARecordHalfWritten(probe::PostgresSession& session) {
+    Ask(session, "begin");
+    Ask(session, "select pg_logical_emit_message(false, 'test', repeat('x', 1000000))");
+    Ask(session, "select pg_reload_conf()");
+    HalfWritten half{Ask(session, "select pg_current_wal_lsn()"),
+                     Ask(session, "select pg_current_wal_insert_lsn()")};
+    CHECK(*probe::LogOffset(half.to) < *probe::LogOffset(half.end));
+    return half;
   }
 
   static inline std::unique_ptr<PostgresServer> home_;
@@ -302,6 +350,29 @@ TEST_F(RdsTest, APlannedMoveClosesReplaysAndOpens) {
   const auto opened = shop_.AddAndRun("rds.open/orders", shop_.recovery);
   ASSERT_TRUE(opened.ok()) << opened.error().message();
   EXPECT_TRUE(shop_.Run("rds.open/orders").ok()) << "twice is fine";
+}
+
+// What other sessions of the server log while the application's are being ended (here one that
+// takes its time to go) may be on disk by its first pages only, and nothing may come after it.
+TEST_F(RdsTest, TheLastWriteOfAClosedWriterIsWhereARecordEnds) {
+  Replica();
+  ServePromotion();
+  const auto other = Session("postgres", "root_of_test");
+  const auto slow = Session("shop", "owner");
+  std::optional<Still> goes_slowly(Ask(*slow, "select pg_backend_pid()"));
+  base::Result<ports::StepOutcome> quiesced = base::Invalid("has not run");
+  std::thread quiesce([&] { quiesced = shop_.AddAndRun("rds.quiesce/orders", shop_.home); });
+  const base::MonotonicTime until = Soon();
+  while (Ask(*other, "select datallowconn::int from pg_database where datname = 'shop'") == "1" &&
+         shop_.clock.Monotonic() < until) {
+  }
+  const HalfWritten half = LeaveARecordHalfWritten(*other);
+  goes_slowly.reset();
+  quiesce.join();
+  ASSERT_TRUE(quiesced.ok()) << quiesced.error().message();
+  EXPECT_GE(*probe::LogOffset(quiesced->outputs.at("final_lsn")), *probe::LogOffset(half.end));
+  const auto drained = shop_.AddAndRun("rds.drain-to/orders", shop_.recovery);
+  ASSERT_TRUE(drained.ok()) << drained.error().message();
 }
 
 TEST_F(RdsTest, DrainEndsWhenAllThatWasReceivedIsReplayed) {
