@@ -129,7 +129,7 @@ Result<StepOutcome> RdsDrain(const Work& work) {
         // The source died in the middle of a record; promotion passes over such a rest.
         done.detail +=
             "; the last " + std::to_string(goal - replayed) + " bytes received are no whole record";
-        return WithBound(work, address, at, std::move(done));
+        return WithBound(work, address, at, Parting(work, address, std::move(done)));
       });
 }
 

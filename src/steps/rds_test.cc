@@ -375,6 +375,20 @@ TEST_F(RdsTest, TheLastWriteOfAClosedWriterIsWhereARecordEnds) {
   ASSERT_TRUE(drained.ok()) << drained.error().message();
 }
 
+TEST_F(RdsTest, ADrainThatEndsInsideARecordStillSaysWhereTheNumbersPart) {
+  Replica();
+  const auto other = Session("postgres", "root_of_test");
+  // Every so often this one logs something, with which the record's rest would leave.
+  const Still background(
+      Ask(*other, "select pid from pg_stat_activity where backend_type = 'background writer'"));
+  const HalfWritten half = LeaveARecordHalfWritten(*other);
+  AwaitReplayed("select pg_last_wal_receive_lsn() >= '" + half.to + "'", "t");
+  const auto drained = shop_.AddAndRun("rds.drain/orders", shop_.recovery);
+  ASSERT_TRUE(drained.ok()) << drained.error().message();
+  EXPECT_NE(drained->detail.find("no whole record"), std::string::npos) << drained->detail;
+  EXPECT_EQ(drained->outputs.count("parted"), 1u) << "late writes could not be listed";
+}
+
 TEST_F(RdsTest, DrainEndsWhenAllThatWasReceivedIsReplayed) {
   Replica();
   home_->Sql("shop", "create table if not exists filler as select generate_series(1, 20000) n");
