@@ -29,6 +29,7 @@ class ObserveTest(cleaned.TestCase):
             return ([each["health"] for each in quorum["verdicts"]] == ["up", "up"]
                     and [each["standing"] for each in quorum["observers"]] == ["fresh"] * 3)
         until(up, PATIENCE, "both Regions are up")
+        self.assertEqual(shop.quorum()["down_when"], ["application and store"])
 
     def views_are_lines(self, shop):
         views = [json.loads(line) for line in shop.said("observer-" + WITNESS).splitlines() if line.startswith("{")]
@@ -78,8 +79,11 @@ class ObserveTest(cleaned.TestCase):
         shop.end(shop.observers[HOME])
         verdict = until(lambda: self.that_is_down(shop), PATIENCE, "home is down by quorum")
         self.assertEqual((verdict["votes"], verdict["fresh"]), (2, 2))
+        self.assertIn("; counted: application and store", verdict["reason"])
         self.assertEqual(shop.verdict(RECOVERY)["health"], "up")
-        self.assertIn("2 of 2 fresh views", shop.leeward("status", shop.spec, "--state", shop.state).stdout)
+        told = shop.leeward("status", shop.spec, "--state", shop.state).stdout
+        self.assertIn("2 of 2 fresh views", told)
+        self.assertRegex(told, r"(?m)^ *down when +application and store$")
 
     def that_is_down(self, shop):
         verdict = shop.verdict(HOME)

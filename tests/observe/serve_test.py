@@ -199,6 +199,7 @@ class ServeTest(cleaned.TestCase):
             shop.await_move()
             sys.stderr.write("lost home to serving again: %.1f s\n" % (time.monotonic() - began))
             self.assertEqual(shop.failovers(), 1, shop.told())
+            self.what_counted_is_told(leader)
             self.assertIs(shop.writer(RECOVERY), True)
             until(lambda: "stores that get a canary: 1" in shop.said("observer-" + RECOVERY), PATIENCE, "recovery's canary")
             until(lambda: leader.status()["active"].get("orders") == RECOVERY, PATIENCE, shop.told)
@@ -206,6 +207,14 @@ class ServeTest(cleaned.TestCase):
                           leader.ask("GET", "/metrics", token=None)[1])
             shop.check("journal", "verify", shop.spec, "--state", leader.state)
             self.everything_is_told(shop, leader)
+
+    def what_counted_is_told(self, leader):
+        """The spec says nothing of it; the decision says which signals made home count as lost."""
+        self.assertEqual(leader.status()["down_when"], ["application and store"])
+        begun = [each for each in leader.records() if each["kind"] == "execution-started"
+                 and each["fields"]["action"] == "failover"]
+        self.assertEqual(len(begun), 1)
+        self.assertIn("; counted: application and store", begun[0]["fields"]["reason"])
 
     def everything_is_told(self, shop, leader):
         """For the search for secrets: each page that can be written about the move that was made."""
