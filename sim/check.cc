@@ -13,6 +13,7 @@ Violations CheckAll(const History& history) {
   CheckIntent(history, &violations);
   CheckHands(history, &violations);
   CheckKept(history, &violations);
+  CheckHeld(history, &violations);
   CheckEnd(history, &violations);
   CheckReplay(history, kReplaySamples, &violations);
   return violations;

@@ -32,6 +32,9 @@ void CheckIntent(const History& history, Violations* violations);
 void CheckHands(const History& history, Violations* violations);
 // Every acknowledged write is in some database in the end, be it one that was set aside.
 void CheckKept(const History& history, Violations* violations);
+// Nothing is promoted over a loss beyond the RPO that nobody accepted; while a failover is held
+// over one nobody writes, and the loss becomes no larger; and it goes on when as much is accepted.
+void CheckHeld(const History& history, Violations* violations);
 // The run ended, and where it says it did.
 void CheckEnd(const History& history, Violations* violations);
 // Going on from any prefix of the journal ends as the whole did. `samples`: how many prefixes.

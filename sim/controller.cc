@@ -63,6 +63,7 @@ void Controller::OnStart() {
   tries_ = 0;
   calm_ = false;
   not_before_ = {};
+  order_.reset();
   if (world().scenario().shared) baton_->Start();
   Tick();
 }
@@ -166,6 +167,7 @@ serve::Facts Controller::FactsFor(const driver::Ruling& ruling) const {
   facts.unfinished = journal_.unfinished;
   facts.foreign_work = journal_.foreign_work;
   facts.whole_since_leading = true;
+  facts.ordered = order_.has_value();
   if (ForItself()) return facts;
   facts.move = move_;
   facts.mirrored = mirror_ && IsControllers(*mirror_);
@@ -275,9 +277,13 @@ void Controller::Act(const driver::Ruling& ruling, serve::Do what) {
 base::Status Controller::Carry(const driver::Ruling& ruling, bool* began) {
   ASSIGN_OR_RETURN(const std::vector<model::Event> events, Open());
   const auto unfinished = ForItself() ? std::nullopt : execute::FindUnfinished(events);
+  const std::optional<Duration> accepted = std::exchange(order_, std::nullopt);
   if (unfinished) {
     *began = true;
-    GoOn(*unfinished, events);
+    if (accepted)
+      GoOnAccepting(*accepted, *unfinished, events);
+    else
+      GoOn(*unfinished, events);
     return base::Ok();
   }
   base::Result<model::Plan> made =

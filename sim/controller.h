@@ -30,6 +30,8 @@ class Controller : public Mover {
   decide::Goal goal() const { return goal_; }
   // A failover is wanted, and it is a person's to start it.
   bool gave_up() const;
+  // A person has it go on with what it holds, and accepts the loss of as much. Lost when it dies.
+  void Order(Duration accepted) { order_ = accepted; }
   // What is to be done next, and why, or why nothing is.
   const std::string& why() const;
   bool leads() const;
@@ -80,6 +82,7 @@ class Controller : public Mover {
   base::MonotonicTime refreshed_, not_before_;
   int tries_ = 0;
   bool calm_ = false;
+  std::optional<Duration> order_;
 };
 
 }  // namespace leeward::sim

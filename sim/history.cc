@@ -49,6 +49,8 @@ const char* Name(FactKind kind) {
       return "effect";
     case FactKind::kBroken:
       return "broken";
+    case FactKind::kAccepted:
+      return "accepted";
     case FactKind::kDecided:
       return "decided";
     case FactKind::kFault:

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "model/application.h"
 #include "model/event.h"
 
 namespace leeward::sim {
@@ -37,6 +38,7 @@ enum class FactKind : std::uint8_t {
   kEffect,        // the world was changed by step `text`, execution `detail`; the journal of the
                   // hand had `number` durable bytes
   kBroken,        // what a hand's journal and the mirror say does not go together; `text`: why
+  kAccepted,      // people accept that execution `detail` loses up to `number` ns; `text`: how
   kDecided,       // `text`: the goal, `detail`: the reason
   kFault,         // `text`: which
   kEnded,         // the run is over; `text`: how, `detail`: the reason
@@ -56,7 +58,15 @@ struct Fact {
 // One line, the same for the same fact.
 std::string ToText(const Fact& fact);
 
+// How people accept: the `text` of a kAccepted.
+inline constexpr char kApproved[] = "approved";       // of the gate's question, for good
+inline constexpr char kOrdered[] = "ordered";         // the controller was told to go on with it
+inline constexpr char kAcceptLoss[] = "accept-loss";  // it goes on so, this once
+
 struct History {
+  // The terms of the gates for loss.
+  Duration rpo{0};
+  model::OverRpo policy = model::OverRpo::kProceed;
   std::vector<Fact> facts;
   // What the hands' journals hold in the end, with the offset behind each record.
   struct Entry {

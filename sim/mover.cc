@@ -73,6 +73,7 @@ plan::Options Mover::PlanOptions(std::string reason) const {
 }
 
 void Mover::NoteRecord(const model::Event& event) {
+  world_.Hear(event);
   world_.history.facts.push_back({world_.agenda.now(), FactKind::kRecorded, place_, 0,
                                   event.sequence, Told(event), event.execution.str(), hand_});
 }
@@ -158,6 +159,16 @@ void Mover::GoOn(const execute::Unfinished& unfinished, const std::vector<model:
   CarryOut(*std::move(saved), std::move(state), first);
 }
 
+void Mover::GoOnAccepting(Duration loss, const execute::Unfinished& unfinished,
+                          const std::vector<model::Event>& history) {
+  accepted_ = loss;
+  GoOn(unfinished, history);
+  if (!moving()) return;
+  world_.history.facts.push_back({world_.agenda.now(), FactKind::kAccepted, place_, 0,
+                                  static_cast<std::uint64_t>(loss.count()), kAcceptLoss,
+                                  unfinished.execution.str(), hand_});
+}
+
 void Mover::CarryOut(model::Plan plan, execute::State state, model::Event first) {
   CHECK_MSG(journal_ != nullptr && !moving(), "carried out without a journal, or beside another");
   plan_ = std::make_shared<const model::Plan>(std::move(plan));
@@ -209,6 +220,7 @@ void Mover::Drop() {
   taker_.reset();
   asker_.reset();
   conductor_.reset();
+  accepted_.reset();
   if (plan_) last_plan_ = std::exchange(plan_, nullptr);
 }
 

@@ -60,6 +60,9 @@ class Mover : public Process, public driver::EventSink {
   // Both until Ended is called, which may be at once.
   void Begin(model::Plan plan);
   void GoOn(const execute::Unfinished& unfinished, const std::vector<model::Event>& history);
+  // The same, and whoever has it go on accepts the loss of as much.
+  void GoOnAccepting(Duration loss, const execute::Unfinished& unfinished,
+                     const std::vector<model::Event>& history);
   // Ends what runs so that it can be gone on with.
   void Stop();
   // One record about an execution that does not run here.
@@ -108,6 +111,7 @@ class Mover : public Process, public driver::EventSink {
   void Do(const lease::Read& read);
   void Do(const lease::Put& put);
   void Do(const lease::Taken& taken);
+  std::optional<base::WallTime> EndBefore(const lease::Seen& taken) const;
   base::Error TooLate(const Task& task) const;
   void HandOver(const TaskPointer& task);
 
@@ -130,7 +134,8 @@ class Mover : public Process, public driver::EventSink {
   TaskPointer taking_;  // that waits for the taker
   std::unique_ptr<Asker> asker_;
   std::uint64_t takers_ = 0, taker_wakes_ = 0;
-  std::uint64_t crash_in_ = 0;  // records; 0: not planned
+  std::optional<Duration> accepted_;  // of a loss, for what runs now
+  std::uint64_t crash_in_ = 0;        // records; 0: not planned
   Duration crash_away_{0};
   int serial_ =
       0;  // of executions, so that a task of an earlier one is not taken for a current one

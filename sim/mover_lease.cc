@@ -68,6 +68,13 @@ void Mover::Do(const lease::Put& put) {
       });
 }
 
+// When the lease that was replaced had run out, by the wall clock, as the real step reckons.
+std::optional<base::WallTime> Mover::EndBefore(const lease::Seen& taken) const {
+  const auto free = taker_->FreeAt();
+  if (!free || taker_->last_seen()->revision == taken.revision) return std::nullopt;
+  return Now() - std::max(Monotonic() - *free, Duration(0));
+}
+
 // As the real step tells it.
 void Mover::Do(const lease::Taken& taken) {
   const TaskPointer task = std::exchange(taking_, nullptr);
@@ -78,6 +85,8 @@ void Mover::Do(const lease::Taken& taken) {
   if (record.how != lease::How::kFirst) {
     outcome.outputs["from"] = record.from.str();
     outcome.outputs["from_epoch"] = std::to_string(record.from_epoch);
+    if (const auto ended = EndBefore(taken.seen))
+      outcome.outputs["ended_ns"] = std::to_string(ended->since_epoch.count());
   }
   EndTask(task, outcome);
 }

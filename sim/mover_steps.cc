@@ -44,7 +44,16 @@ void Mover::Launch(const execute::Command& command) {
   auto task = std::make_shared<Task>(
       Task{step, local ? place_ : PlaceOf(world_.scenario().application, step->region),
            Monotonic() + command.timeout,
-           Work{plan_, *step, conductor_->state().outputs, Now(), {}, false, 0}, serial_});
+           Work{plan_,
+                *step,
+                conductor_->state().outputs,
+                conductor_->state().execution.str(),
+                accepted_,
+                Now(),
+                {},
+                false,
+                0},
+           serial_});
   task->work.effect = [this, name = step->id.str(), id = conductor_->state().execution.str()] {
     world_.history.facts.push_back({world_.agenda.now(), FactKind::kEffect, place_, 0,
                                     disk_.DurableBytes(kJournalPath), name, id, hand_});

@@ -9,6 +9,7 @@
 #include "journal/record.h"
 #include "model/event_json.h"
 #include "sim/controller.h"
+#include "sim/decider.h"
 #include "sim/observer.h"
 #include "sim/person.h"
 #include "sim/world.h"
@@ -46,6 +47,7 @@ class Simulation {
   void Pause(const Fault& fault);
   // How the run stands, when that may be its end: "moved", "home", ... People aside.
   std::string Standing();
+  Controller* Acting();
   std::string Serving();
   std::string Reason() const;
 
@@ -53,11 +55,14 @@ class Simulation {
   World world_;
   std::vector<std::unique_ptr<Controller>> controllers_;
   std::unique_ptr<Person> person_;
+  Decider decider_{world_, [this] { return Acting(); }};
   std::array<std::unique_ptr<Observer>, kPlaces> observers_;
 };
 
 Simulation::Simulation(const Scenario& scenario, ports::Random& random)
     : scenario_(scenario), world_(scenario, random) {
+  world_.history.rpo = scenario.application.objectives.rpo;
+  world_.history.policy = scenario.application.failover.when_loss_over_rpo;
   for (int controller = 0; controller < scenario.controllers; ++controller) {
     controllers_.push_back(std::make_unique<Controller>(world_, static_cast<Hand>(controller + 1)));
   }
@@ -229,6 +234,14 @@ std::string Simulation::Serving() {
   return {};
 }
 
+// The controller that acts, when it has nothing left to do by itself.
+Controller* Simulation::Acting() {
+  for (const auto& controller : controllers_) {
+    if (controller->running() && controller->settled()) return controller.get();
+  }
+  return nullptr;
+}
+
 std::string Simulation::Standing() {
   const Controller* acts = nullptr;
   bool watched = false;
@@ -242,6 +255,7 @@ std::string Simulation::Standing() {
   if (!watched) return Serving();
   if (acts == nullptr || !acts->settled()) return {};
   if (std::string serving = Serving(); !serving.empty()) return serving;
+  if (!world_.held().execution.empty()) return "held";
   if (person_ && !person_->gave_up().empty()) return "refused";
   switch (acts->goal()) {
     case decide::Goal::kFailover:
@@ -271,6 +285,7 @@ void Simulation::RunToEnd() {
   for (auto& observer : observers_) observer->Start();
   for (auto& controller : controllers_) controller->Start();
   if (person_) person_->Start();
+  decider_.Start();
   Schedule();
   std::string standing;
   int calm = 0;
@@ -280,7 +295,8 @@ void Simulation::RunToEnd() {
     look += kLook;
     while (world_.agenda.steps() < kMostSteps && world_.agenda.Step(look)) {
     }
-    std::string now = person_ && person_->waits() ? "" : Standing();
+    const bool waits = (person_ && person_->waits()) || decider_.waits();
+    std::string now = waits ? "" : Standing();
     calm = !now.empty() && now == standing ? calm + 1 : 0;
     standing = std::move(now);
   }

@@ -24,7 +24,8 @@ constexpr std::string_view kBugNames[kBugs] = {"none",
                                                "each-for-itself",
                                                "unfenced-mirror",
                                                "drain-unchecked",
-                                               "overwrites-old"};
+                                               "overwrites-old",
+                                               "final-loss-ignored"};
 
 // Faults begin once all is calm and end soon enough for the run to be short.
 constexpr Duration kFirstFault = milliseconds(3500), kLastFault = milliseconds(10'000);
@@ -141,6 +142,27 @@ void DrawHands(Scenario& scenario, ports::Random& random) {
     scenario.orders.push_back({model::Action::kSwitchover, from});
   }
   if (random.Below(4) == 0) scenario.orders.push_back({model::Action::kFailback, kFirstFault});
+}
+
+// Drawn for themselves: what else happens in a history does not depend on whether anybody is asked.
+void DrawPeople(Scenario& scenario) {
+  constexpr std::uint64_t kOfThePeople = 0x70656f706c65;
+  ports::SeededRandom random(scenario.seed ^ kOfThePeople);
+  model::Failover& failover = scenario.application.failover;
+  if (failover.when_loss_over_rpo == model::OverRpo::kProceed || random.Below(2) != 0) return;
+  const bool asks = failover.when_loss_over_rpo == model::OverRpo::kAsk;
+  People& people = scenario.people;
+  people.says = Pick(random, {Says::kApprove, Says::kGoOn, Says::kGoOn, Says::kNothing});
+  if (people.says == Says::kApprove && !asks) people.says = Says::kGoOn;
+  people.after = Between(random, milliseconds(500), milliseconds(8000));
+  people.too_little = static_cast<int>(random.Below(2));
+  // Often more than is lost by the time that a loss is noticed, and less than by the time that the
+  // fence is proven.
+  scenario.application.objectives.rpo =
+      scenario.replication_lag + Between(random, milliseconds(800), milliseconds(3500));
+  const bool unanswered = people.says == Says::kNothing && asks && random.Below(2) == 0;
+  if (people.says == Says::kApprove || unanswered)
+    failover.approval = {1, std::chrono::seconds(10)};
 }
 
 // A controller, or the person where there is one.
@@ -260,6 +282,7 @@ Scenario Draw(const ScenarioOptions& options, ports::Random& random) {
   DrawWorld(scenario, random);
   DrawHands(scenario, random);
   DrawFaults(options, scenario, random);
+  DrawPeople(scenario);
   return scenario;
 }
 

@@ -53,6 +53,19 @@ struct Order {
   Duration from{0};  // not before; a failback waits for home to be back as well
 };
 
+// What people say of a failover that may lose more than the RPO.
+enum class Says : std::uint8_t {
+  kYesAtOnce,  // behind the fence, whatever it is, so that it goes on; before it nobody is there
+  kApprove,    // to the gate that asks them (failover.approval), after a while
+  kGoOn,       // to the controller that holds it, after a while, with how much they accept
+  kNothing,
+};
+struct People {
+  Says says = Says::kYesAtOnce;
+  Duration after{0};   // that they are asked, or that it is held
+  int too_little = 0;  // of their words, how many accept less than it is, before one that is enough
+};
+
 // Mistakes that are planted to see that a checker is alive.
 enum class Bug : std::uint8_t {
   kNone,
@@ -66,8 +79,9 @@ enum class Bug : std::uint8_t {
   kUnfencedMirror,      // a writer of the mirror replaces what another wrote since
   kDrainUnchecked,      // a planned move promotes without having received the last write
   kOverwritesOld,       // a database that is in the way of a new replica is not kept
+  kFinalLossIgnored,    // what the fence left to be lost is compared with nothing
 };
-inline constexpr int kBugs = 11;
+inline constexpr int kBugs = 12;
 std::string_view Name(Bug bug);
 std::optional<Bug> BugFromName(std::string_view name);
 
@@ -105,6 +119,7 @@ struct Scenario {
   // By one person; a planned move that fails is tried again, then called off or given up.
   std::vector<Order> orders;
   Place terminal = Place::kWitness;  // where the person is
+  People people;
   std::vector<Fault> faults;
   Duration faults_over{0};  // every fault has begun, and ended unless it is for good
 };

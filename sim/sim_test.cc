@@ -44,8 +44,8 @@ TEST(Simulation, NoSeedBreaksARule) {
     EXPECT_TRUE(outcome.violations.empty()) << Told(seed, outcome);
     ends.insert(outcome.end);
   }
-  EXPECT_TRUE(ends.contains("home") && ends.contains("moved") && ends.contains("refused"))
-      << "the seeds do not reach every end";
+  for (const char* end : {"home", "moved", "refused", "held"})
+    EXPECT_TRUE(ends.contains(end)) << "the seeds do not reach the end " << end;
 }
 
 // Outside the stated bounds nothing is promised. That it goes wrong there shows that the bounds
@@ -123,6 +123,117 @@ TEST(Simulation, ControllersTakeOverAndPeopleMoveThereAndBack) {
        {"taken over", "switchover done", "failback done", "call done", "switchover abandoned"}) {
     EXPECT_TRUE(seen.contains(wanted)) << wanted << " is in no seed";
   }
+}
+
+// A failover that is held over what its fence left to be lost goes on when people accept as much,
+// is held again when they accept less or who heard them died, and stays held when nobody says
+// anything.
+TEST(Simulation, AHeldFailoverGoesOnWhenItsLossIsAccepted) {
+  std::set<std::string> seen;
+  for (std::uint64_t seed = 1; seed <= 3000; ++seed) {
+    const Outcome outcome = RunSeed(seed);
+    std::string said, gate;
+    bool held = false;
+    for (const Fact& fact : outcome.history.facts) {
+      if (fact.kind == FactKind::kAccepted) said = fact.text;
+      if (fact.kind == FactKind::kAccepted && fact.text == kApproved && gate == "gate.final-loss")
+        seen.insert("approved behind the fence");
+      if (fact.kind != FactKind::kRecorded) continue;
+      if (fact.text.starts_with("step-intended gate.")) gate = fact.text.substr(14);
+      if (fact.text == "execution-finished held") {
+        seen.insert(held ? "held again" : "held");
+        held = true;
+      }
+      if (held && fact.text == "execution-finished done" && said == kAcceptLoss)
+        seen.insert("went on with accept-loss");
+    }
+    if (outcome.end == "held") seen.insert("held for good");
+  }
+  for (const char* wanted : {"held", "held again", "went on with accept-loss", "held for good",
+                             "approved behind the fence"}) {
+    EXPECT_TRUE(seen.contains(wanted)) << wanted << " is in no seed";
+  }
+}
+
+// A failover that measured five seconds, was held over them, and has an RPO of one.
+struct HeldHistory {
+  static constexpr char kMove[] = "failover-recovery-1";
+  static Duration At(int seconds) { return std::chrono::seconds(seconds); }
+  static std::uint64_t Count(int seconds) {
+    return static_cast<std::uint64_t>(At(seconds).count());
+  }
+
+  HeldHistory() {
+    history.rpo = At(1);
+    history.policy = model::OverRpo::kAsk;
+    Stated(1, At(5));
+    Recorded(1, 2, "execution-finished held");
+  }
+  void Stated(std::uint64_t record, Duration bound) {
+    model::Event event;
+    event.kind = model::EventKind::kLossBound;
+    event.execution = model::ExecutionId(kMove);
+    event.sequence = record;
+    event.fields["bound_ns"] = std::to_string(bound.count());
+    history.journals[1].push_back({event, record});
+  }
+  void Recorded(int at, std::uint64_t record, const char* text) {
+    Add({At(at), FactKind::kRecorded, Place::kRecovery, 0, record, text, kMove, Hand::kRecovery});
+  }
+  void Said(int at, const char* how, int loss) {
+    Add({At(at), FactKind::kAccepted, Place::kRecovery, 0, Count(loss), how, kMove,
+         Hand::kRecovery});
+  }
+  void Promotes(int at) {
+    Add({At(at), FactKind::kEffect, Place::kRecovery, 0, 9, "rds.promote/orders", kMove,
+         Hand::kRecovery});
+  }
+  void Add(const Fact& fact) { history.facts.push_back(fact); }
+  std::string Found() const {
+    Violations violations;
+    CheckHeld(history, &violations);
+    return violations.empty() ? "" : violations.front().what;
+  }
+  History history;
+};
+
+TEST(CheckHeld, NobodyWritesWhileAFailoverIsHeldAndNothingIsPromotedThatNobodyAccepted) {
+  HeldHistory writes;
+  EXPECT_EQ(writes.Found(), "");
+  writes.Add({HeldHistory::At(2), FactKind::kAcknowledged, Place::kHome, 1, 7, "", ""});
+  EXPECT_NE(writes.Found().find("home acknowledged while"), std::string::npos) << writes.Found();
+
+  HeldHistory promotes;
+  promotes.Recorded(2, 3, "execution-resumed failover");
+  promotes.Said(2, kAcceptLoss, 4);
+  promotes.Promotes(3);
+  EXPECT_NE(promotes.Found().find("nobody accepted the loss of up to 5.00 s"), std::string::npos)
+      << promotes.Found();
+  promotes.history.facts[2].number = HeldHistory::Count(5);
+  EXPECT_EQ(promotes.Found(), "");
+}
+
+TEST(CheckHeld, AcceptingTheLossHasItGoOnAndTheLossDoesNotGrow) {
+  HeldHistory approved;
+  approved.Said(2, kApproved, 5);
+  approved.Recorded(3, 3, "execution-resumed failover");
+  approved.Recorded(4, 4, "execution-finished held");
+  EXPECT_NE(approved.Found().find("had been accepted"), std::string::npos) << approved.Found();
+
+  HeldHistory grows;
+  grows.Recorded(2, 3, "execution-resumed failover");
+  grows.Stated(4, HeldHistory::At(6));
+  grows.Recorded(3, 5, "execution-finished held");
+  EXPECT_NE(grows.Found().find("over a loss of 6.00 s, and over 5.00 s before"), std::string::npos)
+      << grows.Found();
+
+  HeldHistory ignored;
+  ignored.Said(2, kOrdered, 4);
+  ignored.Add(
+      {HeldHistory::At(9), FactKind::kEnded, Place::kWitness, 0, 0, "held", "it was asked"});
+  EXPECT_EQ(ignored.Found(), "");
+  ignored.history.facts[1].number = HeldHistory::Count(5);
+  EXPECT_NE(ignored.Found().find("told to go on"), std::string::npos) << ignored.Found();
 }
 
 // The record of the end reached the mirror and its answer was lost: who comes next may begin.
@@ -224,7 +335,8 @@ INSTANTIATE_TEST_SUITE_P(Simulation, PlantedBug,
                                          Planted{Bug::kUnfencedMirror, "hands", 6000,
                                                  FaultKind::kControllerPause},
                                          Planted{Bug::kDrainUnchecked, "loss", 1000},
-                                         Planted{Bug::kOverwritesOld, "kept", 2000}),
+                                         Planted{Bug::kOverwritesOld, "kept", 2000},
+                                         Planted{Bug::kFinalLossIgnored, "held", 1000}),
                          [](const auto& planted) {
                            std::string name(Name(planted.param.bug));
                            std::erase(name, '-');

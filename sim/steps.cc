@@ -26,20 +26,22 @@ Looked Done(std::string detail, std::map<std::string, std::string> outputs = {})
   return StepOutcome{std::move(detail), std::move(outputs)};
 }
 
-// What would be lost if the standby were promoted with what it has replayed now.
-std::map<std::string, std::string> BoundNow(World& world, Work& work) {
+// What would be lost if the standby were promoted with what it has replayed now, and the old Region
+// took writes until `end`, by the clock of who carries it out.
+std::map<std::string, std::string> BoundNow(World& world, Work& work, base::WallTime end) {
   const Site& site = SiteOf(world, work);
   const std::size_t replayed = world.Replayed(site.place());
   work.effect();
   model::StoreLag lag;
   lag.component = work.step.component;
   if (replayed > 0) lag.newest_visible = site.database.log[replayed - 1].stamp;
-  const decide::LossBound bound = decide::BoundOf(lag, work.now, kClockMargin);
+  const decide::LossBound bound = decide::BoundOf(lag, end, kClockMargin);
   if (!bound.bound) return {};
   // The true time is for the checkers alone.
+  const Duration at = world.agenda.now() - (work.now - end);
   return {{"bound_ns", std::to_string(bound.bound->count())},
           {"source", "newest commit"},
-          {"read_at", std::to_string(world.agenda.now().count())}};
+          {"read_at", std::to_string(at.count())}};
 }
 
 Result<Looked> Measure(World& world, Work& work) {
@@ -47,7 +49,7 @@ Result<Looked> Measure(World& world, Work& work) {
   if (SiteOf(world, work).database.role == Role::kWriter) {
     return Done("takes writes already", {{"already_promoted", "yes"}});
   }
-  return Done("measured", BoundNow(world, work));
+  return Done("measured", BoundNow(world, work, work.now));
 }
 
 std::string Output(const Work& work, const std::string& name) {
@@ -55,33 +57,91 @@ std::string Output(const Work& work, const std::string& name) {
   return found == work.outputs.end() ? "" : found->second;
 }
 
+std::optional<Duration> Nanoseconds(const std::string& text) {
+  return text.empty() ? std::optional<Duration>() : Duration(std::stoll(text));
+}
+
+constexpr char kNoWritesAfter[] = "gate.fence-proof.no_writes_after_ns";
+constexpr char kAcceptedBefore[] = "gate.loss.accepted_loss_ns";
+constexpr char kMeasures[] = "measures", kRestates[] = "restates";
+
+// Nothing is written later, by the proof of fence that the journal has; without one: than now.
+base::WallTime NoWritesAfter(const Work& work) {
+  const auto proven = Nanoseconds(Output(work, kNoWritesAfter));
+  return proven ? std::min(base::WallTime{*proven}, work.now) : work.now;
+}
+
 // What the steps named by that parameter measured, compared with the RPO.
-Result<Looked> Compare(World& world, const Work& work, const char* steps,
-                       std::optional<Duration> accepted) {
+decide::GateAnswer Judge(World& world, const Work& work, const char* steps,
+                         std::optional<Duration> accepted) {
   const model::Application& application = world.scenario().application;
   std::istringstream measures(work.step.parameters.at(steps));
   std::vector<decide::LossBound> bounds;
   for (std::string measure; std::getline(measures, measure, ',');) {
     if (Output(work, measure + ".already_promoted") == "yes") continue;
-    const std::string bound = Output(work, measure + ".bound_ns");
     bounds.push_back({work.plan->Find(model::StepId(measure))->component,
-                      bound.empty() ? std::optional<Duration>() : Duration(std::stoll(bound))});
+                      Nanoseconds(Output(work, measure + ".bound_ns"))});
   }
-  const decide::GateAnswer answer = decide::LossGate(
+  return decide::LossGate(
       bounds, {application.objectives.rpo, application.failover.when_loss_over_rpo, accepted});
+}
+
+Result<Looked> Say(const decide::GateAnswer& answer) {
   if (answer.answer != decide::Answer::kPass) return base::Refused(answer.reason);
   return Done(answer.reason);
 }
 
-Result<Looked> GateLoss(World& world, Work& work) {
-  return Compare(world, work, "measures", std::nullopt);
+void Accept(World& world, const Work& work, Duration loss, const char* how) {
+  world.history.facts.push_back({world.agenda.now(), FactKind::kAccepted, PlaceOf(world, work), 0,
+                                 static_cast<std::uint64_t>(loss.count()), how, work.execution});
 }
 
-// A history goes on as if a person accepted at once what the fence left; a rehearsal has nobody.
+// As the real gates ask: in so long a time somebody answers, or it is a no. What they say stands in
+// the store, so it does not matter who asks.
+Result<Looked> AskPeople(World& world, const Work& work, const decide::GateAnswer& answer,
+                         Duration accepted) {
+  const Scenario& scenario = world.scenario();
+  const Duration waited =
+      world.agenda.now() - world.AskedAt(work.execution + " " + work.step.id.str());
+  const bool said_yes = scenario.people.says == Says::kApprove && waited >= scenario.people.after;
+  if (said_yes) {
+    Accept(world, work, accepted, kApproved);
+    return Done("approved: " + answer.what,
+                {{"accepted_loss_ns", std::to_string(accepted.count())}});
+  }
+  if (waited < scenario.application.failover.approval->within) return Looked();
+  return base::Refused("nobody approved of it in time: " + answer.what);
+}
+
+bool AsksPeople(World& world, const decide::GateAnswer& answer) {
+  return answer.answer == decide::Answer::kAsk && answer.bound &&
+         world.scenario().application.failover.approval.has_value();
+}
+
+// Their yes to what was measured covers what a fence may take at most on top of it.
+Result<Looked> GateLoss(World& world, Work& work) {
+  constexpr int kFenceTakes = 3;  // lives of the lease
+  const decide::GateAnswer answer = Judge(world, work, kMeasures, std::nullopt);
+  if (!AsksPeople(world, answer)) return Say(answer);
+  const Duration since =
+      world.agenda.now() - world.AskedAt(work.execution + " " + work.step.id.str());
+  return AskPeople(world, work, answer,
+                   *answer.bound + since + kFenceTakes * world.scenario().terms.ttl);
+}
+
 Result<Looked> FinalLoss(World& world, Work& work) {
-  if (world.scenario().bug == Bug::kMeasuredEarly) return Done("not compared");
-  if (world.scenario().measured) return Compare(world, work, "restates", std::nullopt);
-  return Compare(world, work, "restates", Duration::max());
+  const Scenario& scenario = world.scenario();
+  if (scenario.bug == Bug::kMeasuredEarly || scenario.bug == Bug::kFinalLossIgnored)
+    return Done("not compared");
+  std::optional<Duration> accepted = Nanoseconds(Output(work, kAcceptedBefore));
+  if (work.accepted) accepted = std::max(*work.accepted, accepted.value_or(Duration(0)));
+  const decide::GateAnswer answer = Judge(world, work, kRestates, accepted);
+  if (AsksPeople(world, answer)) return AskPeople(world, work, answer, *answer.bound);
+  // A rehearsal has nobody.
+  const bool yes = scenario.people.says == Says::kYesAtOnce && !scenario.measured;
+  if (answer.answer == decide::Answer::kPass || !yes || !answer.bound) return Say(answer);
+  Accept(world, work, *answer.bound, kApproved);
+  return Done("accepted at once: " + answer.reason);
 }
 
 // The writer's guard is asked to close the door and to let go; where there is no guard to ask, the
@@ -116,8 +176,8 @@ Result<Looked> Drain(World& world, Work& work) {
   work.asked = true;
   if (replayed < work.target) return Looked();
   if (world.scenario().bug == Bug::kMeasuredEarly) return Done("replayed");
-  // Until the fence was proven the old Region may have taken more; nothing is added from now on.
-  return Done("replayed", BoundNow(world, work));
+  // Until the fence was proven the old Region may have taken more; nothing is added from then on.
+  return Done("replayed", BoundNow(world, work, NoWritesAfter(work)));
 }
 
 // What the API calls the instance. It says so for a while after the call was accepted.
@@ -184,9 +244,12 @@ Result<Looked> FenceProof(World& world, Work& work) {
   evidence.lease = decide::LeaseGround{
       Output(work, take + ".ground"), model::Region(Output(work, take + ".from")),
       Output(work, take + ".from_epoch"), Output(work, take + ".epoch")};
+  if (const auto ended = Nanoseconds(Output(work, take + ".ended_ns")))
+    evidence.lease->ended = base::WallTime{*ended};
   const decide::GateAnswer answer = decide::FenceProof(evidence);
   if (answer.answer != decide::Answer::kPass) return base::Refused(answer.reason);
-  return Done(answer.reason);
+  const base::WallTime end = decide::NoWritesAfter(evidence, NoWritesAfter(work));
+  return Done(answer.reason, {{"no_writes_after_ns", std::to_string(end.since_epoch.count())}});
 }
 
 // --- Planned moves

@@ -22,6 +22,8 @@ struct Work {
   std::shared_ptr<const model::Plan> plan;
   const model::Step& step;
   std::map<std::string, std::string> outputs;
+  std::string execution;
+  std::optional<Duration> accepted;  // of a loss, by who had this run go on
   // The clock of who carries it out, at the time of this exchange.
   base::WallTime now;
   // To be called before each change of the world, with its name.

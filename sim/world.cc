@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "execute/execute.h"
 #include "lease/hand_over.h"
 #include "lease/record.h"
 
@@ -164,6 +165,24 @@ void World::FinishPromotion(Place place) {
   const std::uint64_t kept = database.log.empty() ? 0 : database.log.back().id;
   Note(FactKind::kPromoted, place, {}, {}, kept);
   here.Changed();
+}
+
+void World::Hear(const model::Event& event) {
+  const std::string_view bound = event.Field("bound_ns");
+  if (event.kind == model::EventKind::kLossBound && !bound.empty())
+    held_.bound = Duration(std::stoll(std::string(bound)));
+  const bool ends = event.kind == model::EventKind::kExecutionFinished;
+  if (ends && event.Field("outcome") == execute::Name(execute::Outcome::kHeld)) {
+    held_.execution = event.execution.str();
+    held_.since = agenda.now();
+  } else if ((ends || event.kind == model::EventKind::kExecutionResumed) &&
+             event.execution.str() == held_.execution) {
+    held_.execution.clear();
+  }
+}
+
+Duration World::AskedAt(const std::string& question) {
+  return asked_.try_emplace(question, agenda.now()).first->second;
 }
 
 void World::LoseRegion(Place place) {

@@ -65,6 +65,17 @@ class World {
   void LoseRegion(Place place);
   void ReturnRegion(Place place);
 
+  // A record that became durable somewhere: whether a failover is held, and by how much.
+  void Hear(const model::Event& event);
+  struct Held {
+    std::string execution;  // empty: none is held
+    Duration since{0};
+    Duration bound{0};  // as it was journalled last
+  };
+  const Held& held() const { return held_; }
+  // When people were first asked this.
+  Duration AskedAt(const std::string& question);
+
   // At the end: which acknowledged writes are in any database, also one that was set aside.
   void NoteSurvivors();
 
@@ -94,6 +105,8 @@ class World {
   std::uint64_t epoch_ = 0;
   std::uint64_t timelines_ = 1;
   std::map<model::ComponentName, model::Region> active_;
+  Held held_;
+  std::map<std::string, Duration> asked_;
 };
 
 constexpr Place OtherSite(Place place) {
