@@ -59,7 +59,8 @@ base::Result<model::Plan> MakePlan(Acting& acting, const std::vector<model::Even
   RETURN_IF_ERROR(CheckProtected(acting.project, acting.inventory.current(), acting.action));
   const Seen seen = LookAround(acting.world, acting.project, acting.inventory.current());
   const model::Snapshot snapshot = SnapshotOf(seen, acting.project, acting.inventory.current());
-  RETURN_IF_ERROR(CheckReach(acting.world, seen, snapshot, acting.action));
+  const model::Region spared = called_off ? called_off->plan.to : model::Region();
+  RETURN_IF_ERROR(CheckReach(acting.world, seen, snapshot, acting.action, spared));
   RETURN_IF_ERROR(CheckNamed(acting.world, acting.project, snapshot, acting.action));
   plan::Options options;
   options.accept_loss = acting.arguments.accept_loss;

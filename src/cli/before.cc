@@ -175,13 +175,13 @@ std::string Moving(const model::Snapshot& snapshot, model::Action action) {
 }  // namespace
 
 base::Status CheckReach(const World& world, const Seen& seen, const model::Snapshot& snapshot,
-                        model::Action action) {
+                        model::Action action, const Region& spared) {
   for (const auto& plane : seen.control_planes) {
     const model::Region& region = plane.first;
     const auto& answer = plane.second;
     const bool left = std::any_of(snapshot.active.begin(), snapshot.active.end(),
                                   [&](const auto& active) { return active.second == region; });
-    if (answer.ok() || (action == model::Action::kFailover && left)) continue;
+    if (answer.ok() || region == spared || (action == model::Action::kFailover && left)) continue;
     return WithAdvice(answer.error(), world)
         .Context(fmt::format("{} needs {}, {}", Moving(snapshot, action), region.str(),
                              DidWhat(answer.error().code())));

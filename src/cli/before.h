@@ -25,9 +25,9 @@ base::Status CheckProtected(const Project& project, const model::Inventory& inve
                             model::Action action);
 
 // The Regions that the action cannot do without have answered. A failover needs nothing of the one
-// it leaves.
+// it leaves, and a call-off nothing of the one that the move was to go to: `spared`; empty: none.
 base::Status CheckReach(const World& world, const Seen& seen, const model::Snapshot& snapshot,
-                        model::Action action);
+                        model::Action action, const model::Region& spared);
 
 // What the spec names is there to be protected. kNotFound with the name and the Region.
 base::Status CheckNamed(World& world, const Project& project, const model::Snapshot& snapshot,

@@ -155,7 +155,10 @@ void Move(const model::Component& component, Draft& draft) {
 }
 
 void CallOff(const model::Component& component, Draft& draft) {
-  Scale(component, draft.plan.from, Of(component).standby, draft).phase = Phase::kReprotect;
+  model::Step& step = Scale(component, draft.plan.from, Of(component).standby, draft);
+  step.phase = Phase::kReprotect;
+  // Its loss may be why the move is called off.
+  step.on_failure = OnFailure::kContinue;
 }
 
 }  // namespace

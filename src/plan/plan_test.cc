@@ -454,6 +454,18 @@ TEST(PlanTest, ACallOffOpensWhatTheMoveHadClosed) {
   EXPECT_EQ(off->Find(StepId("route53.shift/traffic")), nullptr);
 }
 
+// The Region that the move was to go to may be lost: nothing in it may keep the other one closed.
+TEST(PlanTest, ACallOffNeedsNothingOfTheRegionThatTheMoveWasToGoTo) {
+  Options options;
+  options.to = kHome;
+  const model::Snapshot recovery_lost = ActiveIn(kHome, Health::kUp, Health::kDown);
+  for (const Step& step : ThreeStores(Action::kCallOff, recovery_lost, options).steps) {
+    if (step.on_failure == model::OnFailure::kContinue) continue;
+    for (const model::AwsCall& call : step.calls)
+      EXPECT_NE(call.control_plane, kRecovery) << step.id;
+  }
+}
+
 TEST(PlanTest, ControlPlanesAreWhereAwsHasThem) {
   EXPECT_EQ(ControlPlaneOf("route53", {}), Region("us-east-1"));
   EXPECT_EQ(ControlPlaneOf("route53-recovery-control-config", {}), Region("us-west-2"));

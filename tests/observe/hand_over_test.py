@@ -119,6 +119,7 @@ class HandOverTest(cleaned.TestCase):
             self.assertTrue(steps["rds.quiesce/orders"][1].startswith("done before: closed"), steps)
             steps, execution = self.dry(shop, "call-off")
             self.assertEqual((execution, steps["rds.open/orders"]), (None, ("act", "would open shop for connections")))
+            shop.lab("dark", RECOVERY)  # and now it is lost
             off = shop.leeward("call-off", shop.spec, "--state", shop.state, "--yes")
             self.assertEqual(off.returncode, 0, off.stderr + off.stdout)
             until(lambda: shop.order(HOME, "after") == 201, PATIENCE, "home takes orders again")
