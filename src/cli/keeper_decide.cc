@@ -60,7 +60,8 @@ base::Status Keeper::Refresh(Depth depth) {
   refreshed_ = world_->clock.Monotonic();
   move_known_ = false;
   JournalFacts journal = journal_;
-  if (depth == Depth::kJournalToo || !journal_known_) {
+  // What hands began in this journal, hands end there, and tell nobody.
+  if (depth == Depth::kJournalToo || !journal_known_ || journal_.foreign_work) {
     journal_known_ = false;
     ASSIGN_OR_RETURN(journal, ReadJournalFacts(world_->files, project_));
     journal_known_ = true;
@@ -85,10 +86,10 @@ base::Status Keeper::Refresh(Depth depth) {
 
 base::Status Keeper::RefreshMirror() {
   ASSIGN_OR_RETURN(mirror_, LookAtMirror(*world_, project_, *store_));
-  const bool here = journal_.unfinished && journal_.mirrored;
+  const bool here = (journal_.unfinished || journal_.foreign_work) && journal_.mirrored;
   if (!here || !mirror_ || (!mirror_->over() && mirror_->execution == journal_.execution))
     return base::Ok();
-  // Another controller went on with it.
+  // Another controller, or somebody at another machine, went on with it.
   ASSIGN_OR_RETURN(journal::Journal::Opened opened, OpenJournal(world_->files, project_));
   ASSIGN_OR_RETURN(const Mirroring mirroring,
                    StartMirroring(*world_, project_, actor_, store_.get(), opened));

@@ -351,6 +351,8 @@ class HandTest(cleaned.TestCase):
             running = shop.run("first", *move, first.state)
             until(lambda: first.of_step("step-intended", "rds.promote/orders"), MOVED, lambda: shop.said("first"))
             shop.end(running)
+            shop.run("serve", "serve", shop.spec, "--state", first.state, "--listen", "127.0.0.1:0")
+            until(lambda: "begun by hand" in shop.said("serve"), PATIENCE, lambda: shop.said("serve"))
             dry = json.loads(shop.leeward("failover", shop.spec, "--dry-run", "--json", "--state", second.state).stdout)
             self.assertEqual({dry.get("execution")}, first.executions() - second.executions())
             self.assertEqual(len(second.records()), before, "a dry run writes nothing")
@@ -362,7 +364,9 @@ class HandTest(cleaned.TestCase):
                              ["execution-started", "execution-resumed", "execution-finished"])
             self.assertEqual(int(shop.sql(RECOVERY, "select substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"), 16), 2)
             shop.check("journal", "verify", shop.spec, "--state", second.state)
-            # The first finds it ended, and has nothing to go on with or to give up.
+            # The first finds it ended, and has nothing to go on with or to give up; its daemon waits for nobody's hands.
+            ended = ("fetched from the store", "in that one's journal")
+            until(lambda: any(each in shop.said("serve") for each in ended), PATIENCE, lambda: shop.said("serve"))
             again = shop.leeward("abandon", shop.spec, "--by", "ann: a try", "--state", first.state)
             self.assertEqual(again.returncode, 1, again.stderr)
             self.assertIn("everything that was begun has ended", again.stderr)
