@@ -14,6 +14,15 @@ constexpr char kWatchdogName[] = "leeward-watchdog/";
 constexpr base::Duration kPoll = std::chrono::milliseconds(5);
 // The watchdog lives as long as it is told to; its listener waits as long.
 constexpr base::Duration kForEver = std::chrono::hours(24 * 365);
+// A server, a database or a login may set these for every session. Each of them can end the
+// watchdog, or keep it waiting, while the door is open: by its time; because its guard is gone,
+// which a word to nobody finds out too; by waiting for whoever changes the same entry of the
+// catalogue. A version that lacks one is not asked.
+constexpr char kOwnLimits[] =
+    "select set_config(s.name, o.value, false) from pg_settings s join (values"
+    " ('statement_timeout', '0'), ('transaction_timeout', '0'), ('idle_session_timeout', '0'),"
+    " ('client_connection_check_interval', '0'), ('client_min_messages', 'error'),"
+    " ('lock_timeout', '50ms')) o (name, value) on o.name = s.name";
 
 std::string Quoted(const std::string& text, char quote) {
   std::string quoted(1, quote);
@@ -127,11 +136,19 @@ void PostgresDoor::StopListening() {
   watchdog_.reset();
 }
 
+base::Result<std::unique_ptr<probe::PostgresSession>> PostgresDoor::Session(
+    base::MonotonicTime deadline) {
+  ASSIGN_OR_RETURN(std::unique_ptr<probe::PostgresSession> session,
+                   probe::PostgresSession::Open(control_address_, resolver_, deadline, clock_));
+  const auto limited = session->Query(kOwnLimits, {}, deadline);
+  if (!limited.ok()) return limited.error();
+  return session;
+}
+
 base::Result<probe::PostgresSession*> PostgresDoor::Control(base::MonotonicTime deadline) {
   if (control_ && !control_->broken()) return control_.get();
   control_.reset();
-  ASSIGN_OR_RETURN(control_,
-                   probe::PostgresSession::Open(control_address_, resolver_, deadline, clock_));
+  ASSIGN_OR_RETURN(control_, Session(deadline));
   const auto pid = control_->Query("select pg_backend_pid()", {}, deadline);
   if (!pid.ok()) {
     control_.reset();
@@ -169,8 +186,7 @@ base::Status PostgresDoor::Tell(std::int64_t until_us, base::MonotonicTime deadl
 
 base::Status PostgresDoor::StartWatchdog(std::int64_t until_us, base::MonotonicTime deadline) {
   auto watchdog = std::make_unique<Watchdog>();
-  ASSIGN_OR_RETURN(watchdog->session,
-                   probe::PostgresSession::Open(control_address_, resolver_, deadline, clock_));
+  ASSIGN_OR_RETURN(watchdog->session, Session(deadline));
   const auto named = watchdog->session->Query(
       "set application_name = " + Quoted(WatchdogName(address_.database), '\''), {}, deadline);
   if (!named.ok()) return named.error();

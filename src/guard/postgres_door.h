@@ -47,6 +47,8 @@ class PostgresDoor : public Door {
     std::thread listener;
   };
 
+  // A session of our own, whatever limits others have set for it.
+  base::Result<std::unique_ptr<probe::PostgresSession>> Session(base::MonotonicTime deadline);
   base::Result<probe::PostgresSession*> Control(base::MonotonicTime deadline);
   // `until` on the server's clock, in microseconds since 1970, by a reading taken now.
   base::Result<std::int64_t> OnServerClock(base::MonotonicTime until, base::MonotonicTime deadline);

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <thread>
+
 #include "probe/testing/postgres_server.h"
 
 namespace leeward::guard {
@@ -110,6 +112,47 @@ TEST_F(PostgresDoorTest, AGuardThatIsGoneTakesNothingWithIt) {
   EXPECT_TRUE(IsOpen());
   EXPECT_LT(ShutAfter(until), 3s);
   EXPECT_FALSE(IsOpen());
+}
+
+TEST_F(PostgresDoorTest, ShutsByItselfWhateverLimitsItsLoginHas) {
+  for (const std::string limit :
+       {"statement_timeout = '200ms'", "client_connection_check_interval = '200ms'",
+        "idle_session_timeout = '200ms'", "client_min_messages = 'debug5'"}) {
+    ASSERT_TRUE(door_->Close(In(5s)).ok());
+    server_->Sql("postgres", "alter role owner set " + limit);
+    std::unique_ptr<PostgresDoor> limited = Make();
+    const base::MonotonicTime until = In(1500ms);
+    const base::Status opened = limited->Open(until, {});
+    limited.reset();  // its guard is gone
+    const base::Duration after = ShutAfter(until);
+    server_->Sql("postgres", "alter role owner reset all");
+    ASSERT_TRUE(opened.ok()) << limit << ": " << opened.error().message();
+    EXPECT_GE(after, -100ms) << limit;
+    EXPECT_LT(after, 3s) << limit;
+  }
+}
+
+TEST_F(PostgresDoorTest, ShutsInTimeWhileAnotherChangesAHeldLogin) {
+  GiveApplicationALogin();
+  ASSERT_TRUE(door_->Close(In(5s)).ok());
+  ASSERT_TRUE(door_->Open(In(1s), {}).ok());
+  std::thread other([] {
+    server_->Sql("postgres",
+                 "do $$ begin alter role web connection limit 9;"
+                 " perform pg_sleep(6); end $$");
+  });
+  const auto changing = [] {
+    return server_->Sql("postgres",
+                        "select count(*) from pg_stat_activity where wait_event = 'PgSleep'"
+                        " and query like '%connection limit 9%'"
+                        " and pid <> pg_backend_pid()") == "1";
+  };
+  while (!changing() && IsOpen()) ::poll(nullptr, 0, 5);
+  const base::MonotonicTime until = In(2s);
+  EXPECT_TRUE(door_->Extend(until, {}).ok());  // so the login's time is to be moved on
+  EXPECT_LT(ShutAfter(until), 2s);
+  EXPECT_TRUE(changing()) << "else this shows nothing";
+  other.join();
 }
 
 TEST_F(PostgresDoorTest, ANewGuardEndsTheWatchdogOfAnOldOne) {
