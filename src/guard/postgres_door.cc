@@ -57,12 +57,44 @@ std::string HoldLogins() {
          "    end if;\n";
 }
 
+// Closes, and ends who is there. Whoever changes the database's entry just then makes the closing
+// fail: it is tried until it is done, or there is no such database any more. Meanwhile each session
+// is ended as it comes, and the held logins do not come any more.
+std::string Shut(const std::string& database) {
+  const std::string name = Quoted(database, '\'');
+  return "  while quiet < 2 loop\n"
+         "    if not shut then\n"
+         "      begin\n"
+         "        execute " +
+         Quoted("alter database " + Quoted(database, '"') + " with allow_connections false", '\'') +
+         ";\n"
+         "        shut := true;\n"
+         "      exception when others then\n"
+         "        exit when not exists (select from pg_database where datname = " +
+         name +
+         ");\n"
+         "      end;\n"
+         "      commit;\n"
+         "    end if;\n"
+         "    begin\n"
+         "      perform pg_terminate_backend(a.pid) from pg_stat_activity a\n"
+         "        join pg_roles r on r.oid = a.usesysid\n"
+         "        where a.datname = " +
+         name +
+         " and a.pid <> pg_backend_pid() and not r.rolsuper;\n"
+         "      if found or not shut then quiet := 0; else quiet := quiet + 1; end if;\n"
+         "    exception when others then quiet := 0;\n"
+         "    end;\n"
+         "    commit;\n"
+         "    perform pg_sleep(0.01);\n"
+         "  end loop;\n";
+}
+
 // Opens, unless it is too late for that already; waits; closes; ends who is there. Commits between,
 // so that others see each part at once and nothing is held while it sleeps.
 std::string WatchdogStatement(const std::string& database, const std::string& control_pid,
                               std::int64_t until_us) {
   const std::string alter = "alter database " + Quoted(database, '"') + " with allow_connections ";
-  const std::string name = Quoted(database, '\'');
   return "do $leeward$\n"
          "declare\n"
          "  ends bigint := " +
@@ -70,6 +102,7 @@ std::string WatchdogStatement(const std::string& database, const std::string& co
          ";\n"
          "  told bigint;\n"
          "  left_us bigint;\n"
+         "  shut boolean := false;\n"
          "  quiet int := 0;\n"
          "  held name;\n"
          "  held_until bigint := 0;\n"
@@ -95,22 +128,8 @@ std::string WatchdogStatement(const std::string& database, const std::string& co
          HoldLogins() +
          "    commit;\n"
          "    perform pg_sleep(least(left_us, 20000) / 1000000.0);\n"
-         "  end loop;\n"
-         "  execute " +
-         Quoted(alter + "false", '\'') +
-         ";\n"
-         "  commit;\n"
-         "  while quiet < 2 loop\n"
-         "    perform pg_terminate_backend(a.pid) from pg_stat_activity a\n"
-         "      join pg_roles r on r.oid = a.usesysid\n"
-         "      where a.datname = " +
-         name +
-         " and a.pid <> pg_backend_pid() and not r.rolsuper;\n"
-         "    if found then quiet := 0; else quiet := quiet + 1; end if;\n"
-         "    commit;\n"
-         "    perform pg_sleep(0.01);\n"
-         "  end loop;\n"
-         "end $leeward$";
+         "  end loop;\n" +
+         Shut(database) + "end $leeward$";
 }
 
 }  // namespace

@@ -104,6 +104,29 @@ TEST_F(PostgresDoorTest, StaysOpenAsLongAsItIsExtended) {
   EXPECT_GE(ShutAfter(until), -100ms);
 }
 
+TEST_F(PostgresDoorTest, ShutsAlsoWhileAnotherChangesTheDatabase) {
+  GiveApplicationALogin();
+  ASSERT_TRUE(door_->Close(In(5s)).ok());
+  const base::MonotonicTime until = In(1s);
+  ASSERT_TRUE(door_->Open(until, {}).ok());
+  auto inside = WebSession();
+  ASSERT_TRUE(inside.ok()) << inside.error().message();
+  door_.reset();  // its guard is gone
+  // Keeps the database's entry beyond the door's time; who waited for it is refused then.
+  std::thread other([] {
+    server_->Sql(
+        "postgres",
+        "do $$ begin grant connect on database shop to owner; perform pg_sleep(4); end $$");
+  });
+  EXPECT_FALSE((*inside)->Query("select pg_sleep(3)", {}, In(5s)).ok());
+  EXPECT_LT(server_->clock().Monotonic() - until, 1500ms) << "ended only when it slept enough";
+  EXPECT_TRUE(IsOpen()) << "else this shows nothing";
+  EXPECT_EQ(WebSession().error().code(), base::ErrorCode::kDenied);
+  other.join();
+  EXPECT_LT(ShutAfter(server_->clock().Monotonic()), 1500ms);
+  EXPECT_FALSE(IsOpen());
+}
+
 TEST_F(PostgresDoorTest, AGuardThatIsGoneTakesNothingWithIt) {
   ASSERT_TRUE(door_->Close(In(5s)).ok());
   const base::MonotonicTime until = In(1500ms);
