@@ -65,6 +65,7 @@ class Process {
     options.after = [this](base::Duration delay, std::function<void()> then) {
       loop_.After(delay, std::move(then));
     };
+    options.soon = [this](std::function<void()> then) { loop_.Post(std::move(then)); };
     options.metric = [this](const tables::Metric& metric) { Keep(metric); };
     options.replicas = keeper_.get();
     return options;

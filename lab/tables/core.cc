@@ -32,9 +32,21 @@ Core::Core() = default;
 Core::~Core() = default;
 
 void Core::Later(base::Duration delay, std::function<void()> then) {
-  options.after(delay, [gone = std::weak_ptr<const bool>(alive), then = std::move(then)] {
+  options.after(delay, [this, gone = std::weak_ptr<const bool>(alive), then = std::move(then)] {
+    if (gone.expired()) return;
+    SettleWrites();
+    then();
+  });
+}
+
+void Core::Soon(std::function<void()> then) {
+  options.soon([gone = std::weak_ptr<const bool>(alive), then = std::move(then)] {
     if (!gone.expired()) then();
   });
+}
+
+void Core::SettleWrites() {
+  if (!store->Settle().ok()) return;
 }
 
 Table* Core::FindTable(std::string_view name) const {

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "lab/tables/answer.h"
+#include "lab/tables/commit_group.h"
 #include "lab/tables/engine.h"
 #include "lab/tables/members.h"
 #include "lab/tables/store.h"
@@ -34,6 +35,7 @@ using Handler = WireAnswer (*)(const Request& request);
 struct Core {
   EngineOptions options;
   std::unique_ptr<Store> store;
+  std::unique_ptr<CommitGroup> commits;
   std::map<std::string, std::unique_ptr<Table>, std::less<>> tables;
   // Tables that are gone, whose streams can still be read.
   std::vector<std::unique_ptr<Table>> departed;
@@ -50,8 +52,12 @@ struct Core {
   std::int64_t NowMicros() const {
     return std::chrono::duration_cast<std::chrono::microseconds>(Now().since_epoch).count();
   }
-  // Runs `then` after `delay`, unless the engine is gone.
+  // Runs `then` after `delay`, when nothing waits to be written, unless the engine is gone.
   void Later(base::Duration delay, std::function<void()> then);
+  // Runs `then` at the end of this turn, unless the engine is gone. Needs EngineOptions::soon.
+  void Soon(std::function<void()> then);
+  // Makes the writes that wait. Those whose they are are told how it went.
+  void SettleWrites();
   Table* FindTable(std::string_view name) const;
   // The same table, however it has changed since; nullptr when it was deleted.
   Table* FindNumber(TableNumber number) const;

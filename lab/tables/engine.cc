@@ -21,17 +21,19 @@
 namespace leeward::lab::tables {
 namespace {
 
+enum class Of { kTables, kItems };
 struct Served {
   std::string_view operation;
   Handler handler;
+  Of of = Of::kTables;
 };
 constexpr std::array kTables = {
-    Served{"BatchGetItem", BatchGetItem},
-    Served{"BatchWriteItem", BatchWriteItem},
+    Served{"BatchGetItem", BatchGetItem, Of::kItems},
+    Served{"BatchWriteItem", BatchWriteItem, Of::kItems},
     Served{"CreateBackup", CreateBackup},
     Served{"CreateTable", CreateTable},
     Served{"DeleteBackup", DeleteBackup},
-    Served{"DeleteItem", DeleteItem},
+    Served{"DeleteItem", DeleteItem, Of::kItems},
     Served{"DeleteResourcePolicy", DeleteResourcePolicy},
     Served{"DeleteTable", DeleteTable},
     Served{"DescribeBackup", DescribeBackup},
@@ -40,23 +42,23 @@ constexpr std::array kTables = {
     Served{"DescribeLimits", DescribeLimits},
     Served{"DescribeTable", DescribeTable},
     Served{"DescribeTimeToLive", DescribeTimeToLive},
-    Served{"GetItem", GetItem},
+    Served{"GetItem", GetItem, Of::kItems},
     Served{"GetResourcePolicy", GetResourcePolicy},
     Served{"ListBackups", ListBackups},
     Served{"ListTables", ListTables},
     Served{"ListTagsOfResource", ListTagsOfResource},
-    Served{"PutItem", PutItem},
+    Served{"PutItem", PutItem, Of::kItems},
     Served{"PutResourcePolicy", PutResourcePolicy},
-    Served{"Query", Query},
+    Served{"Query", Query, Of::kItems},
     Served{"RestoreTableFromBackup", RestoreTableFromBackup},
     Served{"RestoreTableToPointInTime", RestoreTableToPointInTime},
-    Served{"Scan", Scan},
+    Served{"Scan", Scan, Of::kItems},
     Served{"TagResource", TagResource},
-    Served{"TransactGetItems", TransactGetItems},
-    Served{"TransactWriteItems", TransactWriteItems},
+    Served{"TransactGetItems", TransactGetItems, Of::kItems},
+    Served{"TransactWriteItems", TransactWriteItems, Of::kItems},
     Served{"UntagResource", UntagResource},
     Served{"UpdateContinuousBackups", UpdateContinuousBackups},
-    Served{"UpdateItem", UpdateItem},
+    Served{"UpdateItem", UpdateItem, Of::kItems},
     Served{"UpdateTable", UpdateTable},
     Served{"UpdateTimeToLive", UpdateTimeToLive},
 };
@@ -69,9 +71,9 @@ constexpr std::array kStreams = {
 };
 
 template <std::size_t N>
-Handler HandlerOf(const std::array<Served, N>& served, std::string_view operation) {
+const Served* Find(const std::array<Served, N>& served, std::string_view operation) {
   for (const Served& each : served) {
-    if (each.operation == operation) return each.handler;
+    if (each.operation == operation) return &each;
   }
   return nullptr;
 }
@@ -145,6 +147,7 @@ base::Result<std::unique_ptr<Engine>> Engine::Open(EngineOptions options) {
   auto core = std::make_shared<Core>();
   core->options = std::move(options);
   ASSIGN_OR_RETURN(core->store, Store::Open(core->options.directory));
+  core->commits = std::make_unique<CommitGroup>(*core);
   core->replication = std::make_unique<Replication>(*core);
   RETURN_IF_ERROR(Load(*core));
   GoOn(*core);
@@ -159,20 +162,23 @@ void Engine::Handle(std::string_view operation, std::string_view body, const Cal
                     const WireReply& reply) {
   static const shapes::Model* const model = shapes::FindModel("dynamodb");
   CHECK(model != nullptr);
-  const Handler handler = HandlerOf(kTables, operation);
+  const Served* served = Find(kTables, operation);
   const shapes::Operation* known = model->FindOperation(operation);
-  if (handler == nullptr || known == nullptr) return reply(NotServed(operation));
-  Serve(core_, *known, handler, body, caller, reply);
+  if (served == nullptr || known == nullptr) return reply(NotServed(operation));
+  // What looks at tables, or changes them, finds them as they are written.
+  if (served->of == Of::kTables) core_->SettleWrites();
+  Serve(core_, *known, served->handler, body, caller, reply);
 }
 
 void Engine::HandleStreams(std::string_view operation, std::string_view body, const Caller& caller,
                            const WireReply& reply) {
   static const shapes::Model* const model = shapes::FindModel("dynamodbstreams");
   CHECK(model != nullptr);
-  const Handler handler = HandlerOf(kStreams, operation);
+  const Served* served = Find(kStreams, operation);
   const shapes::Operation* known = model->FindOperation(operation);
-  if (handler == nullptr || known == nullptr) return reply(NotServed(operation));
-  Serve(core_, *known, handler, body, caller, reply);
+  if (served == nullptr || known == nullptr) return reply(NotServed(operation));
+  core_->SettleWrites();
+  Serve(core_, *known, served->handler, body, caller, reply);
 }
 
 Replication& Engine::replication() { return *core_->replication; }

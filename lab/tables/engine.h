@@ -63,6 +63,9 @@ struct EngineOptions {
   // Runs `then` on the engine's thread after `delay`. May be called until the engine is destroyed;
   // what is still due after that may run: it does nothing.
   std::function<void(base::Duration delay, std::function<void()> then)> after;
+  // Runs `then` on the engine's thread when the calls at hand are through: writes among them are
+  // made together and answered then. Empty: each by itself, at once.
+  std::function<void(std::function<void()> then)> soon;
   std::function<void(const Metric&)> metric;  // may be empty
   // Global tables: what keeps the replicas in the other Regions (lab/tables/replication.h). Null: a
   // request that names replicas is refused. Outlives the engine.

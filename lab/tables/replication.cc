@@ -102,12 +102,16 @@ shapes::Value UnitsOf(const Units& units) {
 
 base::Status Replication::Keep(std::string_view name, Kept kept) {
   ASSIGN_OR_RETURN(Table* const table, Named(core_, name));
+  core_.SettleWrites();
   table->replicated = kept == Kept::kYes;
   table->released = core_.sequence;
   return FromVerdict(Save(core_, *table));
 }
 
-std::uint64_t Replication::LastSequence() const { return core_.sequence; }
+std::uint64_t Replication::LastSequence() const {
+  core_.SettleWrites();
+  return core_.sequence;
+}
 
 base::Result<Replication::Page> Replication::Changes(std::string_view name, std::uint64_t after,
                                                      std::size_t limit) const {

@@ -110,7 +110,7 @@ void Serve(const std::shared_ptr<Core>& core, const shapes::Operation& operation
       *core, operation, body, caller,
       [&](const Request& request) {
         auto strong = StrongPartOf(request);
-        if (!strong) return reply(handler(request));
+        if (!strong) return core->commits->Serve([&] { return handler(request); }, reply);
         Admit(std::make_shared<Waiting>(
                   Waiting{core, &operation, handler, std::string(body), std::string(caller.arn),
                           std::string(caller.account), std::string(caller.request_id), reply}),

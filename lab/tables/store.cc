@@ -7,7 +7,9 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
+#include <algorithm>
 #include <array>
+#include <functional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -27,6 +29,8 @@ constexpr int kOpenFiles = 400;
 // Values from here on stand in files of their own, so that sorting keys does not copy them again
 // and again: what keeps the cost of an item flat.
 constexpr std::uint64_t kApartFrom = 400;
+constexpr std::size_t kMaxWaitingBytes = std::size_t{1} << 20;
+constexpr std::size_t kMaxWaitingKeys = 1000;
 
 rocksdb::Slice ToSlice(std::string_view text) { return {text.data(), text.size()}; }
 std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
@@ -104,22 +108,6 @@ std::vector<rocksdb::ColumnFamilyDescriptor> Families() {
 
 }  // namespace
 
-struct Store::Parts {
-  std::unique_ptr<rocksdb::DB> database;
-  std::array<rocksdb::ColumnFamilyHandle*, kSpaces> spaces{};
-  std::set<const rocksdb::Snapshot*> moments;  // that nobody has let go yet
-
-  ~Parts() {
-    for (const rocksdb::Snapshot* moment : moments) database->ReleaseSnapshot(moment);
-    for (rocksdb::ColumnFamilyHandle* space : spaces) {
-      if (space != nullptr) database->DestroyColumnFamilyHandle(space);
-    }
-  }
-  rocksdb::ColumnFamilyHandle* Of(Space space) const {
-    return spaces[static_cast<std::size_t>(space)];
-  }
-};
-
 // The batch is written before a store is known: it names column families by their number, which is
 // the order in which Families() makes them.
 namespace {
@@ -171,6 +159,75 @@ void Batch::DeleteRange(Space space, std::string_view begin, std::string_view en
 void Batch::Clear() { parts_->batch.Clear(); }
 bool Batch::empty() const { return parts_->batch.Count() == 0; }
 std::size_t Batch::bytes() const { return parts_->batch.GetDataSize(); }
+
+namespace {
+
+std::size_t KeyHash(std::uint32_t space, std::string_view key) {
+  return std::hash<std::string_view>()(key) + space;
+}
+
+// Adds a batch to another, and notes which keys it writes.
+class Joiner final : public rocksdb::WriteBatch::Handler {
+ public:
+  Joiner(rocksdb::WriteBatch& all, std::vector<std::size_t>& keys) : all_(all), keys_(keys) {}
+
+  rocksdb::Status PutCF(std::uint32_t space, const rocksdb::Slice& key,
+                        const rocksdb::Slice& value) override {
+    keys_.push_back(KeyHash(space, ToView(key)));
+    return all_.Put(Handle(static_cast<Space>(space)), key, value);
+  }
+  rocksdb::Status DeleteCF(std::uint32_t space, const rocksdb::Slice& key) override {
+    keys_.push_back(KeyHash(space, ToView(key)));
+    return all_.Delete(Handle(static_cast<Space>(space)), key);
+  }
+
+ private:
+  rocksdb::WriteBatch& all_;
+  std::vector<std::size_t>& keys_;
+};
+
+}  // namespace
+
+struct Store::Parts {
+  std::unique_ptr<rocksdb::DB> database;
+  std::array<rocksdb::ColumnFamilyHandle*, kSpaces> spaces{};
+  std::set<const rocksdb::Snapshot*> moments;  // that nobody has let go yet
+  Batch joined;
+  std::vector<std::size_t> joined_keys;  // hashes of what it writes
+  OnSettle hooks;
+
+  ~Parts() {
+    for (const rocksdb::Snapshot* moment : moments) database->ReleaseSnapshot(moment);
+    for (rocksdb::ColumnFamilyHandle* space : spaces) {
+      if (space != nullptr) database->DestroyColumnFamilyHandle(space);
+    }
+  }
+  rocksdb::ColumnFamilyHandle* Of(Space space) const {
+    return spaces[static_cast<std::size_t>(space)];
+  }
+  // Two keys of one hash settle early, which does no harm.
+  bool Waits(Space space, std::string_view key) const {
+    return !joined_keys.empty() && std::find(joined_keys.begin(), joined_keys.end(),
+                                             KeyHash(Number(space), key)) != joined_keys.end();
+  }
+  base::Status Settle();
+  // What cannot be made is not there: that is all those who look have to know. Those who wrote it
+  // are told by the hook.
+  void SettleToLook() {
+    if (!Settle().ok()) return;
+  }
+};
+
+base::Status Store::Parts::Settle() {
+  if (joined.empty()) return base::Ok();
+  if (hooks.before) hooks.before(joined);
+  const rocksdb::Status written = database->Write(rocksdb::WriteOptions(), &joined.parts_->batch);
+  joined.Clear();
+  joined_keys.clear();
+  const base::Status status = written.ok() ? base::Ok() : base::Status(ToError(written));
+  if (hooks.after) hooks.after(status);
+  return status;
+}
 
 struct Pinned::Parts {
   rocksdb::PinnableSlice slice;
@@ -243,6 +300,7 @@ base::Result<std::unique_ptr<Store>> Store::Open(const std::filesystem::path& di
 }
 
 base::Result<bool> Store::Get(Space space, std::string_view key, Pinned& value) const {
+  if (parts_->Waits(space, key)) parts_->SettleToLook();
   rocksdb::PinnableSlice& slice = value.parts_->slice;
   slice.Reset();
   const rocksdb::Status status =
@@ -253,14 +311,31 @@ base::Result<bool> Store::Get(Space space, std::string_view key, Pinned& value) 
 }
 
 base::Status Store::Write(Batch& batch) {
+  parts_->SettleToLook();
   const rocksdb::Status status =
       parts_->database->Write(rocksdb::WriteOptions(), &batch.parts_->batch);
   if (!status.ok()) return ToError(status);
   return base::Ok();
 }
 
+void Store::Join(const Batch& batch) {
+  Joiner joiner(parts_->joined.parts_->batch, parts_->joined_keys);
+  CHECK(batch.parts_->batch.Iterate(&joiner).ok());
+}
+
+bool Store::waiting() const { return !parts_->joined.empty(); }
+
+bool Store::full() const {
+  return parts_->joined.bytes() > kMaxWaitingBytes || parts_->joined_keys.size() > kMaxWaitingKeys;
+}
+
+base::Status Store::Settle() { return parts_->Settle(); }
+
+void Store::SetOnSettle(OnSettle hooks) { parts_->hooks = std::move(hooks); }
+
 Walk Store::Range(Space space, std::string_view begin, std::string_view end, Caching caching,
                   const Moment* moment) const {
+  parts_->SettleToLook();
   auto parts = std::make_unique<Walk::Parts>();
   parts->begin = begin;
   parts->end = end;
@@ -276,6 +351,7 @@ Walk Store::Range(Space space, std::string_view begin, std::string_view end, Cac
 }
 
 std::unique_ptr<Moment> Store::Now() const {
+  parts_->SettleToLook();
   auto parts = std::make_unique<Moment::Parts>();
   parts->store = parts_;
   parts->snapshot = parts_->database->GetSnapshot();

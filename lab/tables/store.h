@@ -1,10 +1,14 @@
 // Store: one Region's RocksDB database, and nothing of what is in it.
 //
-// A write is in the log file (given to the operating system, not synced) when Write comes back: it
-// survives a kill of the process. All of a Batch is there after that, or none of it.
+// A write is in the log file (given to the operating system, not synced) when Write or Settle comes
+// back: it survives a kill of the process. All of a Batch is there after that, or none of it.
+//
+// Writes can be put off to be made together, which costs far less than each by itself. Whoever
+// looks at the store does not notice: what waits is made before it could be missed.
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -110,7 +114,24 @@ class Store {
 
   // Whether the key is there; `value` holds what is.
   base::Result<bool> Get(Space space, std::string_view key, Pinned& value) const;
+  // After what waits.
   base::Status Write(Batch& batch);
+
+  // Puts a write off until the next Settle, which makes all that wait in their order and in one
+  // piece.
+  void Join(const Batch& batch);
+  bool waiting() const;
+  // Whether so much waits that it should wait no longer.
+  bool full() const;
+  // Makes what waits. After an error nothing of it is there, and it waits no more.
+  base::Status Settle();
+  struct OnSettle {
+    std::function<void(Batch&)> before;  // may add what is written once for all that waited
+    std::function<void(const base::Status&)> after;
+  };
+  // Around every Settle that has something to make, whoever causes it. Both may be empty.
+  void SetOnSettle(OnSettle hooks);
+
   // From `begin` up to but without `end`; both outlive the walk's making only. `moment` may be
   // null: now. `fill_cache`: whether what is read may push other things out of memory.
   enum class Caching { kKeep, kPassBy };

@@ -36,6 +36,8 @@ class TablesWorld : public testing::Test {
     options.after = [this](base::Duration delay, std::function<void()> then) {
       due_.push_back({clock_.Now() + delay, std::move(then)});
     };
+    if (turns_ == Turns::kGathered)
+      options.soon = [this](std::function<void()> then) { soon_.push_back(std::move(then)); };
     options.metric = [this](const Metric& metric) { metrics_.push_back(metric); };
     options.replicas = replicas_;
     auto opened = Engine::Open(std::move(options));
@@ -46,7 +48,12 @@ class TablesWorld : public testing::Test {
   void Restart() {
     engine_.reset();
     due_.clear();
+    soon_.clear();
     Start();
+  }
+  // Ends a turn of the event loop.
+  void EndTurn() {
+    for (const auto& then : std::exchange(soon_, {})) then();
   }
 
   // Turns the clock, and runs what is due on the way, in its order.
@@ -145,6 +152,10 @@ class TablesWorld : public testing::Test {
     base::WallTime when;
     std::function<void()> then;
   };
+  // kGathered: writes wait for EndTurn.
+  enum class Turns { kNone, kGathered };
+  Turns turns_ = Turns::kNone;
+  std::vector<std::function<void()>> soon_;
   std::string region_ = "us-east-1";
   base::testing::ScratchFolder directory_{"leeward-tables-XXXXXX"};
   ports::ManualClock clock_{base::WallTime{std::chrono::hours(24 * 365 * 56)}};

@@ -7,7 +7,6 @@
 #include "base/check.h"
 #include "lab/items/encoding.h"
 #include "lab/tables/log.h"
-#include "lab/tables/replication.h"
 
 namespace leeward::lab::tables {
 namespace {
@@ -81,7 +80,7 @@ Version Write::NextVersion(const Table& table, const std::string& place, const F
   return {std::max(core_.NowMicros(), before + 1), core_.options.region};
 }
 
-Write::Delta& Write::DeltaOf(Table& table) {
+Delta& Write::DeltaOf(Table& table) {
   for (Delta& delta : deltas_) {
     if (delta.table == &table) return delta;
   }
@@ -196,36 +195,7 @@ void Write::StageLog(const Step& step, std::string_view new_bytes) {
 
 Verdict Write::Commit() {
   if (deltas_.empty() && batch_.empty()) return {};
-  const auto apply = [](Table& table, const Delta& delta, int sign) {
-    table.extent.items += sign * delta.extent.items;
-    table.extent.bytes += sign * delta.extent.bytes;
-    for (std::size_t i = 0; i < delta.indexes.size(); ++i) {
-      table.indexes[i].extent.items += sign * delta.indexes[i].items;
-      table.indexes[i].extent.bytes += sign * delta.indexes[i].bytes;
-    }
-  };
-  for (const Delta& delta : deltas_) {
-    apply(*delta.table, delta, 1);
-    SaveExtents(batch_, *delta.table);
-  }
-  if (sequence_ != 0) {
-    std::string number;
-    AppendBig64(sequence_, number);
-    batch_.Put(Space::kMeta, kMetaSequence, number);
-  }
-  const base::Status written = core_.store->Write(batch_);
-  if (!written.ok()) {
-    for (const Delta& delta : deltas_) apply(*delta.table, delta, -1);
-    return Broken(written.error());
-  }
-  if (sequence_ == 0) return {};
-  core_.sequence = sequence_;
-  for (const Delta& delta : deltas_) {
-    if (delta.logged && delta.table->replicated && core_.options.replicas != nullptr) {
-      core_.options.replicas->Changed(delta.table->name, sequence_);
-    }
-  }
-  return {};
+  return core_.commits->Commit(batch_, deltas_, sequence_);
 }
 
 }  // namespace leeward::lab::tables

@@ -61,16 +61,10 @@ class Write {
              const items::Item* item, const Version& version, Author author);
   // More to be written in one piece with it.
   Batch& batch() { return batch_; }
-  // Writes all of it. Nothing has changed after an error.
+  // Writes all of it (lab/tables/commit_group.h). Nothing has changed after an error.
   Verdict Commit();
 
  private:
-  struct Delta {
-    Table* table;
-    Extent extent;
-    std::vector<Extent> indexes;  // as table->indexes
-    bool logged = false;
-  };
   struct Step {
     Table& table;
     const std::string& place;
