@@ -14,6 +14,7 @@ constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
 constexpr std::string_view kService = "dynamodb";
 constexpr std::size_t kMaxKeys = 1000;
 constexpr std::size_t kScopeParts = 5;
+constexpr std::size_t kDayLength = 8;  // 20261123
 
 bool SameName(std::string_view a, std::string_view b) {
   return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
@@ -146,7 +147,8 @@ struct SignatureChecker::Fields {
       scope[i] = rest.substr(0, slash);
       if (slash != std::string_view::npos) rest.remove_prefix(slash + 1);
     }
-    return scope[3] == kService && scope[4] == "aws4_request" && date.starts_with(scope[1]);
+    return scope[3] == kService && scope[4] == "aws4_request" && scope[1].size() == kDayLength &&
+           date.starts_with(scope[1]);
   }
 };
 

@@ -84,6 +84,16 @@ TEST_F(SignaturesTest, WhatIsWrongIsSaidAsTheServiceSaysIt) {
   EXPECT_EQ(CodeOf(bare), "InvalidSignatureException");
 }
 
+TEST_F(SignaturesTest, AScopeOfNoWholeDayIsNotTheUsual) {
+  for (const char* day : {"", "2", "202611", "20261123T"}) {
+    const auto request = MakeRequest("GetItem", "{}", {.day = day});
+    EXPECT_EQ(checker_.CheckUsual(request, now_), nullptr) << day;
+    EXPECT_EQ(CodeOf(request), "IncompleteSignatureException") << day;
+  }
+  EXPECT_EQ(CodeOf(MakeRequest("GetItem", "{}", {.day = "20261122"})), "InvalidSignatureException");
+  EXPECT_EQ(CodeOf(MakeRequest("GetItem", "{}", {.day = "20261123"})), "");
+}
+
 // What may be done to a request on its way, or by an odd client. Each way judges alone; the quick
 // one may not know, but it must not say yes where the thorough one says no.
 void Disturb(ports::Random& random, os::HttpServerRequest* request) {

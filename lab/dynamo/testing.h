@@ -16,6 +16,7 @@ struct SignOptions {
   std::string region = "us-east-1";
   std::string service = "dynamodb";
   std::string time = "20261123T080000Z";
+  std::optional<std::string> day;  // of the scope; by default the time's
 };
 
 // Adds the headers of a signature to the request; every header it has by then is signed.
@@ -24,7 +25,7 @@ inline void Sign(const SignOptions& options, os::HttpServerRequest* request) {
   if (!options.token.empty()) request->headers.emplace_back("X-Amz-Security-Token", options.token);
   wire::Claim claim;
   claim.access_key = options.access_key;
-  claim.date = options.time.substr(0, 8);
+  claim.date = options.day.value_or(options.time.substr(0, 8));
   claim.time = options.time;
   claim.region = options.region;
   claim.service = options.service;
