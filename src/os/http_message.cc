@@ -183,7 +183,8 @@ ReadState AnswerReader::Feed(std::string_view bytes) {
 // Leaves head_read_ false after an interim answer, such as 103 Early Hints: another head follows.
 ReadState AnswerReader::ReadTheHead() {
   HttpHead head;
-  const ReadState state = ReadAnswerHead(input_, 0, &head);
+  const ReadState state = ReadAnswerHead(input_, searched_, &head);
+  searched_ = state == ReadState::kPartial ? input_.size() : 0;
   if (state == ReadState::kPartial && input_.size() > kMaxHead) return Bad("the head is too large");
   if (state != ReadState::kWhole)
     return state == ReadState::kBad ? Bad("not an HTTP/1.1 answer") : state;

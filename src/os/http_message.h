@@ -77,6 +77,8 @@ class AnswerReader {
   // Whether the connection may carry another: kept alive, and nothing beyond the answer came.
   bool reusable() const { return framing_.keep_alive && input_.size() == used_; }
   std::string_view problem() const { return problem_; }
+  // Bytes that were found not to hold the end of the head, and are not searched again.
+  std::size_t searched() const { return searched_; }
 
  private:
   ReadState Bad(std::string_view why) {
@@ -89,7 +91,8 @@ class AnswerReader {
   std::size_t max_body_;
   Body expected_;
   std::string input_;
-  std::size_t used_ = 0;  // of input_
+  std::size_t used_ = 0;      // of input_
+  std::size_t searched_ = 0;  // the same
   bool head_read_ = false;
   HttpFraming framing_;
   ChunkReader chunks_;

@@ -119,5 +119,22 @@ TEST(HttpMessageTest, AnAnswerEndsWhereItSays) {
   EXPECT_TRUE(head.reusable());
 }
 
+TEST(HttpMessageTest, AHeadThatComesInPiecesIsSearchedOnce) {
+  const std::string hints = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n";
+  const std::string head =
+      "HTTP/1.1 200 OK\r\nX-Long: " + std::string(1000, 'x') + "\r\nContent-Length: 1\r\n\r\n";
+  AnswerReader reader(100, AnswerReader::Body::kAsSaid);
+  for (const std::string* part : {&hints, &head}) {
+    for (std::size_t i = 0; i + 1 < part->size(); ++i) {
+      ASSERT_EQ(reader.Feed(part->substr(i, 1)), ReadState::kPartial) << i;
+      ASSERT_EQ(reader.searched(), i + 1);
+    }
+    ASSERT_EQ(reader.Feed(part->substr(part->size() - 1)), ReadState::kPartial);
+    ASSERT_EQ(reader.searched(), 0U) << "the next head is another";
+  }
+  EXPECT_EQ(reader.Feed("a"), ReadState::kWhole);
+  EXPECT_EQ(reader.Take().body, "a");
+}
+
 }  // namespace
 }  // namespace leeward::os
