@@ -114,5 +114,22 @@ TEST_F(PutItemTest, ATableIsNamedByItsArnToo) {
             "{'Item':{'pk':{'S':'a'}}}");
 }
 
+TEST_F(PutItemTest, TheTextEndsWhereTheRequestDoes) {
+  MakeTable("table");
+  const std::string put = "{'TableName':'table','Item':{'pk':{'S':'a'}}}";
+  EXPECT_EQ(Fail("PutItem", put + std::string(1, '\0')), "SerializationException");
+  EXPECT_EQ(Fail("PutItem", put + std::string(1, '\0') + "x"), "SerializationException");
+  EXPECT_EQ(Fail("PutItem", put + "}"), "SerializationException");
+  EXPECT_EQ(Fail("PutItem", ""), "SerializationException");
+  Do("PutItem", put + " \n");
+  Do("PutItem", "\xEF\xBB\xBF" + put);
+  for (const std::size_t size : {8'000, 8'191, 8'192, 8'193, 300'000}) {
+    const std::string value = std::string(size, 'v') + "\\u00e9\\n";
+    Do("PutItem", "{'TableName':'table','Item':{'pk':{'S':'b'},'v':{'S':'" + value + "'}}}");
+    const std::string item = Do("GetItem", "{'TableName':'table','Key':{'pk':{'S':'b'}}}");
+    EXPECT_NE(item.find(std::string(size, 'v') + "\xC3\xA9\\n'"), std::string::npos) << size;
+  }
+}
+
 }  // namespace
 }  // namespace leeward::lab::tables

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -12,8 +13,10 @@
 namespace leeward::lab::tables {
 namespace {
 
-// Room for the tree of a request of a few kilobytes; more is taken from the heap.
+// Room for the text and the tree of a request of a few kilobytes; more is taken from the heap.
+constexpr std::size_t kTextBytes = std::size_t{8} << 10;
 constexpr std::size_t kParseBytes = std::size_t{16} << 10;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 // Operations on tables name what is wrong with the table's name before anything else.
 Verdict CheckTableName(const shapes::Operation& operation, const Json& body) {
@@ -43,6 +46,22 @@ Verdict CheckForm(const shapes::Operation& operation, const Json& body) {
   return members;
 }
 
+// A copy of a request's text for the parser, which leaves the strings in it and writes over the
+// rest.
+class Scratch {
+ public:
+  explicit Scratch(std::string_view text) {
+    if (text.size() >= near_.size()) far_ = std::make_unique_for_overwrite<char[]>(text.size() + 1);
+    text.copy(data(), text.size());
+    data()[text.size()] = '\0';
+  }
+  char* data() { return far_ == nullptr ? near_.data() : far_.get(); }
+
+ private:
+  std::array<char, kTextBytes> near_;  // NOLINT: not all of it is read
+  std::unique_ptr<char[]> far_;
+};
+
 // Calls `then` with the request if it is one, else `refuse`.
 template <typename ThenRequest, typename Refuse>
 void WithRequest(Core& core, const shapes::Operation& operation, std::string_view body,
@@ -50,9 +69,12 @@ void WithRequest(Core& core, const shapes::Operation& operation, std::string_vie
   std::array<char, kParseBytes> room;
   rapidjson::MemoryPoolAllocator<> pool(room.data(), room.size());
   rapidjson::Document document(&pool);
-  // Not by recursion: a body may be nested as deeply as it is long.
-  document.Parse<rapidjson::kParseIterativeFlag>(body.data(), body.size());
-  if (document.HasParseError() || !document.IsObject()) {
+  if (body.starts_with(kByteOrderMark)) body.remove_prefix(kByteOrderMark.size());
+  Scratch text(body);
+  // Not by recursion: a body may be nested as deeply as it is long. The parser would take a zero
+  // byte for the end.
+  document.ParseInsitu<rapidjson::kParseIterativeFlag>(text.data());
+  if (document.HasParseError() || !document.IsObject() || body.find('\0') != body.npos) {
     return refuse(ApiError{"SerializationException", "", 400, {}});
   }
   const Verdict form = CheckForm(operation, document);
