@@ -9,6 +9,7 @@
 
 #include "lab/tables/policy.h"
 #include "lab/tables/strong.h"
+#include "lab/tables/text_stream.h"
 
 namespace leeward::lab::tables {
 namespace {
@@ -51,9 +52,8 @@ Verdict CheckForm(const shapes::Operation& operation, const Json& body) {
 class Scratch {
  public:
   explicit Scratch(std::string_view text) {
-    if (text.size() >= near_.size()) far_ = std::make_unique_for_overwrite<char[]>(text.size() + 1);
+    if (text.size() > near_.size()) far_ = std::make_unique_for_overwrite<char[]>(text.size());
     text.copy(data(), text.size());
-    data()[text.size()] = '\0';
   }
   char* data() { return far_ == nullptr ? near_.data() : far_.get(); }
 
@@ -71,10 +71,10 @@ void WithRequest(Core& core, const shapes::Operation& operation, std::string_vie
   rapidjson::Document document(&pool);
   if (body.starts_with(kByteOrderMark)) body.remove_prefix(kByteOrderMark.size());
   Scratch text(body);
-  // Not by recursion: a body may be nested as deeply as it is long. The parser would take a zero
-  // byte for the end.
-  document.ParseInsitu<rapidjson::kParseIterativeFlag>(text.data());
-  if (document.HasParseError() || !document.IsObject() || body.find('\0') != body.npos) {
+  TextStream stream(text.data(), text.data() + body.size());
+  // Not by recursion: a body may be nested as deeply as it is long.
+  document.ParseStream<rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag>(stream);
+  if (document.HasParseError() || !document.IsObject() || stream.Tell() != body.size()) {
     return refuse(ApiError{"SerializationException", "", 400, {}});
   }
   const Verdict form = CheckForm(operation, document);
