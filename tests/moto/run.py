@@ -7,6 +7,7 @@ LEEWARD_MOTO_PYTHON names a Python to try first. Without moto this says so in on
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -34,16 +35,28 @@ def candidates():
     for python in named + on_path + pyenv:
         if python and os.path.exists(python) and python not in seen:
             seen.add(python)
-            yield python
+            # A shim is a script that starts others; what it leads to is among pyenv's versions.
+            if "shims" not in pathlib.Path(python).parts:
+                yield python
 
 
 def has_moto(python):
+    """Whatever the probe starts is ended with it, and no file beside the caller is taken for moto."""
     try:
-        probe = subprocess.run([python, "-c", "import moto.server, flask, flask_cors"], capture_output=True,
-                               timeout=PROBE_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        probe = subprocess.Popen([python, "-c", "import moto.server, flask, flask_cors"], stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, cwd="/")
+    except OSError:
         return False
-    return probe.returncode == 0
+    try:
+        return probe.wait(PROBE_SECONDS) == 0
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        try:
+            os.killpg(probe.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        probe.wait()
 
 
 def run(python, program):
