@@ -42,9 +42,12 @@ void HttpPeers::Call(const std::string& region, std::string_view operation, Valu
   calls_[id] = pool_.Start(
       options,
       {"POST", fmt::format("{}{}", kReplicasPath, operation), headers, shapes::ToJson(input)},
-      [this, id, done = std::move(done)](const base::Result<ports::HttpResponse>& result) {
+      [this, id, options, done = std::move(done)](const base::Result<ports::HttpResponse>& result) {
         // Later: the call is still on the stack.
         loop_.Post([this, id] { calls_.erase(id); });
+        // While a store is replaced, its Region's API answers at its address, and goes on doing so
+        // on the connections that were made then.
+        if (!result.ok() || result->status != 200) pool_.Forget(options);
         if (!result.ok()) return done(result.error());
         if (result->status != 200)
           return done(base::Unreachable(fmt::format("answered {}", result->status)));

@@ -221,6 +221,8 @@ std::size_t HttpPool::idle() const {
   return count;
 }
 
+void HttpPool::Forget(const HttpCallOptions& options) { impl_->idle.erase(KeyOf(options)); }
+
 std::unique_ptr<HttpCall> HttpPool::Start(const HttpCallOptions& options,
                                           const HttpForward& request, HttpCall::Done done) {
   return std::make_unique<Call>(impl_, options, request, std::move(done));

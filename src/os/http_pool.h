@@ -36,6 +36,8 @@ class HttpPool {
   std::unique_ptr<HttpCall> Start(const HttpCallOptions& options, const HttpForward& request,
                                   HttpCall::Done done);
   std::size_t idle() const;  // connections that are kept just now
+  // Drops those kept for where these options lead: whoever is behind them is not who was sought.
+  void Forget(const HttpCallOptions& options);
 
   struct Impl;
 
