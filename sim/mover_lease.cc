@@ -68,11 +68,11 @@ void Mover::Do(const lease::Put& put) {
       });
 }
 
-// When the lease that was replaced had run out, by the wall clock, as the real step reckons.
+// When the lease that was replaced had surely run out, by the wall clock, as the real step reckons.
 std::optional<base::WallTime> Mover::EndBefore(const lease::Seen& taken) const {
   const auto free = taker_->FreeAt();
   if (!free || taker_->last_seen()->revision == taken.revision) return std::nullopt;
-  return Now() - std::max(Monotonic() - *free, Duration(0));
+  return Now() - lease::SurelyPassed(world_.scenario().terms, Monotonic() - *free);
 }
 
 // As the real step tells it.

@@ -26,6 +26,10 @@ TEST(TermsTest, TwoSecondsAreCountedAsThePageSays) {
   EXPECT_GT(HolderLimit(terms), 1799ms);
   EXPECT_GE(TakerWait(terms, 2s), 2300ms);
   EXPECT_LT(TakerWait(terms, 2s), 2301ms);
+  // A clock that ran ten per cent fast counted 10 s while 9.09 s went by.
+  EXPECT_LE(SurelyPassed(terms, 10s), 9090ms);
+  EXPECT_GE(SurelyPassed(terms, 10s), 8999ms);
+  EXPECT_EQ(SurelyPassed(terms, -1s), 0s);
 }
 
 TEST(TermsTest, RefusesWhatWouldCloseTheDoorAtOneLostAnswer) {

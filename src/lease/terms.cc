@@ -1,5 +1,7 @@
 #include "lease/terms.h"
 
+#include <algorithm>
+
 namespace leeward::lease {
 namespace {
 
@@ -61,6 +63,10 @@ base::Status Validate(const Terms& terms) {
                " after a renewal; lengthen the ttl or shorten the others");
   }
   return base::Ok();
+}
+
+base::Duration SurelyPassed(const Terms& terms, base::Duration span) {
+  return std::max(span - Drift(terms, span), base::Duration(0));
 }
 
 }  // namespace leeward::lease

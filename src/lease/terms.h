@@ -32,4 +32,7 @@ base::Duration FenceAfter(const Terms& terms);
 // ttl·(1 + drift) + margin, for a lease that lives `ttl`: how long a taker sees a record unchanged.
 base::Duration TakerWait(const Terms& terms, base::Duration ttl);
 
+// span·(1 − drift): of what a counting clock says has gone by, what surely has. Not below zero.
+base::Duration SurelyPassed(const Terms& terms, base::Duration span);
+
 }  // namespace leeward::lease

@@ -43,12 +43,13 @@ class Taking {
   }
 
  private:
-  // When the lease that was replaced had run out, by the wall clock.
+  // When the lease that was replaced had surely run out, by the wall clock: the monotonic one may
+  // have counted more than went by since.
   std::optional<base::WallTime> EndBefore(const lease::Seen& taken) const {
     const ports::Clock& clock = work_.tools().clock;
     const auto free = taker_.FreeAt();
     if (!free || taker_.last_seen()->revision == taken.revision) return std::nullopt;
-    return clock.Now() - std::max(clock.Monotonic() - *free, base::Duration(0));
+    return clock.Now() - lease::SurelyPassed(terms_, clock.Monotonic() - *free);
   }
 
   base::MonotonicTime End(base::MonotonicTime start) const {
