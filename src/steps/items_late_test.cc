@@ -19,18 +19,24 @@ class LateTest : public testing::Test {
  protected:
   LateTest() {
     source_.stream_arn = "arn:of:it";
-    source_.streams = [](std::string_view operation, const Value&) -> base::Result<Value> {
+    source_.streams = [this](std::string_view operation, const Value&) -> base::Result<Value> {
       if (operation == "DescribeStream") {
         const Value shard = Value::Struct({{"ShardId", "shard-1"}});
         return Value::Struct(
             {{"StreamDescription", Value::Struct({{"Shards", Value(Value::List{shard})}})}});
       }
       if (operation == "GetShardIterator") return Value::Struct({{"ShardIterator", "at"}});
-      const Value change = Value::Struct({{"ApproximateCreationDateTime", Value(kBegan + 1s)},
+      ++pages_;
+      if (pages_ > 1 && pages_ - 1 <= silent_)
+        return Value::Struct({{"Records", Value(Value::List{})}, {"NextShardIterator", "on"}});
+      const base::WallTime at = pages_ == 1 ? kBegan + 1s : kBegan + 1h;
+      const Value change = Value::Struct({{"ApproximateCreationDateTime", Value(at)},
                                           {"Keys", KeyOf("one")},
                                           {"NewImage", KeyOf("one")}});
-      return Value::Struct(
-          {{"Records", Value(Value::List{Value::Struct({{"dynamodb", change}})})}});
+      Value page =
+          Value::Struct({{"Records", Value(Value::List{Value::Struct({{"dynamodb", change}})})}});
+      if (silent_ > 0) page.Set("NextShardIterator", "on");
+      return page;
     };
     source_.writer.name = "carts";
     source_.writer.key = {{"id", "S"}, {}};
@@ -50,6 +56,8 @@ class LateTest : public testing::Test {
 
   LateSource source_;
   int asked_ = 0, unanswered_ = 0;
+  // Empty pages behind the first one; 0: the shard is closed. Then a change from after the span.
+  int pages_ = 0, silent_ = 0;
   base::Duration waited_{0};
 };
 
@@ -70,6 +78,30 @@ TEST_F(LateTest, ATableThatAnswersNoneIsNotAskedForEver) {
   EXPECT_EQ(late.error().code(), base::ErrorCode::kThrottled);
   EXPECT_LT(asked_, 100);
   EXPECT_GE(waited_, 5s);
+}
+
+// An open shard may answer with nothing while changes are on their way: only one from after the
+// span says that all before it were seen.
+TEST_F(LateTest, AnOpenShardThatFallsSilentIsNotCalledComplete) {
+  silent_ = 1'000'000;
+  const auto late = Find();
+  ASSERT_TRUE(late.ok()) << late.error().message();
+  EXPECT_EQ(late->items.size(), 1u);
+  EXPECT_FALSE(late->complete);
+  EXPECT_LT(pages_, 100) << "it is not read for ever";
+  EXPECT_EQ(Summary(*late),
+            "1 item written late, 0 of them replaced by a later write; not complete for sure: 1 of "
+            "the stream's shards is still open and showed no change from later, so look again when "
+            "the table was written to");
+}
+
+TEST_F(LateTest, AnOpenShardThatShowsALaterChangeIsComplete) {
+  silent_ = 5;
+  const auto late = Find();
+  ASSERT_TRUE(late.ok()) << late.error().message();
+  EXPECT_EQ(late->items.size(), 1u);
+  EXPECT_TRUE(late->complete);
+  EXPECT_EQ(pages_, 7);
 }
 
 }  // namespace
