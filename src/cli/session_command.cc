@@ -109,7 +109,9 @@ base::Result<Store> StoreFor(const Arguments& arguments, const model::Applicatio
   options.table = arguments.session.table;
   options.region = arguments.region;
   options.source_address = arguments.source;
-  return Store(std::make_unique<sessions::DynamoStore>(options, *world.aws, world.clock));
+  options.pause = [&world](base::Duration wait) { return world.Pause(wait); };
+  return Store(std::make_unique<sessions::DynamoStore>(std::move(options), *world.aws, world.clock,
+                                                       world.random));
 }
 
 void AddKeys(const Arguments& arguments, const model::ApplicationName& name,

@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "aws/retry.h"
 #include "session/record_json.h"
 
 namespace leeward::sessions {
@@ -60,8 +61,9 @@ Value Put(const Value& item) {
 
 }  // namespace
 
-DynamoStore::DynamoStore(DynamoStoreOptions options, aws::Client& client, const ports::Clock& clock)
-    : options_(std::move(options)), client_(client), clock_(clock) {}
+DynamoStore::DynamoStore(DynamoStoreOptions options, aws::Client& client, const ports::Clock& clock,
+                         ports::Random& random)
+    : options_(std::move(options)), client_(client), clock_(clock), random_(random) {}
 
 base::Result<Value> DynamoStore::Call(const char* operation, const Value& input,
                                       base::MonotonicTime deadline) {
@@ -153,16 +155,24 @@ base::Status DynamoStore::Revoke(const session::Revocation& revocation,
                   Put(Item(kRevoked, MillisKey(revocation.at) + "#" + revocation.handle.str(),
                            record, revocation.until)),
                   gone});
-  constexpr int kTries = 10;
-  for (int i = 0; i < kTries; ++i) {
+  for (int tries = 1;; ++tries) {
     const Value input =
         Value::Struct({{"RequestItems", Value::Struct({{options_.table, requests}})}});
     ASSIGN_OR_RETURN(const Value answer, Call("BatchWriteItem", input, deadline));
     const Value::List& left = answer.Sub("UnprocessedItems").Items(options_.table);
     if (left.empty()) return base::Ok();
     requests = Value(left);
+    RETURN_IF_ERROR(WaitForCapacity(tries, deadline));
   }
-  return base::Throttled("table " + options_.table + " does not take all of a revocation");
+}
+
+base::Status DynamoStore::WaitForCapacity(int tries, base::MonotonicTime deadline) {
+  constexpr int kTries = 10;
+  const base::Duration wait = aws::Backoff(tries, aws::RetryReason::kTransient, random_);
+  if (tries >= kTries || !options_.pause || clock_.Monotonic() + wait >= deadline)
+    return base::Throttled("table " + options_.table + " does not take all of a revocation");
+  if (!options_.pause(wait)) return base::Cancelled("stopped on request");
+  return base::Ok();
 }
 
 base::Result<bool> DynamoStore::Settle(const session::Revocation& revocation,

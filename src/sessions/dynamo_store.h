@@ -9,10 +9,12 @@
 // `expires` is for TTL, in seconds. docs/sessions.md.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "aws/client.h"
 #include "ports/clock.h"
+#include "ports/random.h"
 #include "sessions/store.h"
 
 namespace leeward::sessions {
@@ -22,12 +24,15 @@ struct DynamoStoreOptions {
   std::string source_address;  // local address to call from; empty: the system's choice
   session::DataLimits data;
   base::Duration attempt{std::chrono::milliseconds(800)};  // one of a call's tries
+  // Waits that long; false: a stop was asked for. Absent: nothing is tried again.
+  std::function<bool(base::Duration)> pause;
 };
 
 class DynamoStore : public SessionStore {
  public:
-  // The references outlive the store.
-  DynamoStore(DynamoStoreOptions options, aws::Client& client, const ports::Clock& clock);
+  // The references outlive the store. `random`: safe from several threads.
+  DynamoStore(DynamoStoreOptions options, aws::Client& client, const ports::Clock& clock,
+              ports::Random& random);
 
   base::Result<Stored> Read(const session::Handle& handle, ReadFor what_for,
                             base::MonotonicTime deadline) override;
@@ -46,6 +51,8 @@ class DynamoStore : public SessionStore {
   base::Result<std::string> Ping(base::MonotonicTime deadline) override;
 
  private:
+  // Before the next try of what the table left undone.
+  base::Status WaitForCapacity(int tries, base::MonotonicTime deadline);
   base::Result<shapes::Value> Call(const char* operation, const shapes::Value& input,
                                    base::MonotonicTime deadline);
   // The items of one PK, all pages, at most `limit` (kExhausted).
@@ -55,6 +62,7 @@ class DynamoStore : public SessionStore {
   const DynamoStoreOptions options_;
   aws::Client& client_;
   const ports::Clock& clock_;
+  ports::Random& random_;
 };
 
 }  // namespace leeward::sessions
