@@ -2,6 +2,7 @@
 // another. A record in the journal; nothing else is changed.
 #include <fmt/format.h>
 
+#include "cli/before.h"
 #include "cli/carry_out.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
@@ -14,13 +15,6 @@
 
 namespace leeward::cli {
 namespace {
-
-// "NAME: REASON", both of them there.
-base::Status CheckBy(const std::string& by) {
-  const std::size_t colon = by.find(": ");
-  if (colon != std::string::npos && colon > 0 && colon + 2 < by.size()) return base::Ok();
-  return base::Invalid("--by needs \"NAME: REASON\": who gives it up, and why");
-}
 
 // What its steps did stays so; each is named with what would take it back.
 std::string Left(const model::Plan& plan, const execute::State& state) {
@@ -36,7 +30,7 @@ std::string Left(const model::Plan& plan, const execute::State& state) {
 }
 
 base::Result<int> Abandon(const Arguments& arguments, World& world) {
-  RETURN_IF_ERROR(CheckBy(arguments.by));
+  RETURN_IF_ERROR(CheckSigned("--by", arguments.by, "who gives it up"));
   ASSIGN_OR_RETURN(const Project project, OpenProject(world.files, arguments));
   ASSIGN_OR_RETURN(const bool exists, world.files.Exists(project.JournalPath()));
   // What another machine began may be in the store.

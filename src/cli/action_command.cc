@@ -54,6 +54,21 @@ bool IsKnown(const model::Snapshot& snapshot) {
   return active.size() == 1;
 }
 
+// What a way home looks for late writes by.
+base::Status SetParted(const Acting& acting, const std::vector<model::Event>& history,
+                       plan::Options& options) {
+  const std::string& forgone = acting.arguments.forgo_late_writes;
+  if (!forgone.empty()) {
+    RETURN_IF_ERROR(CheckSigned("--forgo-late-writes", forgone, "who goes home so"));
+    options.reason += "; without late writes, by " + forgone;
+    return base::Ok();
+  }
+  if (acting.action == model::Action::kFailback)
+    RETURN_IF_ERROR(CheckKnowsLateWrites(acting.world, acting.project, history, "failback"));
+  options.parted = PartedOf(history);
+  return base::Ok();
+}
+
 base::Result<model::Plan> MakePlan(Acting& acting, const std::vector<model::Event>& history,
                                    const std::optional<Interrupted>& called_off) {
   RETURN_IF_ERROR(CheckProtected(acting.project, acting.inventory.current(), acting.action));
@@ -66,7 +81,7 @@ base::Result<model::Plan> MakePlan(Acting& acting, const std::vector<model::Even
   options.accept_loss = acting.arguments.accept_loss;
   options.override_fence = acting.arguments.override_fence;
   options.reason = fmt::format("asked for by {}", Actor(acting.world));
-  options.parted = PartedOf(history);
+  RETURN_IF_ERROR(SetParted(acting, history, options));
   if (!IsKnown(snapshot)) options.to = model::Region(acting.arguments.to);
   if (called_off) {
     options.to = called_off->plan.from;

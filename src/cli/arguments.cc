@@ -97,6 +97,11 @@ void Parser::AddAction(Command command, const char* name, const char* about) {
   added->add_flag("--yes", arguments_.yes, "do not ask before starting");
   if (command == Command::kProtect || command == Command::kCallOff) return;
   added->add_option("--to", arguments_.to, "Region to move to (default: the other one)");
+  if (command == Command::kFailback) {
+    added->add_option("--forgo-late-writes", arguments_.forgo_late_writes,
+                      "\"NAME: REASON\": the journal that says what the old Region alone holds is "
+                      "lost; that is kept, and not listed");
+  }
   if (command != Command::kFailover) return;
   AddDuration(added, "--accept-loss", &arguments_.accept_loss,
               "accept to lose writes up to this age, such as 30s");

@@ -61,9 +61,10 @@ struct Arguments {
   bool dry_run = false;
   bool yes = false;
   std::optional<base::Duration> accept_loss;
-  std::string override_fence;  // "NAME: REASON"
-  std::string state;           // directory; empty: the default one
-  std::string resolver;        // "HOST:PORT"; empty: the system's
+  std::string override_fence;     // "NAME: REASON"
+  std::string forgo_late_writes;  // the same
+  std::string state;              // directory; empty: the default one
+  std::string resolver;           // "HOST:PORT"; empty: the system's
   bool json = false;
   bool watch = false;  // status
   // drill

@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "cli/mirroring.h"
+#include "execute/execute.h"
 #include "model/names.h"
 #include "shapes/value.h"
 
@@ -174,6 +176,12 @@ std::string Moving(const model::Snapshot& snapshot, model::Action action) {
 
 }  // namespace
 
+base::Status CheckSigned(std::string_view option, const std::string& by, std::string_view who) {
+  const std::size_t colon = by.find(": ");
+  if (colon != std::string::npos && colon > 0 && colon + 2 < by.size()) return base::Ok();
+  return base::Invalid(fmt::format("{} needs \"NAME: REASON\": {}, and why", option, who));
+}
+
 base::Status CheckReach(const World& world, const Seen& seen, const model::Snapshot& snapshot,
                         model::Action action, const Region& spared) {
   for (const auto& plane : seen.control_planes) {
@@ -207,6 +215,28 @@ base::Status CheckNamed(World& world, const Project& project, const model::Snaps
     }
   }
   return base::Ok();
+}
+
+base::Status CheckKnowsLateWrites(World& world, const Project& project,
+                                  const std::vector<model::Event>& history,
+                                  std::string_view command) {
+  auto looked = LastMoveElsewhere(world, project, history);
+  if (!looked.ok()) {
+    return std::move(looked).error().Context(
+        "whether this journal is the one that knows what the old Region alone holds");
+  }
+  const std::optional<journal::MirrorHead>& head = *looked;
+  const std::string failover(model::Name(model::Action::kFailover));
+  const std::string failback(model::Name(model::Action::kFailback));
+  if (!head || (head->action != failover && head->action != failback)) return base::Ok();
+  const std::string done(execute::Name(execute::Outcome::kDone));
+  if (head->over() && head->outcome != done) return base::Ok();
+  return base::WrongState(fmt::format(
+      "the {} {} {} {}, whose journal alone says what the old Region may hold that never "
+      "left it; run `leeward {}` there, with that journal's --state",
+      head->action, head->execution.str(),
+      head->over() ? "was carried out by" : "is not over and in the hands of", head->writer,
+      command));
 }
 
 }  // namespace leeward::cli

@@ -5,6 +5,8 @@
 namespace leeward::cli {
 namespace {
 
+constexpr std::string_view kAbandoned = "abandoned";
+
 // "orders" of "rds.drain/orders@us-west-2" when the step is of that kind.
 std::optional<model::ComponentName> ComponentOf(const model::StepId& step, std::string_view kind) {
   std::string_view text = step.str();
@@ -35,6 +37,18 @@ std::map<model::ComponentName, Parting> PartingsOf(const std::vector<model::Even
     }
   }
   return partings;
+}
+
+bool IsWholeIn(const std::vector<model::Event>& events, const model::ExecutionId& execution) {
+  bool whole = false;
+  for (const model::Event& event : events) {
+    if (event.execution != execution) continue;
+    // Of an end that was heard of, and is not the end of what these records tell.
+    const bool heard_of = event.kind == model::EventKind::kExecutionFinished &&
+                          !event.Field("actor").empty() && event.Field("outcome") != kAbandoned;
+    whole = !heard_of;
+  }
+  return whole;
 }
 
 std::map<model::ComponentName, std::string> PartedOf(const std::vector<model::Event>& events) {

@@ -43,6 +43,24 @@ TEST(HistoryTest, TheLastFailoverCountsAndWhatWasPutAsideSince) {
   EXPECT_EQ(PartedOf(events).at(orders), "40:44");
 }
 
+// One that another went on with ends here by hearsay, and what it did since is not in these
+// records.
+TEST(HistoryTest, AnExecutionThatEndedElsewhereIsNotWholeHere) {
+  const model::ExecutionId moved("f1");
+  std::vector<model::Event> events = {Make(EventKind::kExecutionStarted, "f0", "", {})};
+  EXPECT_FALSE(IsWholeIn(events, moved)) << "it was never heard of";
+  events.push_back(Make(EventKind::kExecutionStarted, "f1", "", {}));
+  EXPECT_TRUE(IsWholeIn(events, moved)) << "it runs here";
+  const auto ended = [&](std::map<std::string, std::string> fields) {
+    std::vector<model::Event> all = events;
+    all.push_back(Make(EventKind::kExecutionFinished, "f1", "", std::move(fields)));
+    return IsWholeIn(all, moved);
+  };
+  EXPECT_TRUE(ended({{"outcome", "done"}}));
+  EXPECT_TRUE(ended({{"outcome", "abandoned"}, {"actor", "cli:ann"}}));
+  EXPECT_FALSE(ended({{"outcome", "done"}, {"actor", "serve:other"}}));
+}
+
 TEST(HistoryTest, ATableIsPartedWhereItWasFoundReady) {
   const std::string at = "2026-11-27T23:00:00.000Z";
   const std::vector<model::Event> events = {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/before.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/history.h"
@@ -226,19 +227,29 @@ Json JsonOf(const Found& found) {
   return json;
 }
 
+// None yet is an empty one: what happened elsewhere is asked for next.
+base::Result<std::vector<model::Event>> ReadHistory(World& world, const Project& project) {
+  ASSIGN_OR_RETURN(const bool exists, world.files.Exists(project.JournalPath()));
+  if (!exists) return std::vector<model::Event>();
+  ASSIGN_OR_RETURN(journal::Contents contents, journal::Read(world.files, project.JournalPath()));
+  return std::move(contents.events);
+}
+
 base::Result<int> List(const Arguments& arguments, World& world) {
   ASSIGN_OR_RETURN(Project project, OpenProject(world.files, arguments));
   InventoryKeeper inventory(world.files, project.InventoryPath());
   RETURN_IF_ERROR(inventory.Load());
   RETURN_IF_ERROR(world.aws->CheckCredentials());
-  ASSIGN_OR_RETURN(const journal::Contents contents,
-                   journal::Read(world.files, project.JournalPath()));
+  ASSIGN_OR_RETURN(const std::vector<model::Event> events, ReadHistory(world, project));
+  RETURN_IF_ERROR(CheckKnowsLateWrites(world, project, events, "late-writes"));
   Looking looking{arguments, world, std::move(project), inventory.current()};
-  const std::map<model::ComponentName, Parting> partings = PartingsOf(contents.events);
+  const std::map<model::ComponentName, Parting> partings = PartingsOf(events);
   if (partings.empty()) {
     return base::NotFound(
-        "the journal has no failover that parted a store from its old writer; "
-        "there is nothing to compare");
+        fmt::format("the journal in {} has no failover that parted a store from its old writer, so "
+                    "there is nothing to compare by; one that was carried out with another journal "
+                    "is told of there (--state)",
+                    looking.project.state));
   }
   Listing listing(!arguments.json);
   Json stores = Json::array();

@@ -7,6 +7,7 @@
 
 #include "cli/baton.h"
 #include "cli/carry_out.h"
+#include "cli/history.h"
 #include "cli/open_store.h"
 #include "cli/terminal.h"
 #include "driver/join.h"
@@ -69,6 +70,20 @@ base::Status CheckNobodyActs(World& world, const Project& project, ports::Shared
     if (now >= end) return base::Ok();
     if (!world.Pause(kLook)) return base::Cancelled("stopped on request");
   }
+}
+
+// The store, for a look that changes nothing; nullptr: there is none.
+base::Result<std::unique_ptr<ports::SharedStore>> OpenIfThere(World& world,
+                                                              const Project& project) {
+  const auto& place = project.application.failover.store;
+  if (!place) return std::unique_ptr<ports::SharedStore>();
+  if (place->kind == model::SharedStoreKind::kSqlite) {
+    // Opening would make the file.
+    const auto path = std::filesystem::path(project.SpecFolder()) / place->path;
+    ASSIGN_OR_RETURN(const bool there, world.files.Exists(path.string()));
+    if (!there) return std::unique_ptr<ports::SharedStore>();
+  }
+  return OpenSharedStore(world, project, "the journal's mirror");
 }
 
 }  // namespace
@@ -136,15 +151,8 @@ base::Status CatchUp(World& world, const Project& project, const std::string& wr
 }
 
 base::Status AddMirrored(World& world, const Project& project, std::vector<model::Event>* history) {
-  const auto& place = project.application.failover.store;
-  if (!place) return base::Ok();
-  if (place->kind == model::SharedStoreKind::kSqlite) {
-    // Opening would make the file.
-    const auto path = std::filesystem::path(project.SpecFolder()) / place->path;
-    ASSIGN_OR_RETURN(const bool there, world.files.Exists(path.string()));
-    if (!there) return base::Ok();
-  }
-  ASSIGN_OR_RETURN(const auto store, OpenSharedStore(world, project, "the journal's mirror"));
+  ASSIGN_OR_RETURN(const auto store, OpenIfThere(world, project));
+  if (store == nullptr) return base::Ok();
   journal::Mirror mirror(*store, world.clock, OptionsFor(world, project, ""));
   const auto head = mirror.Look();
   if (!head.ok() && head.error().code() == base::ErrorCode::kUnreachable) return base::Ok();
@@ -155,6 +163,16 @@ base::Status AddMirrored(World& world, const Project& project, std::vector<model
                 [&](const model::Event& event) { return event.execution == (*head)->execution; });
   history->insert(history->end(), events.begin(), events.end());
   return base::Ok();
+}
+
+base::Result<std::optional<journal::MirrorHead>> LastMoveElsewhere(
+    World& world, const Project& project, const std::vector<model::Event>& history) {
+  using Found = std::optional<journal::MirrorHead>;
+  ASSIGN_OR_RETURN(const auto store, OpenIfThere(world, project));
+  if (store == nullptr) return Found();
+  ASSIGN_OR_RETURN(Found head, LookAtMirror(world, project, *store));
+  if (!head || IsWholeIn(history, head->execution)) return Found();
+  return head;
 }
 
 bool IsControllers(const journal::MirrorHead& head) {

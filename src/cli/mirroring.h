@@ -45,6 +45,11 @@ base::Status CatchUp(World& world, const Project& project, const std::string& wr
 // store that is not there or does not answer has nothing.
 base::Status AddMirrored(World& world, const Project& project, std::vector<model::Event>* history);
 
+// The move that was begun last, as far as the store knows, where its records are not all in this
+// history: those are in the journal of the head's writer. Absent: they are, or no move is known of.
+base::Result<std::optional<journal::MirrorHead>> LastMoveElsewhere(
+    World& world, const Project& project, const std::vector<model::Event>& history);
+
 // Begun and written last by a controller, and not over: any other may go on with it.
 bool IsControllers(const journal::MirrorHead& head);
 

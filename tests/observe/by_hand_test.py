@@ -80,6 +80,53 @@ class HeldTest(cleaned.TestCase):
         shop.check("journal", "verify", shop.spec, "--state", shop.state)
 
 
+class ElsewhereTest(cleaned.TestCase):
+    """Two people with journals of their own: one leaves home, the other would bring the application back."""
+
+    def test_what_the_old_writer_holds_is_told_by_the_journal_that_knows_and_by_no_other(self):
+        with GuardedShop() as shop:
+            for region in (HOME, RECOVERY):
+                shop.guard(region)
+            until(lambda: "open, epoch" in shop.said("guard-" + HOME), PATIENCE, lambda: shop.said("guard-" + HOME))
+            other = os.path.join(shop.folder, "other")
+            os.makedirs(other, 0o700)
+            shop.private.append(other)
+            shutil.copy2(os.path.join(shop.state, "inventory.json"), other)
+            until(lambda: shop.order(HOME, "before") in (200, 201), PATIENCE, "home takes orders")
+            until(lambda: shop.sql(RECOVERY, "select count(*) from orders where id = 'before'") == "1", PATIENCE,
+                  "the replica has the order")
+            shop.lab("isolate", HOME, RECOVERY)
+            self.assertIn(shop.order(HOME, "late"), (200, 201))
+            shop.lab("kill", HOME)
+            shop.end(shop.processes[0])
+            shop.check("failover", shop.spec, "--yes", "--accept-loss", "1h", "--state", shop.state)
+            move = Controller(shop, "", shop.state).records()[-1]["execution"]
+            shop.lab("heal")
+            self.asked_of_the_other(shop, other, move)
+            # Where it is known all goes on, and the other says so from then on too.
+            shop.guard(HOME)
+            shop.check("failback", shop.spec, "--yes", "--state", shop.state)
+            self.assertIn("public.orders", shop.check("late-writes", shop.spec, "--state", shop.state))
+            told = shop.leeward("late-writes", shop.spec, "--state", other)
+            self.assertEqual(told.returncode, 1, told.stdout)
+            self.assertRegex(told.stderr, "^leeward: the failback [^ ]+ was carried out by cli:[^ ]+, whose journal alone says .*\n$")
+
+    def asked_of_the_other(self, shop, other, move):
+        for command in (("late-writes", shop.spec), ("failback", shop.spec, "--dry-run"), ("failback", shop.spec, "--yes")):
+            told = shop.leeward(*command, "--state", other)
+            self.assertEqual(told.returncode, 1, told.stdout)
+            self.assertRegex(told.stderr, "^leeward: the failover %s was carried out by cli:[^ ]+, whose journal alone says what "
+                                          "the old Region may hold that never left it; run `leeward %s` there, with that "
+                                          "journal's --state\n$" % (move, command[0]))
+        unsigned = shop.leeward("failback", shop.spec, "--dry-run", "--forgo-late-writes", "ana", "--state", other)
+        self.assertEqual((unsigned.returncode, unsigned.stdout), (2, ""), unsigned.stderr)
+        self.assertIn('"NAME: REASON"', unsigned.stderr)
+        signed = shop.leeward("failback", shop.spec, "--dry-run", "--json", "--forgo-late-writes", "ana: that machine is lost",
+                              "--state", other)
+        self.assertEqual(signed.returncode, 0, signed.stderr)
+        self.assertIn("without late writes, by ana: that machine is lost", json.loads(signed.stdout)["reason"])
+        self.assertIs(shop.writer(RECOVERY), True)
+
 class AbandonTest(cleaned.TestCase):
     def test_what_is_given_up_is_in_nobodys_way(self):
         with ServedShop() as shop:
