@@ -16,6 +16,8 @@ using shapes::Value;
 
 constexpr std::size_t kMaxRules = 60;     // of a group, as AWS's default quota
 constexpr std::size_t kMaxGroups = 2500;  // of a Region
+// The services whose resources are behind security groups.
+constexpr std::array<std::string_view, 2> kGuarded = {"rds", "elasticache"};
 constexpr std::array<std::string_view, 3> kRegions = {"eu-west-1", "us-east-1", "us-west-2"};
 
 ApiError GroupNotFound(std::string_view id) {
@@ -192,8 +194,9 @@ Answer Ec2::DeleteSecurityGroup(const Value& input) {
         400,
         {}};
   }
-  const auto* rds = FindSibling<GuardedByGroups>(host_, "rds");
-  if (rds != nullptr && rds->UsesGroup(group->id)) {
+  for (const std::string_view service : kGuarded) {
+    const auto* guarded = FindSibling<GuardedByGroups>(host_, service);
+    if (guarded == nullptr || !guarded->UsesGroup(group->id)) continue;
     return ApiError{"DependencyViolation",
                     fmt::format("resource {} has a dependent object", group->id),
                     400,
@@ -436,7 +439,11 @@ Answer Ec2::DescribeRegions(const Value& input) {
 
 void Ec2::Changed() {
   Save();
-  if (auto* rds = FindSibling<GuardedByGroups>(host_, "rds")) rds->SecurityGroupsChanged();
+  for (const std::string_view service : kGuarded) {
+    if (auto* guarded = FindSibling<GuardedByGroups>(host_, service)) {
+      guarded->SecurityGroupsChanged();
+    }
+  }
 }
 
 void Ec2::Save() {

@@ -23,11 +23,17 @@ class FakeRds : public Service, public GuardedByGroups {
   std::string used;
 };
 
+class FakeElastiCache : public FakeRds {
+ public:
+  std::string_view name() const override { return "elasticache"; }
+};
+
 class Ec2Test : public testing::Test {
  protected:
   Ec2Test() {
     host.Add(ec2);
     host.Add(rds);
+    host.Add(elasticache);
     EXPECT_TRUE(ec2.Start().ok());
   }
   std::string Code(std::string_view operation, Value input) {
@@ -55,8 +61,18 @@ class Ec2Test : public testing::Test {
 
   FakeHost host;
   FakeRds rds;
+  FakeElastiCache elasticache;
   Ec2 ec2{host};
 };
+
+TEST_F(Ec2Test, CachesHearOfTheirGroupsAndKeepThem) {
+  const std::string group = MakeGroup("cache");
+  EXPECT_EQ(Code("AuthorizeSecurityGroupIngress", Postgres(group, "127.1.0.0/16")), "done");
+  EXPECT_EQ(elasticache.told, 1);
+  elasticache.used = group;
+  EXPECT_EQ(Code("DeleteSecurityGroup", Value::Struct({{"GroupId", group}})),
+            "DependencyViolation");
+}
 
 TEST_F(Ec2Test, RulesLetInAndAreRevoked) {
   const std::string group = MakeGroup("db");
