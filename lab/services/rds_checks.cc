@@ -28,8 +28,43 @@ constexpr std::array<std::string_view, 6> kReservedNames = {
 constexpr std::array<std::string_view, 3> kLogTypes = {"postgresql", "upgrade",
                                                        "iam-db-auth-error"};
 // Asked for, these would have to be real; no part of the lab stands behind them.
-constexpr std::array<std::string_view, 4> kUnservedFlags = {
-    "MultiAZ", "StorageEncrypted", "ManageMasterUserPassword", "EnableIAMDatabaseAuthentication"};
+constexpr std::array<std::string_view, 9> kUnservedFlags = {"MultiAZ",
+                                                            "StorageEncrypted",
+                                                            "ManageMasterUserPassword",
+                                                            "EnableIAMDatabaseAuthentication",
+                                                            "EnablePerformanceInsights",
+                                                            "EnableCustomerOwnedIp",
+                                                            "MultiTenant",
+                                                            "DedicatedLogVolume",
+                                                            "RotateMasterUserPassword"};
+constexpr std::array<std::string_view, 28> kUnserved = {"DBSecurityGroups",
+                                                        "CharacterSetName",
+                                                        "NcharCharacterSetName",
+                                                        "Timezone",
+                                                        "DBClusterIdentifier",
+                                                        "DBClusterSnapshotIdentifier",
+                                                        "TdeCredentialArn",
+                                                        "TdeCredentialPassword",
+                                                        "Domain",
+                                                        "DomainFqdn",
+                                                        "DomainOu",
+                                                        "DomainAuthSecretArn",
+                                                        "DomainDnsIps",
+                                                        "DomainIAMRoleName",
+                                                        "MonitoringRoleArn",
+                                                        "PerformanceInsightsKMSKeyId",
+                                                        "PerformanceInsightsRetentionPeriod",
+                                                        "ProcessorFeatures",
+                                                        "CustomIamInstanceProfile",
+                                                        "DBSystemId",
+                                                        "MasterUserSecretKmsKeyId",
+                                                        "MasterUserAuthenticationType",
+                                                        "AdditionalStorageVolumes",
+                                                        "TagSpecifications",
+                                                        "ReplicaMode",
+                                                        "UpgradeStorageConfig",
+                                                        "AutomationMode",
+                                                        "AwsBackupRecoveryPointArn"};
 
 bool Letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
 bool Digit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
@@ -54,6 +89,27 @@ Problem CheckUnserved(const Value& input) {
       return BadCombination(
           fmt::format("{} is not served by this lab; leave it out or set it to false.", flag));
     }
+  }
+  for (const std::string_view name : kUnserved) {
+    if (input.Has(name)) {
+      return BadCombination(fmt::format("{} is not served by this lab; leave it out.", name));
+    }
+  }
+  if (input.Int("MonitoringInterval", 0) != 0) {
+    return BadCombination(
+        "MonitoringInterval is not served by this lab; leave it out or set it to 0.");
+  }
+  if (input.String("DatabaseInsightsMode", "standard") != "standard") {
+    return BadCombination(
+        "DatabaseInsightsMode is not served by this lab; leave it out or set it to standard.");
+  }
+  // Every instance has its engine's default option group, which has no options.
+  if (!input.String("OptionGroupName", "default:").starts_with("default:")) {
+    return ApiError{
+        "OptionGroupNotFoundFault",
+        fmt::format("Specified OptionGroupName: {} not found.", input.String("OptionGroupName")),
+        404,
+        {}};
   }
   return {};
 }

@@ -292,6 +292,23 @@ TEST_F(RdsTest, SnapshotIsCopiedToTheOtherRegionAndRestored) {
   EXPECT_EQ(Ask(b, "restored", "INSERT INTO t VALUES (8) RETURNING x"), "8");
 }
 
+TEST_F(RdsTest, WhatNothingStandsBehindIsRefusedByName) {
+  const auto with = [](const std::string& name, Value value) {
+    Value input = Orders();
+    input.Set(name, std::move(value));
+    return input;
+  };
+  for (const char* flag : {"EnablePerformanceInsights", "MultiAZ", "DedicatedLogVolume"}) {
+    EXPECT_EQ(Code(a, "CreateDBInstance", with(flag, true)), "InvalidParameterCombination") << flag;
+  }
+  EXPECT_EQ(Code(a, "CreateDBInstance", with("MonitoringInterval", 60)),
+            "InvalidParameterCombination");
+  EXPECT_EQ(Code(a, "CreateDBInstance", with("DBClusterIdentifier", "c")),
+            "InvalidParameterCombination");
+  EXPECT_EQ(Code(a, "CreateDBInstance", with("OptionGroupName", "audit")),
+            "OptionGroupNotFoundFault");
+}
+
 TEST_F(RdsTest, ReplicaRequestsAreRefusedAsAwsRefusesThem) {
   const auto replica = [&](const std::string& source) {
     return Value::Struct({{"DBInstanceIdentifier", "r"}, {"SourceDBInstanceIdentifier", source}});
