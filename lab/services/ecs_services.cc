@@ -1,4 +1,6 @@
 // ECS: services, and how their tasks follow what is wanted of them.
+#include <array>
+
 #include "lab/services/dispatch.h"
 #include "lab/services/ecs.h"
 #include "lab/services/ecs_internal.h"
@@ -12,6 +14,10 @@ using namespace std::chrono_literals;
 constexpr std::size_t kMaxEvents = 100;
 constexpr std::int64_t kMaxDesired = 100;
 constexpr std::size_t kMaxDescribed = 10;
+
+// What a service shows of how it was asked for; UpdateService may change it.
+constexpr std::array<const char*, 4> kShown = {"networkConfiguration", "deploymentConfiguration",
+                                               "healthCheckGracePeriodSeconds", "platformVersion"};
 
 std::string ShortTask(std::string_view id) { return fmt::format("(task {})", id); }
 
@@ -87,10 +93,10 @@ Value Ecs::ServiceShape(const TaskService& service) const {
                                {"createdAt", service.created},
                                {"schedulingStrategy", "REPLICA"},
                                {"propagateTags", "NONE"}});
-  for (const char* member : {"networkConfiguration", "deploymentConfiguration",
-                             "healthCheckGracePeriodSeconds", "platformVersion", "tags"}) {
+  for (const char* member : kShown) {
     if (const Value* asked = service.asked.Find(member)) shape.Set(member, *asked);
   }
+  if (const Value* tags = service.asked.Find("tags")) shape.Set("tags", *tags);
   return shape;
 }
 
@@ -101,6 +107,7 @@ Answer Ecs::CreateService(const Value& input) {
   if (definition == nullptr) return EcsError("ClientException", "TaskDefinition not found.");
   if (input.String("schedulingStrategy", "REPLICA") != "REPLICA")
     return EcsInvalid("Scheduling strategy DAEMON is not served by this lab.");
+  if (auto refusal = RefuseUnserved(input)) return *refusal;
   const std::int64_t desired = input.Int("desiredCount");
   if (desired < 0 || desired > kMaxDesired)
     return EcsInvalid(fmt::format("This lab takes a desiredCount from 0 to {}.", kMaxDesired));
@@ -144,6 +151,10 @@ Answer Ecs::UpdateService(const Value& input) {
     return EcsInvalid(fmt::format("This lab takes a desiredCount from 0 to {}.", kMaxDesired));
   if (input.Flag("forceNewDeployment", false))
     return EcsInvalid("forceNewDeployment is not served by this lab.");
+  if (auto refusal = RefuseUnserved(input)) return *refusal;
+  if (input.Has("loadBalancers") &&
+      input.Items("loadBalancers") != service->asked.Items("loadBalancers"))
+    return EcsInvalid("Changing the loadBalancers of a service is not served by this lab.");
   std::string definition_arn = service->task_definition;
   if (input.Has("taskDefinition")) {
     const Value* definition = FindDefinition(input.String("taskDefinition"));
@@ -154,6 +165,9 @@ Answer Ecs::UpdateService(const Value& input) {
     service->task_definition = definition_arn;
     service->deployment = "ecs-svc/" + host_.random().Hex(19);
     service->updated = host_.clock().Now();
+  }
+  for (const char* member : kShown) {
+    if (const Value* value = input.Find(member)) service->asked.Set(member, *value);
   }
   service->desired = desired;
   service->steady = false;

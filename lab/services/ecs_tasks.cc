@@ -106,6 +106,7 @@ Answer Ecs::RunTask(const Value& input) {
   if (cluster == nullptr) return NoCluster();
   const Value* definition = FindDefinition(input.String("taskDefinition"));
   if (definition == nullptr) return EcsError("ClientException", "TaskDefinition not found.");
+  if (auto refusal = RefuseUnserved(input)) return *refusal;
   const auto count = static_cast<std::size_t>(std::max<std::int64_t>(1, input.Int("count", 1)));
   if (count > kMaxTasksAtOnce)
     return EcsInvalid(fmt::format("At most {} tasks can be run at once.", kMaxTasksAtOnce));
@@ -256,7 +257,8 @@ base::Result<ChildSpec> Ecs::SpecFor(const Task& task, const Value& definition) 
   std::map<std::string, std::string> environment;
   if (task.endpoint.port != 0) environment["PORT"] = std::to_string(task.endpoint.port);
   environment["AWS_REGION"] = environment["AWS_DEFAULT_REGION"] = host_.region();
-  GiveRole(host_, definition.String("taskRoleArn"), task.id, &environment);
+  GiveRole(host_, task.overrides.String("taskRoleArn", definition.String("taskRoleArn")), task.id,
+           &environment);
   TellOfTables(host_, &environment);
   for (const Value::List* list : {&container.Items("environment"), &changed.Items("environment")}) {
     for (const Value& pair : *list)

@@ -255,6 +255,25 @@ TEST_F(EcsTest, RefusalsName) {
             "InvalidParameterException");
 }
 
+TEST_F(EcsTest, UpdateChangesWhatIsShownAndRefusesWhatIsNotServed) {
+  CreateService(1);
+  Update(Value::Struct({{"healthCheckGracePeriodSeconds", 45}}));
+  EXPECT_EQ(Service().Int("healthCheckGracePeriodSeconds"), 45);
+  const auto update = [&](const std::string& member, Value value) {
+    Value input = Value::Struct({{"cluster", "shop"}, {"service", "web"}});
+    return Error("UpdateService", input.Set(member, std::move(value)));
+  };
+  EXPECT_EQ(update("enableExecuteCommand", true), "InvalidParameterException");
+  EXPECT_EQ(update("loadBalancers", Value::EmptyList()), "InvalidParameterException");
+  EXPECT_EQ(update("capacityProviderStrategy",
+                   Value::List{Value::Struct({{"capacityProvider", "FARGATE_SPOT"}})}),
+            "InvalidParameterException");
+  EXPECT_EQ(
+      Error("RunTask",
+            Value::Struct({{"cluster", "shop"}, {"taskDefinition", "web"}, {"launchType", "EC2"}})),
+      "InvalidParameterException");
+}
+
 TEST_F(EcsTest, ServicesComeBackWithTheProcess) {
   CreateService(2);
   const std::size_t before = host_.children().size();
