@@ -16,6 +16,17 @@ using shapes::Value;
 constexpr std::int64_t kDefaultPage = 50;
 constexpr std::int64_t kMetricsPage = 500;
 constexpr std::size_t kMaxQueries = 500;
+constexpr std::int64_t kMaxStatistics = 1440;  // datapoints of one GetMetricStatistics
+constexpr std::int64_t kMaxData = 100'800;     // and of one query of GetMetricData
+
+bool HasAction(const Value& alarm, std::string_view prefix) {
+  for (const char* list : {"AlarmActions", "OKActions", "InsufficientDataActions"}) {
+    for (const Value& action : alarm.Items(list)) {
+      if (action.str().starts_with(prefix)) return true;
+    }
+  }
+  return false;
+}
 
 ApiError NotFound() { return {"ResourceNotFound", "Unknown alarm", 404, {}}; }
 
@@ -105,7 +116,7 @@ Answer CloudWatch::ListMetrics(const Value& input) {
 Answer CloudWatch::GetMetricStatistics(const Value& input) {
   const base::WallTime start = input.Find("StartTime")->time();
   const base::WallTime end = input.Find("EndTime")->time();
-  if (auto problem = CheckRange(start, end, input.Int("Period"))) return *problem;
+  if (auto problem = CheckRange(start, end, input.Int("Period"), kMaxStatistics)) return *problem;
   std::vector<std::string> statistics;
   for (const std::string_view list : {"Statistics", "ExtendedStatistics"}) {
     for (const Value& name : input.Items(list)) statistics.push_back(name.str());
@@ -158,7 +169,7 @@ Answer CloudWatch::GetMetricData(const Value& input) {
           400,
           {}};
     }
-    if (auto problem = CheckRange(start, end, stat.Int("Period"))) return *problem;
+    if (auto problem = CheckRange(start, end, stat.Int("Period"), kMaxData)) return *problem;
     if (!KnownStatistic(stat.String("Stat"))) return BadStatistic(stat.String("Stat"));
     if (!query.Flag("ReturnData", true)) continue;
     const Window window = WindowsBetween(start, end, stat.Int("Period"));
@@ -217,6 +228,20 @@ Answer CloudWatch::PutMetricAlarm(const Value& input) {
 }
 
 Answer CloudWatch::DescribeAlarms(const Value& input) {
+  for (const char* relation : {"ChildrenOfAlarmName", "ParentsOfAlarmName"}) {
+    if (!input.Has(relation)) continue;
+    return ApiError{
+        "ValidationError",
+        fmt::format("{} is not served by this lab, which has no composite alarms.", relation),
+        400,
+        {}};
+  }
+  if (input.Has("AlarmNamePrefix") && !input.Items("AlarmNames").empty()) {
+    return ApiError{"ValidationError",
+                    "AlarmNamePrefix and AlarmNames cannot be given in one request.",
+                    400,
+                    {}};
+  }
   Value::List found;
   const Value::List& types = input.Items("AlarmTypes");
   const bool metric_alarms =
@@ -227,6 +252,8 @@ Answer CloudWatch::DescribeAlarms(const Value& input) {
     if (!names.empty() && std::find(names.begin(), names.end(), Value(name)) == names.end())
       continue;
     if (!name.starts_with(input.String("AlarmNamePrefix"))) continue;
+    if (input.Has("ActionPrefix") && !HasAction(alarm.record, input.String("ActionPrefix")))
+      continue;
     if (input.Has("StateValue") &&
         alarm.record.String("StateValue") != input.String("StateValue")) {
       continue;

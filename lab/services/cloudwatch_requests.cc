@@ -12,7 +12,6 @@ namespace {
 using shapes::Value;
 
 constexpr std::size_t kMaxData = 1000;  // of one PutMetricData
-constexpr std::int64_t kMaxPoints = 100'800;
 constexpr std::size_t kMaxDimensions = 30;
 constexpr auto kOldest = std::chrono::hours(24 * 14);
 constexpr auto kNewest = std::chrono::hours(2);
@@ -136,16 +135,22 @@ ApiError BadStatistic(std::string_view statistic) {
       statistic));
 }
 
-Problem CheckRange(base::WallTime start, base::WallTime end, std::int64_t period) {
+Problem CheckRange(base::WallTime start, base::WallTime end, std::int64_t period,
+                   std::int64_t max_points) {
   if (start >= end) return Bad("The parameter StartTime must be less than the parameter EndTime.");
   if (!GoodPeriod(period)) {
     return Bad("The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60.");
   }
-  if ((end - start) / std::chrono::seconds(period) > kMaxPoints) {
-    return ApiError{"InvalidParameterCombination",
-                    "The range and the period ask for more datapoints than are given in one call.",
-                    400,
-                    {}};
+  const std::int64_t points = (end - start) / std::chrono::seconds(period);
+  if (points > max_points) {
+    return ApiError{
+        "InvalidParameterCombination",
+        fmt::format("You have requested up to {} datapoints, which exceeds the limit of "
+                    "{}. You may reduce the datapoints requested by increasing Period, "
+                    "or decreasing the time range.",
+                    points, max_points),
+        400,
+        {}};
   }
   return {};
 }

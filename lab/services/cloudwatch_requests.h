@@ -24,7 +24,8 @@ bool Selects(const shapes::Value& input, const MetricKey& key);
 std::variant<std::vector<KeyedSample>, ApiError> ReadSamples(const shapes::Value& input,
                                                              base::WallTime now);
 ApiError BadStatistic(std::string_view statistic);
-Problem CheckRange(base::WallTime start, base::WallTime end, std::int64_t period);
+Problem CheckRange(base::WallTime start, base::WallTime end, std::int64_t period,
+                   std::int64_t max_points);
 // The windows that cover the range, from a multiple of the period on.
 Window WindowsBetween(base::WallTime start, base::WallTime end, std::int64_t period);
 Problem CheckAlarm(const shapes::Value& input);

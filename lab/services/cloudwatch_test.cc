@@ -178,6 +178,40 @@ TEST_F(CloudWatchTest, RefusesWhatItCannotDo) {
   EXPECT_TRUE(IsError(Do("PutMetricAlarm", late)));
 }
 
+TEST_F(CloudWatchTest, StatisticsOfTooManyDatapointsAreRefused) {
+  const base::WallTime now = host.clock().Now();
+  const auto ask = [&](base::Duration span) {
+    return Do("GetMetricStatistics", Value::Struct({{"Namespace", "App"},
+                                                    {"MetricName", "Age"},
+                                                    {"StartTime", now - span},
+                                                    {"EndTime", now},
+                                                    {"Period", 60},
+                                                    {"Statistics", Value::List{"Sum"}}}));
+  };
+  EXPECT_FALSE(IsError(ask(24h)));
+  const Answer more = ask(25h);
+  ASSERT_TRUE(IsError(more));
+  EXPECT_EQ(std::get<ApiError>(more).code, "InvalidParameterCombination");
+  EXPECT_THAT(std::get<ApiError>(more).message,
+              testing::HasSubstr("1500 datapoints, which exceeds the limit of 1440"));
+}
+
+TEST_F(CloudWatchTest, AlarmsAreFoundByTheirActions) {
+  Value alarm = AlarmOnAge();
+  Done("PutMetricAlarm",
+       alarm.Set("AlarmActions", Value::List{"arn:aws:sns:us-east-1:123456789012:ops"}));
+  const auto found = [&](const std::string& prefix) {
+    return Done("DescribeAlarms", Value::Struct({{"ActionPrefix", prefix}}))
+        .Items("MetricAlarms")
+        .size();
+  };
+  EXPECT_EQ(found("arn:aws:sns:us-east-1"), 1u);
+  EXPECT_EQ(found("arn:aws:sns:eu-west-1"), 0u);
+  EXPECT_TRUE(IsError(Do("DescribeAlarms", Value::Struct({{"AlarmNamePrefix", "o"},
+                                                          {"AlarmNames", Value::List{"old"}}}))));
+  EXPECT_TRUE(IsError(Do("DescribeAlarms", Value::Struct({{"ChildrenOfAlarmName", "old"}}))));
+}
+
 TEST_F(CloudWatchTest, AlarmsOutliveTheProcess) {
   Done("PutMetricAlarm", AlarmOnAge());
   CloudWatch again(host);

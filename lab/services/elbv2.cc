@@ -7,6 +7,7 @@
 
 #include "lab/dns/zone.h"
 #include "lab/services/dispatch.h"
+#include "lab/services/elbv2_lists.h"
 #include "lab/services/saved_state.h"
 
 namespace leeward::lab {
@@ -20,10 +21,6 @@ constexpr std::size_t kMaxBalancers = 50;
 constexpr base::Duration kRoute53Deadline = 1s;
 constexpr base::Duration kActiveAws = 120s;
 
-ApiError Refusal(std::string code, std::string message) {
-  return {std::move(code), std::move(message), 400, {}};
-}
-
 std::string EndpointName(std::string_view balancer_name, std::int64_t port) {
   return fmt::format("elbv2:{}:{}", balancer_name, port);
 }
@@ -32,10 +29,6 @@ bool IsName(std::string_view text) {
   return !text.empty() && text.size() <= 32 && text.front() != '-' && text.back() != '-' &&
          std::ranges::all_of(text,
                              [](unsigned char c) { return std::isalnum(c) != 0 || c == '-'; });
-}
-
-bool Wanted(const Value::List& list, std::string_view one) {
-  return list.empty() || std::ranges::any_of(list, [&](const Value& v) { return v.str() == one; });
 }
 
 }  // namespace
@@ -176,13 +169,7 @@ Answer Elbv2::DescribeLoadBalancers(const Value& input) {
   if (found.size() < std::max(arns.size(), names.size())) {
     return Refusal("LoadBalancerNotFound", "One or more load balancers not found");
   }
-  const auto limit = static_cast<std::size_t>(input.Int("PageSize", 400));
-  Page page;
-  if (!TakePage(found, input.String("Marker"), limit, page))
-    return Refusal("ValidationError", "Marker is not valid");
-  Value output = Value::Struct({{"LoadBalancers", page.items}});
-  if (!page.next_token.empty()) output.Set("NextMarker", page.next_token);
-  return output;
+  return OnePage(input, "LoadBalancers", found);
 }
 
 // Deleting what is not there succeeds, as on AWS.
@@ -329,7 +316,7 @@ Answer Elbv2::DescribeListeners(const Value& input) {
   }
   if (found.size() < arns.size())
     return Refusal("ListenerNotFound", "One or more listeners not found");
-  return Value::Struct({{"Listeners", std::move(found)}});
+  return OnePage(input, "Listeners", found);
 }
 
 Answer Elbv2::DeleteListener(const Value& input) {

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "lab/services/elbv2.h"
+#include "lab/services/elbv2_lists.h"
 
 namespace leeward::lab {
 namespace {
@@ -20,14 +21,7 @@ constexpr base::Duration kFastTimeout = 1s;
 constexpr base::Duration kDrainFast = 1s;
 constexpr base::Duration kDrainAws = 300s;  // deregistration_delay's default
 
-ApiError Refusal(std::string code, std::string message) {
-  return {std::move(code), std::move(message), 400, {}};
-}
 ApiError NoGroup() { return Refusal("TargetGroupNotFound", "One or more target groups not found"); }
-
-bool Wanted(const Value::List& list, std::string_view one) {
-  return list.empty() || std::ranges::any_of(list, [&](const Value& v) { return v.str() == one; });
-}
 
 struct StateName {
   std::string_view state, reason, description;
@@ -191,7 +185,7 @@ Answer Elbv2::DescribeTargetGroups(const Value& input) {
       found.push_back(std::move(shape));
   }
   if (found.size() < std::max(arns.size(), names.size())) return NoGroup();
-  return Value::Struct({{"TargetGroups", std::move(found)}});
+  return OnePage(input, "TargetGroups", found);
 }
 
 Answer Elbv2::ModifyTargetGroup(const Value& input) {

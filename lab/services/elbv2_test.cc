@@ -125,6 +125,31 @@ TEST_F(Elbv2Test, CreatingTheSameAgainIsTheSame) {
   EXPECT_EQ(Error("CreateTargetGroup", other), "DuplicateTargetGroupName");
 }
 
+TEST_F(Elbv2Test, ListsComeInPages) {
+  MakeFront();
+  Value second = Group();
+  Ok("CreateTargetGroup", second.Set("Name", "other"));
+  Ok("CreateListener", Listener(8081));
+  const auto pages = [&](std::string_view operation, const std::string& key, Value input) {
+    std::vector<std::size_t> sizes;
+    std::string marker;
+    do {
+      if (!marker.empty()) input.Set("Marker", marker);
+      const Value page = Ok(operation, input);
+      sizes.push_back(page.Items(key).size());
+      marker = page.String("NextMarker");
+    } while (!marker.empty() && sizes.size() < 5);
+    return sizes;
+  };
+  const std::vector<std::size_t> one_by_one = {1, 1};
+  EXPECT_EQ(pages("DescribeTargetGroups", "TargetGroups", Value::Struct({{"PageSize", 1}})),
+            one_by_one);
+  EXPECT_EQ(pages("DescribeListeners", "Listeners",
+                  Value::Struct({{"LoadBalancerArn", balancer_}, {"PageSize", 1}})),
+            one_by_one);
+  EXPECT_EQ(Error("DescribeTargetGroups", Value::Struct({{"Marker", "none"}})), "ValidationError");
+}
+
 TEST_F(Elbv2Test, UnservedAndMissingThingsAreRefusedByName) {
   MakeFront();
   EXPECT_EQ(Error("CreateLoadBalancer", Value::Struct({{"Name", "n"}, {"Type", "network"}})),

@@ -140,6 +140,8 @@ class Rds : public Service, public GuardedByGroups {
   Flow<base::Status> PullFile(std::string region, std::string source_id, std::string file,
                               std::filesystem::path to);
   std::filesystem::path SnapshotPath(const Snapshot& snapshot);
+  void DropSnapshot(const std::string& id);  // which is there
+  void DropAutomatedSnapshots(const Instance& instance);
 
   // rds_describe.cc
   Answer DescribeDBInstances(const Value& input);

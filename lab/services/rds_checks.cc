@@ -229,10 +229,8 @@ Problem CheckCreate(const Value& input, std::string_view engine_version) {
   if (auto problem = CheckCommon(input)) return problem;
   for (const std::string_view name : {"MasterUsername", "MasterUserPassword", "AllocatedStorage"}) {
     if (!input.Has(name)) {
-      return ApiError{"MissingParameter",
-                      fmt::format("The request must contain the parameter {}", name),
-                      400,
-                      {}};
+      return BadValue(
+          fmt::format("The parameter {} must be provided and must not be blank.", name));
     }
   }
   const std::string user = Lower(input.String("MasterUsername"));
@@ -263,6 +261,12 @@ Problem CheckModify(const Instance& instance, const Value& input, std::string_vi
           "The master password of a read replica cannot be changed; change its source's.");
     }
     if (auto problem = CheckPassword(password->str())) return problem;
+  }
+  const std::int64_t storage = instance.settings.Int("AllocatedStorage");
+  if (input.Int("AllocatedStorage", storage) < storage) {
+    return BadCombination(
+        fmt::format("The storage of an instance cannot be reduced: {} has {} GiB allocated.",
+                    instance.id, storage));
   }
   if (instance.is_replica() && input.Int("BackupRetentionPeriod") > 0) {
     return BadCombination(

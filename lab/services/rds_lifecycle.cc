@@ -122,6 +122,11 @@ Answer Rds::DeleteDBInstance(const Value& input) {
         400,
         {}};
   }
+  if (!input.Flag("DeleteAutomatedBackups", true)) {
+    return BadCombination(
+        "DeleteAutomatedBackups=false is not served by this lab: automated backups go with their "
+        "instance; take a final snapshot instead.");
+  }
   instance->cancelled = true;
   SetStatus(*instance, InstanceStatus::kDeleting);
   Value answer = Value::Struct({{"DBInstance", Describe(host_, *instance)}});
@@ -158,6 +163,7 @@ Flow<> Rds::RunDelete(InstancePtr instance, std::string final_snapshot) {
   for (const ReplicaRef& replica : instance->replicas) {
     Tell({ParseArn(replica.arn).region, "SourceDeleted", Value::Struct({{"Slot", replica.slot}})});
   }
+  DropAutomatedSnapshots(*instance);
   AddEvent(instance->id, "db-instance", "DB instance deleted", "deletion");
   instances_.erase(instance->id);
   Save();

@@ -118,7 +118,9 @@ Flow<base::Status> Rds::TakeSnapshot(InstancePtr instance, std::string id) {
       snapshot->second.record.Set(when, now);
     }
     snapshot->second.record.Set("PercentProgress", 100);
-    AddEvent(id, "db-snapshot", "Manual snapshot created", "creation");
+    const bool automated = snapshot->second.record.String("SnapshotType") == "automated";
+    AddEvent(id, "db-snapshot",
+             automated ? "Automated snapshot created" : "Manual snapshot created", "creation");
   }
   Save();
   co_return taken;
@@ -151,8 +153,17 @@ Answer Rds::DeleteDBSnapshot(const Value& input) {
                     400,
                     {}};
   }
+  if (found->second.record.String("SnapshotType") == "automated") {
+    return ApiError{"InvalidDBSnapshotState", "Automated snapshots cannot be deleted.", 400, {}};
+  }
   Value record = found->second.record;
   record.Set("Status", "deleted");
+  DropSnapshot(id);
+  return Value::Struct({{"DBSnapshot", std::move(record)}});
+}
+
+void Rds::DropSnapshot(const std::string& id) {
+  const auto found = snapshots_.find(id);
   const fs::path path = SnapshotPath(found->second);
   snapshots_.erase(found);
   AddEvent(id, "db-snapshot", "Deleted snapshot", "deletion");
@@ -163,7 +174,17 @@ Answer Rds::DeleteDBSnapshot(const Value& input) {
         fs::remove_all(path, ignored);
       },
       [] {});
-  return Value::Struct({{"DBSnapshot", std::move(record)}});
+}
+
+// They go with their instance; what was asked for by hand stays.
+void Rds::DropAutomatedSnapshots(const Instance& instance) {
+  std::vector<std::string> theirs;
+  for (const auto& [id, snapshot] : snapshots_) {
+    if (snapshot.record.String("SnapshotType") == "automated" &&
+        snapshot.record.String("DbiResourceId") == instance.resource_id)
+      theirs.push_back(id);
+  }
+  for (const std::string& id : theirs) DropSnapshot(id);
 }
 
 void Rds::CopyDBSnapshot(const Value& input, Reply reply) {

@@ -147,7 +147,9 @@ class RdsTest : public testing::Test {
 };
 
 TEST_F(RdsTest, InstanceIsMadeUsedStoppedStartedRenamedAndDeleted) {
-  const Value made = Done(a, "CreateDBInstance", Orders()).Sub("DBInstance");
+  Value asked = Orders();
+  const Value made =
+      Done(a, "CreateDBInstance", asked.Set("AllocatedStorage", 30)).Sub("DBInstance");
   EXPECT_EQ(made.String("DBInstanceStatus"), "creating");
   EXPECT_EQ(made.String("DBInstanceIdentifier"), "orders");
   EXPECT_FALSE(made.Has("Endpoint"));
@@ -162,6 +164,17 @@ TEST_F(RdsTest, InstanceIsMadeUsedStoppedStartedRenamedAndDeleted) {
   EXPECT_EQ(Code(a, "StopDBInstance", Named("orders")), "InvalidDBInstanceState");
   Await(a, "orders", "available");
   EXPECT_TRUE(Look(a, "orders").Has("LatestRestorableTime"));
+  const auto automated = [&] { return Done(a, "DescribeDBSnapshots", {}).Items("DBSnapshots"); };
+  ASSERT_EQ(automated().size(), 1u);
+  EXPECT_EQ(Code(a, "DeleteDBSnapshot",
+                 Value::Struct({{"DBSnapshotIdentifier",
+                                 automated().front().String("DBSnapshotIdentifier")}})),
+            "InvalidDBSnapshotState");
+  EXPECT_EQ(Code(a, "ModifyDBInstance",
+                 Value::Struct({{"DBInstanceIdentifier", "orders"},
+                                {"AllocatedStorage", 29},
+                                {"ApplyImmediately", true}})),
+            "InvalidParameterCombination");
   EXPECT_EQ(Code(a, "StopDBInstance", Named("orders")), "done");
   Await(a, "orders", "stopped");
   EXPECT_EQ(Ask(a, "orders", "SELECT 1"), "no endpoint");
@@ -181,8 +194,12 @@ TEST_F(RdsTest, InstanceIsMadeUsedStoppedStartedRenamedAndDeleted) {
   EXPECT_EQ(Code(a, "DeleteDBInstance", deletion), "InvalidParameterCombination");
   Done(a, "ModifyDBInstance",
        Value::Struct({{"DBInstanceIdentifier", "orders2"}, {"DeletionProtection", false}}));
+  Value keeping = deletion;
+  EXPECT_EQ(Code(a, "DeleteDBInstance", keeping.Set("DeleteAutomatedBackups", false)),
+            "InvalidParameterCombination");
   EXPECT_EQ(Code(a, "DeleteDBInstance", deletion), "done");
   Await(a, "orders2", "gone");
+  EXPECT_EQ(automated().size(), 0u) << "they go with their instance";
 }
 
 TEST_F(RdsTest, ReplicaIsPromotedWhileItsSourceIsLostAndTheSourceComesBackAsAPrimary) {

@@ -212,9 +212,17 @@ Answer Route53::GetHostedZone(const Value& input) {
 Answer Route53::ListHostedZones(const Value& input) {
   const std::size_t most = MaxItems(input, kMaxListed);
   const std::string_view marker = BareId(input.String("Marker"));
+  if (input.Has("DelegationSetId")) {
+    return ApiError{"NoSuchDelegationSet",
+                    "The lab has no reusable delegation sets: leave DelegationSetId out.",
+                    400,
+                    {}};
+  }
   Value::List listed;
   std::string next;
-  for (auto it = zones_.lower_bound(marker); it != zones_.end(); ++it) {
+  // Every zone of the lab is public.
+  const bool none = input.String("HostedZoneType") == "PrivateHostedZone";
+  for (auto it = zones_.lower_bound(marker); !none && it != zones_.end(); ++it) {
     if (listed.size() == most) {
       next = it->first;
       break;

@@ -319,6 +319,10 @@ class Batch {
         Say("RRSet with DNS name {}, type {}, SetIdentifier {} cannot be created because a "
             "failover rrset with the same name, type and Failover value already exists.",
             record.name, TypeName(record.type), record.set_identifier);
+      } else if (family == "latency" && other.region == record.region) {
+        Say("RRSet with DNS name {}, type {}, SetIdentifier {} cannot be created because a "
+            "latency rrset with the same name, type and region already exists.",
+            record.name, TypeName(record.type), record.set_identifier);
       }
     }
     if (record.routing != Routing::kSimple &&

@@ -130,6 +130,11 @@ Answer Route53::UpdateHealthCheck(const Value& input) {
                     409,
                     {}};
   }
+  if (input.Has("IPAddress") && !check.config.Has("IPAddress")) {
+    return Route53Invalid(
+        "An IPAddress cannot be added to a health check that was created without one; create a new "
+        "health check.");
+  }
   const Value config = UpdatedCheckConfig(check.config, input);
   if (auto refusal = RefuseCheckConfig(config)) return *refusal;
   if (auto refusal = RefuseChildren(config)) return *refusal;

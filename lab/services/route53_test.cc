@@ -331,6 +331,33 @@ TEST_F(Route53Test, HealthCheckConfigurationsAreRefusedAsAwsDoes) {
             "InvalidInput");
 }
 
+TEST_F(Route53Test, ACheckWithoutAnAddressGetsNoneLater) {
+  const std::string id = MakeCheck(
+      "named", Value::Struct({{"Type", "HTTP"}, {"FullyQualifiedDomainName", "a.example.test"}}));
+  EXPECT_EQ(
+      Error("UpdateHealthCheck", Value::Struct({{"HealthCheckId", id}, {"IPAddress", "127.1.0.9"}}))
+          .code,
+      "InvalidInput");
+  Ok("UpdateHealthCheck", Value::Struct({{"HealthCheckId", id}, {"Port", 81}}));
+}
+
+TEST_F(Route53Test, OneLatencyRecordForARegion) {
+  const auto latency = [](const std::string& set, const std::string& region) {
+    Value record = A("l.example.test", "1.1.1.1");
+    return Change("CREATE", record.Set("SetIdentifier", set).Set("Region", region));
+  };
+  Apply({latency("one", "us-east-1"), latency("two", "us-west-2")});
+  EXPECT_THAT(Refused({latency("three", "us-east-1")}), HasSubstr("region already exists"));
+}
+
+TEST_F(Route53Test, NoZoneIsPrivate) {
+  EXPECT_EQ(Ok("ListHostedZones", Value::Struct()).Items("HostedZones").size(), 1u);
+  EXPECT_EQ(Ok("ListHostedZones", Value::Struct({{"HostedZoneType", "PrivateHostedZone"}}))
+                .Items("HostedZones")
+                .size(),
+            0u);
+}
+
 TEST_F(Route53Test, CallerReferenceNamesOneCheck) {
   const Value config = Value::Struct({{"Type", "TCP"}, {"IPAddress", "127.1.0.9"}, {"Port", 80}});
   EXPECT_EQ(MakeCheck("r", config), MakeCheck("r", config));

@@ -13,6 +13,7 @@ using shapes::Value;
 
 constexpr std::int64_t kDefaultRoleSeconds = 3600;
 constexpr std::int64_t kDefaultSessionSeconds = 43200;
+constexpr std::int64_t kChainedSeconds = 3600;  // at most, of a role assumed by a role
 
 struct Role {
   std::string account;
@@ -31,6 +32,10 @@ std::optional<Role> ParseRole(std::string_view arn) {
       path.substr(path.rfind('/') == std::string_view::npos ? 0 : path.rfind('/') + 1);
   if (name.empty()) return std::nullopt;
   return Role{std::string(rest.substr(0, colon)), std::string(name)};
+}
+
+bool IsAssumedRole(std::string_view arn) {
+  return arn.find(":assumed-role/") != std::string_view::npos;
 }
 
 class Sts : public Service {
@@ -56,8 +61,18 @@ class Sts : public Service {
         {{"UserId", call.caller_id}, {"Account", host_.account()}, {"Arn", call.caller_arn}});
   }
 
-  // The lab has no IAM: every role of its account may be assumed by whoever holds its keys.
+  // The lab has no IAM: every role of its account may be assumed by whoever holds its keys, and no
+  // policy narrows what a session may do.
   Answer AssumeRole(const Call& call) {
+    for (const char* member : {"Policy", "PolicyArns", "SerialNumber", "TokenCode",
+                               "SourceIdentity", "Tags", "ProvidedContexts"}) {
+      if (!call.input.Has(member)) continue;
+      return ApiError{
+          "ValidationError",
+          fmt::format("{} is not served by this lab, which has no IAM; leave it out.", member),
+          400,
+          {}};
+    }
     const std::string_view arn = call.input.String("RoleArn");
     const auto role = ParseRole(arn);
     if (!role) return ApiError{"ValidationError", fmt::format("{} is invalid", arn), 400, {}};
@@ -69,17 +84,28 @@ class Sts : public Service {
           403,
           {}};
     }
+    const std::int64_t seconds = call.input.Int("DurationSeconds", kDefaultRoleSeconds);
+    if (IsAssumedRole(call.caller_arn) && seconds > kChainedSeconds) {
+      return ApiError{"ValidationError",
+                      "The requested DurationSeconds exceeds the 1 hour session limit for roles "
+                      "assumed by role chaining",
+                      400,
+                      {}};
+    }
     const std::string_view session = call.input.String("RoleSessionName");
     const std::string id = fmt::format("{}:{}", Credentials::UniqueId("AROA", arn), session);
     const std::string assumed =
         fmt::format("arn:aws:sts::{}:assumed-role/{}/{}", role->account, role->name, session);
     return Value::Struct(
-        {{"Credentials",
-          Issue(assumed, id, call.input.Int("DurationSeconds", kDefaultRoleSeconds))},
+        {{"Credentials", Issue(assumed, id, seconds)},
          {"AssumedRoleUser", Value::Struct({{"AssumedRoleId", id}, {"Arn", assumed}})}});
   }
 
   Answer GetSessionToken(const Call& call) {
+    if (IsAssumedRole(call.caller_arn)) {
+      return ApiError{
+          "AccessDenied", "Cannot call GetSessionToken with session credentials", 403, {}};
+    }
     const std::int64_t seconds = call.input.Int("DurationSeconds", kDefaultSessionSeconds);
     return Value::Struct({{"Credentials", Issue(call.caller_arn, call.caller_id, seconds)}});
   }
