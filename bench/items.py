@@ -29,6 +29,9 @@ LAB = os.path.join(BUILD, "leeward-lab")
 LOAD = os.path.join(BUILD, "items_load")
 JS = os.path.join(HERE, "js")
 START_SECONDS = 60
+LOAD_SECONDS = 900  # of one run
+FILL_PIECE = 500_000  # items that one run adds to a growing table
+STRIDE = 999_983  # a prime: every item of a table of another size has its turn before any has its second
 TABLE = {"TableName": "bench", "BillingMode": "PAY_PER_REQUEST",
          "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
          "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}]}
@@ -78,16 +81,27 @@ def resident_mb(pid):
         return next(int(line.split()[1]) for line in file if line.startswith("Pss:")) / 1024
 
 
-def load(port, operation, arguments, requests=None, first=0, items=None, region="us-east-1"):
-    """What items_load says of one run."""
+def cpu_seconds(pid):
+    """Of all its threads so far, user and system."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def load(port, operation, arguments, requests=None, first=0, items=None, region="us-east-1", stride=1, sign=None, pid=None):
+    """What items_load says of one run; with `pid` also `cpu_us`, what a request cost that process."""
     command = [LOAD, "--to", f"127.0.0.1:{port}", "--operation", operation, "--connections", str(arguments.connections),
                "--requests", str(requests or arguments.requests), "--items", str(items or arguments.items), "--first", str(first),
-               "--region", region]
-    command += [] if arguments.sign == "live" else ["--prepared"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+               "--region", region, "--stride", str(stride)]
+    command += [] if (sign or arguments.sign) == "live" else ["--prepared"]
+    before = cpu_seconds(pid) if pid else 0
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LOAD_SECONDS, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"items_load: {done.stderr or done.stdout}")
-    return json.loads(done.stdout)
+    figures = json.loads(done.stdout)
+    if pid:
+        figures["cpu_us"] = (cpu_seconds(pid) - before) * 1e6 / figures["answers"]
+    return figures
 
 
 def start_leeward(yard, port, state="items"):
@@ -122,7 +136,7 @@ def start_moto(yard, port):
 
 def compare(yard, arguments):
     """name -> operation -> runs."""
-    ports, results, leeward = {}, {}, None
+    ports, pids, results, leeward = {}, {}, {}, None
     for name, start in (("leeward", start_leeward), ("dynalite", start_dynalite), ("moto", start_moto)):
         if name in arguments.without:
             continue
@@ -133,7 +147,7 @@ def compare(yard, arguments):
             continue
         print(f"{name}: ready in {wait_for(port, child):.2f} s", flush=True)
         make_table(port)
-        ports[name], results[name] = port, {"PutItem": [], "GetItem": []}
+        ports[name], pids[name], results[name] = port, child.pid, {"PutItem": [], "GetItem": []}
         if name == "leeward":
             leeward = child
     for number in range(arguments.rounds):
@@ -143,7 +157,8 @@ def compare(yard, arguments):
                 load(port, "PutItem", arguments, requests=max(share // 10, 32), items=min(share, arguments.items))
                 items = min(share, arguments.items) // 10 or 1
                 results[name][operation].append(load(port, operation, arguments, requests=share,
-                                                     items=arguments.items if operation == "PutItem" else items))
+                                                     items=arguments.items if operation == "PutItem" else items,
+                                                     pid=pids[name]))
         print(f"round {number + 1}: " + ", ".join(
             f"{name} put {runs['PutItem'][-1]['per_second']} get {runs['GetItem'][-1]['per_second']}"
             for name, runs in results.items()), flush=True)
@@ -155,11 +170,11 @@ def median(runs, field):
 
 
 def print_table(results):
-    print(f"\n{'':10} {'operation':9} {'a second':>10} {'p50 ms':>8} {'p99 ms':>8} {'errors':>7}  (medians)")
+    print(f"\n{'':10} {'operation':9} {'a second':>10} {'p50 ms':>8} {'p99 ms':>8} {'CPU us':>8} {'errors':>7}  (medians)")
     for name, operations in results.items():
         for operation, runs in operations.items():
             print(f"{name:10} {operation:9} {median(runs, 'per_second'):10.0f} {median(runs, 'p50_ms'):8.2f} "
-                  f"{median(runs, 'p99_ms'):8.2f} {sum(run['errors'] for run in runs):7}")
+                  f"{median(runs, 'p99_ms'):8.2f} {median(runs, 'cpu_us'):8.1f} {sum(run['errors'] for run in runs):7}")
     for other in ("dynalite", "moto"):
         if other in results and "leeward" in results:
             print(f"leeward / {other}: " + ", ".join(
@@ -211,13 +226,16 @@ def grow(yard, arguments):
     make_table(port)
     held, rows = 0, []
     for target in arguments.grow:
-        load(port, "PutItem", arguments, requests=target - held, first=held, items=target - held)
-        held = target
-        # Spread over all of them.
-        puts = load(port, "PutItem", arguments, items=min(held, arguments.items), first=0)
-        gets = load(port, "GetItem", arguments, items=min(held, arguments.items), first=held - min(held, arguments.items))
-        rows.append({"items": held, "put": puts["per_second"], "get": gets["per_second"], "memory_mb": resident_mb(child.pid)})
-        print(f"{held:>10} items: put {puts['per_second']}, get {gets['per_second']} a second; {rows[-1]['memory_mb']:.0f} MB", flush=True)
+        while held < target:
+            piece = min(FILL_PIECE, target - held)
+            # Signed as they are sent: millions of prepared requests would not fit in memory.
+            load(port, "PutItem", arguments, requests=piece, first=held, items=piece, sign="live")
+            held += piece
+        puts, gets = (load(port, operation, arguments, items=held, stride=STRIDE, pid=child.pid) for operation in ("PutItem", "GetItem"))
+        rows.append({"items": held, "put": puts["per_second"], "get": gets["per_second"], "put_cpu_us": puts["cpu_us"],
+                     "get_cpu_us": gets["cpu_us"], "memory_mb": resident_mb(child.pid)})
+        print(f"{held:>10} items: put {puts['per_second']} a second at {puts['cpu_us']:.1f} us of CPU, get {gets['per_second']} "
+              f"at {gets['cpu_us']:.1f} us; {rows[-1]['memory_mb']:.0f} MB", flush=True)
     return rows
 
 

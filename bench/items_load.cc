@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -45,6 +46,7 @@ struct Options {
   int size = 1024;         // bytes of an item, about
   std::int64_t first = 0;  // number of the first item
   std::int64_t items = 10'000;
+  std::int64_t stride = 1;  // from one item to the next, around among `items`
   std::int64_t requests = 50'000;
   double seconds = 0;  // 0: until `requests` are answered
   bool prepared = false;
@@ -122,8 +124,10 @@ class Load {
 
   base::Status Run() {
     if (options_.prepared) {
-      for (std::int64_t i = 0; i < options_.items; ++i)
-        prepared_.push_back(signer_.Request(Body(options_, options_.first + i)));
+      const std::int64_t different =
+          options_.seconds > 0 ? options_.items : std::min(options_.items, options_.requests);
+      for (std::int64_t i = 0; i < different; ++i)
+        prepared_.push_back(signer_.Request(Body(options_, options_.first + Number(i))));
     }
     latencies_.reserve(static_cast<std::size_t>(options_.requests));
     epoll_ = epoll_create1(EPOLL_CLOEXEC);
@@ -161,19 +165,21 @@ class Load {
   base::Status Connect(Connection& connection) {
     ASSIGN_OR_RETURN(const os::Address to, os::Address::ParseHostPort(options_.to));
     ASSIGN_OR_RETURN(connection.socket, os::StartConnect(to));
-    epoll_event event{};
-    event.events = EPOLLOUT;
-    event.data.ptr = &connection;
-    epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.socket, &event);
-    epoll_event ready{};
-    if (epoll_wait(epoll_, &ready, 1, static_cast<int>(base::Millis(kConnectLimit))) != 1)
+    pollfd ready{connection.socket, POLLOUT, 0};
+    if (poll(&ready, 1, static_cast<int>(base::Millis(kConnectLimit))) != 1)
       return base::Unreachable(options_.to + " does not answer");
     RETURN_IF_ERROR(os::ConnectOutcome(connection.socket, to));
     const int on = 1;
     setsockopt(connection.socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    epoll_event event{};
     event.events = EPOLLIN;
-    epoll_ctl(epoll_, EPOLL_CTL_MOD, connection.socket, &event);
+    event.data.ptr = &connection;
+    epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.socket, &event);
     return base::Ok();
+  }
+
+  std::int64_t Number(std::int64_t turn) const {
+    return turn % options_.items * options_.stride % options_.items;
   }
 
   bool Over(base::MonotonicTime now) const {
@@ -185,11 +191,11 @@ class Load {
   base::Status Begin(Connection& connection) {
     connection.began = clock_.Monotonic();
     if (Over(connection.began)) return base::Ok();
-    const std::int64_t number = begun_++ % options_.items;
+    const std::int64_t turn = begun_++;
     if (options_.prepared) {
-      request_ = prepared_[static_cast<std::size_t>(number)];
+      request_ = prepared_[static_cast<std::size_t>(turn) % prepared_.size()];
     } else {
-      connection.request = signer_.Request(Body(options_, options_.first + number));
+      connection.request = signer_.Request(Body(options_, options_.first + Number(turn)));
       request_ = connection.request;
     }
     ++outstanding_;
@@ -228,8 +234,13 @@ class Load {
     }
     latencies_.push_back(clock_.Monotonic() - connection.began);
     Judge(text);
+    const bool again = SaysItCloses(text);
     connection.input.clear();
     --outstanding_;
+    if (again) {
+      close(connection.socket);
+      RETURN_IF_ERROR(Connect(connection));
+    }
     return Begin(connection);
   }
 
@@ -246,6 +257,12 @@ class Load {
       return text.size() >= head + 4 + length;
     }
     return text.ends_with("0\r\n\r\n");
+  }
+
+  // Some servers, moto among them, take one request a connection.
+  static bool SaysItCloses(std::string_view text) {
+    return text.substr(0, text.find("\r\n\r\n")).find("\r\nConnection: close") !=
+           std::string_view::npos;
   }
 
   void Judge(std::string_view text) {
@@ -292,6 +309,8 @@ int Main(int argc, char** argv) {
   app.add_option("--size", options.size, "bytes of an item")->capture_default_str();
   app.add_option("--first", options.first, "number of the first item");
   app.add_option("--items", options.items, "how many items in turn")->capture_default_str();
+  app.add_option("--stride", options.stride, "from one item to the next")
+      ->check(CLI::PositiveNumber);
   app.add_option("--requests", options.requests, "how many requests")->capture_default_str();
   app.add_option("--seconds", options.seconds, "for how long, in place of how many");
   app.add_flag("--prepared", options.prepared, "sign before the clock starts");
