@@ -40,7 +40,7 @@ Verdict CheckTableName(const shapes::Operation& operation, const Json& body) {
 }
 
 Verdict CheckForm(const shapes::Operation& operation, const Json& body) {
-  const Verdict members = CheckMembers(*operation.input, body);
+  Verdict members = CheckMembers(*operation.input, body);
   // Of a member of another JSON type nothing more can be said.
   if (!members.ok() && members.error().code == "SerializationException") return members;
   RETURN_IF_ERROR(CheckTableName(operation, body));

@@ -228,7 +228,7 @@ base::Status Store::Parts::Settle() {
   const rocksdb::Status written = database->Write(rocksdb::WriteOptions(), &joined.parts_->batch);
   joined.Clear();
   joined_keys.clear();
-  const base::Status status = written.ok() ? base::Ok() : base::Status(ToError(written));
+  base::Status status = written.ok() ? base::Ok() : base::Status(ToError(written));
   if (hooks.after) hooks.after(status);
   return status;
 }

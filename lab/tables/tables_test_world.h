@@ -105,7 +105,7 @@ class TablesWorld : public testing::Test {
   }
   // The answer of a call that has to succeed.
   std::string Do(std::string_view operation, std::string_view body) {
-    const std::string answer = Call(operation, body);
+    std::string answer = Call(operation, body);
     EXPECT_EQ(status_, 200) << operation << " " << body << "\n" << answer;
     return answer;
   }

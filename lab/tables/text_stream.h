@@ -72,5 +72,5 @@ class TextStream {
 
 template <>
 struct rapidjson::StreamTraits<leeward::lab::tables::TextStream> {
-  enum { copyOptimization = 1 };
+  enum { copyOptimization = 1 };  // NOLINT: RapidJSON's name
 };
