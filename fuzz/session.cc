@@ -97,7 +97,7 @@ void TryToken(std::string_view rest) {
   const auto payload =
       session::VerifyCompact(rest, [](std::string_view) { return &key.verifying(); });
   // Nobody who does not have the key makes a token.
-  if (payload.ok()) CHECK(session::SignCompact(key, *payload).size() > 0);
+  if (payload.ok()) CHECK(!session::SignCompact(key, *payload).empty());
   const auto claims = session::ClaimsFromJson(rest, {});
   if (!claims.ok()) return;
   CHECK(session::ClaimsFromJson(ToJson(*claims), {}).value() == *claims);
