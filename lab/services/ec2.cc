@@ -17,7 +17,7 @@ using shapes::Value;
 constexpr std::size_t kMaxRules = 60;     // of a group, as AWS's default quota
 constexpr std::size_t kMaxGroups = 2500;  // of a Region
 // The services whose resources are behind security groups.
-constexpr std::array<std::string_view, 2> kGuarded = {"rds", "elasticache"};
+constexpr std::array<std::string_view, 3> kGuarded = {"rds", "elasticache", "elbv2"};
 constexpr std::array<std::string_view, 3> kRegions = {"eu-west-1", "us-east-1", "us-west-2"};
 
 ApiError GroupNotFound(std::string_view id) {

@@ -7,6 +7,7 @@
 
 #include "lab/dns/zone.h"
 #include "lab/services/dispatch.h"
+#include "lab/services/ec2_vpc.h"
 #include "lab/services/elbv2_lists.h"
 #include "lab/services/saved_state.h"
 
@@ -93,9 +94,11 @@ base::Status Elbv2::Start() {
 
 Value Elbv2::LoadBalancerShape(const LoadBalancer& balancer) const {
   Value zones = Value::EmptyList();
-  for (const Value& subnet : balancer.asked.Items("Subnets")) {
-    zones.list().push_back(
-        Value::Struct({{"ZoneName", host_.region() + "a"}, {"SubnetId", subnet}}));
+  const std::vector<DefaultSubnet> subnets = DefaultSubnets(host_);
+  for (const Value& asked : balancer.asked.Items("Subnets")) {
+    const auto known = std::ranges::find(subnets, asked.str(), &DefaultSubnet::id);
+    if (known == subnets.end()) continue;
+    zones.list().push_back(Value::Struct({{"ZoneName", known->zone}, {"SubnetId", known->id}}));
   }
   return Value::Struct(
       {{"LoadBalancerArn", balancer.arn},
@@ -104,12 +107,40 @@ Value Elbv2::LoadBalancerShape(const LoadBalancer& balancer) const {
        {"CreatedTime", balancer.created},
        {"LoadBalancerName", balancer.name},
        {"Scheme", balancer.scheme},
-       {"VpcId", "vpc-0a1b2c3d"},
+       {"VpcId", DefaultVpcId(host_)},
        {"State", Value::Struct({{"Code", balancer.active ? "active" : "provisioning"}})},
        {"Type", "application"},
        {"AvailabilityZones", std::move(zones)},
        {"SecurityGroups", Value(balancer.asked.Items("SecurityGroups"))},
        {"IpAddressType", "ipv4"}});
+}
+
+// Where a load balancer is to be, and behind which groups. One without any is open to all, other
+// than on AWS, where it gets the default group.
+std::optional<ApiError> Elbv2::RefusePlace(const Value& input) const {
+  for (const char* member : {"SubnetMappings", "IpamPools", "CustomerOwnedIpv4Pool"}) {
+    if (!input.Has(member)) continue;
+    return Refusal("InvalidConfigurationRequest",
+                   fmt::format("{} is not served by this lab; leave it out", member));
+  }
+  if (input.String("IpAddressType", "ipv4") != "ipv4") {
+    return Refusal("InvalidConfigurationRequest",
+                   fmt::format("IP address type '{}' is not served by this lab; use 'ipv4'",
+                               input.String("IpAddressType")));
+  }
+  const std::vector<DefaultSubnet> subnets = DefaultSubnets(host_);
+  for (const Value& subnet : input.Items("Subnets")) {
+    if (std::ranges::find(subnets, subnet.str(), &DefaultSubnet::id) == subnets.end())
+      return Refusal("SubnetNotFound",
+                     fmt::format("The subnet ID '{}' does not exist", subnet.str()));
+  }
+  const auto* groups = FindSibling<SecurityGroups>(host_, "ec2");
+  for (const Value& group : input.Items("SecurityGroups")) {
+    if (groups == nullptr || !groups->Exists(group.str()))
+      return Refusal("InvalidSecurityGroup",
+                     fmt::format("The security group '{}' does not exist", group.str()));
+  }
+  return std::nullopt;
 }
 
 Answer Elbv2::CreateLoadBalancer(const Value& input) {
@@ -125,6 +156,7 @@ Answer Elbv2::CreateLoadBalancer(const Value& input) {
     return Refusal("InvalidConfigurationRequest",
                    fmt::format("Load balancers of type '{}' are not served by this lab", type));
   }
+  if (auto refusal = RefusePlace(input)) return *refusal;
   for (const auto& [arn, balancer] : balancers_) {
     if (balancer.name != balancer_name) continue;
     if (balancer.asked == input)
@@ -230,7 +262,29 @@ base::Status Elbv2::Open(const Listener& listener) {
   RETURN_IF_ERROR(proxy_->Listen(listener.arn, socket, listener.group));
   host_.network().Publish({EndpointName(balancer.name, listener.port), balancer.address,
                            static_cast<std::uint16_t>(listener.port), socket, ""});
+  SetIngress(listener);
   return base::Ok();
+}
+
+void Elbv2::SetIngress(const Listener& listener) {
+  const LoadBalancer& balancer = balancers_.at(listener.load_balancer);
+  const auto* groups = FindSibling<SecurityGroups>(host_, "ec2");
+  std::vector<std::string> theirs;
+  for (const Value& group : balancer.asked.Items("SecurityGroups")) theirs.push_back(group.str());
+  if (groups == nullptr || theirs.empty()) return;
+  host_.network().SetIngress(EndpointName(balancer.name, listener.port),
+                             groups->Ingress(theirs, static_cast<std::uint16_t>(listener.port)));
+}
+
+void Elbv2::SecurityGroupsChanged() {
+  for (const auto& [arn, listener] : listeners_) SetIngress(listener);
+}
+
+bool Elbv2::UsesGroup(std::string_view group_id) const {
+  return std::ranges::any_of(balancers_, [&](const auto& entry) {
+    const Value::List& groups = entry.second.asked.Items("SecurityGroups");
+    return !groups.empty() && Wanted(groups, group_id);
+  });
 }
 
 void Elbv2::Shut(const Listener& listener) {

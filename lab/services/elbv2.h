@@ -16,6 +16,7 @@
 #include "lab/dns/prober.h"
 #include "lab/dns/reactor.h"
 #include "lab/services/elbv2_proxy.h"
+#include "lab/services/region_links.h"
 
 namespace leeward::lab {
 
@@ -45,7 +46,7 @@ struct Target {
 // Whether "200", "200,202" or "200-299" has `status`.
 bool MatchesCode(std::string_view matcher, int status);
 
-class Elbv2 : public Service, public TargetRegistry {
+class Elbv2 : public Service, public TargetRegistry, public GuardedByGroups {
  public:
   explicit Elbv2(Host& host) : host_(host) {}
   ~Elbv2() override;
@@ -55,6 +56,8 @@ class Elbv2 : public Service, public TargetRegistry {
   void Handle(const Call& call, Reply reply) override;
   base::Status Start() override;
 
+  void SecurityGroupsChanged() override;
+  bool UsesGroup(std::string_view group_id) const override;
   bool HasTargetGroup(std::string_view arn) const override {
     return groups_.contains(std::string(arn));
   }
@@ -111,6 +114,8 @@ class Elbv2 : public Service, public TargetRegistry {
   shapes::Value HealthShape(const TargetGroup& group, const Target& target) const;
   std::optional<ApiError> ReadForward(const shapes::Value& actions, std::string& group) const;
   base::Status Open(const Listener& listener);
+  void SetIngress(const Listener& listener);
+  std::optional<ApiError> RefusePlace(const shapes::Value& input) const;
   void Shut(const Listener& listener);
   bool InUse(const TargetGroup& group) const;
   bool Exists(std::string_view arn) const;

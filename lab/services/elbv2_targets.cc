@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 
+#include "lab/services/ec2_vpc.h"
 #include "lab/services/elbv2.h"
 #include "lab/services/elbv2_lists.h"
 
@@ -22,6 +23,17 @@ constexpr base::Duration kDrainFast = 1s;
 constexpr base::Duration kDrainAws = 300s;  // deregistration_delay's default
 
 ApiError NoGroup() { return Refusal("TargetGroupNotFound", "One or more target groups not found"); }
+
+// Of one that was asked after and is not registered.
+Value UnusedShape(const Endpoint& endpoint) {
+  return Value::Struct(
+      {{"Target", Value::Struct({{"Id", endpoint.address}, {"Port", std::int64_t{endpoint.port}}})},
+       {"TargetHealth", Value::Struct({{"State", "unused"},
+                                       {"Reason", "Target.NotRegistered"},
+                                       {"Description",
+                                        "Target is not registered to the target "
+                                        "group"}})}});
+}
 
 struct StateName {
   std::string_view state, reason, description;
@@ -42,10 +54,10 @@ StateName NameOf(TargetState state) {
 }
 
 // AWS's defaults for target type ip over HTTP.
-Value NewSettings(const Value& input) {
+Value NewSettings(const Value& input, const std::string& vpc) {
   Value settings = Value::Struct({{"Protocol", "HTTP"},
                                   {"Port", input.Int("Port")},
-                                  {"VpcId", input.String("VpcId", "vpc-0a1b2c3d")},
+                                  {"VpcId", vpc},
                                   {"HealthCheckProtocol", "HTTP"},
                                   {"HealthCheckPort", "traffic-port"},
                                   {"HealthCheckEnabled", true},
@@ -80,6 +92,20 @@ std::optional<ApiError> RefuseSettings(const Value& settings) {
     return Refusal("InvalidConfigurationRequest",
                    fmt::format("Targets of type '{}' are not served by this lab; use 'ip'",
                                settings.String("TargetType")));
+  }
+  if (settings.String("ProtocolVersion") != "HTTP1") {
+    return Refusal("InvalidConfigurationRequest",
+                   fmt::format("Protocol version '{}' is not served by this lab; use 'HTTP1'",
+                               settings.String("ProtocolVersion")));
+  }
+  if (settings.String("IpAddressType") != "ipv4") {
+    return Refusal("InvalidConfigurationRequest",
+                   fmt::format("IP address type '{}' is not served by this lab; use 'ipv4'",
+                               settings.String("IpAddressType")));
+  }
+  if (!settings.Flag("HealthCheckEnabled", true)) {
+    return Refusal("ValidationError",
+                   "Health checks of a target group with target type 'ip' cannot be disabled");
   }
   if (settings.Int("HealthCheckTimeoutSeconds") >= settings.Int("HealthCheckIntervalSeconds")) {
     return Refusal("ValidationError", "Health check timeout must be smaller than the interval");
@@ -146,7 +172,7 @@ Answer Elbv2::CreateTargetGroup(const Value& input) {
     return Refusal("ValidationError", "A target group protocol and port must be specified");
   Value asked = input;
   if (!asked.Has("TargetType")) asked.Set("TargetType", "instance");  // AWS's default
-  const Value settings = NewSettings(asked);
+  const Value settings = NewSettings(asked, DefaultVpcId(host_));
   if (auto refusal = RefuseSettings(settings)) return *refusal;
   for (const auto& [arn, group] : groups_) {
     if (group.name != group_name) continue;
@@ -329,6 +355,9 @@ Answer Elbv2::DescribeTargetHealth(const Value& input) {
           return e.address == target.endpoint.address && e.port == target.endpoint.port;
         });
     if (wanted) list.push_back(HealthShape(found->second, target));
+  }
+  for (const Endpoint& endpoint : asked) {
+    if (FindTarget(found->first, endpoint) == nullptr) list.push_back(UnusedShape(endpoint));
   }
   return Value::Struct({{"TargetHealthDescriptions", std::move(list)}});
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "lab/core/testing.h"
+#include "lab/services/ec2_vpc.h"
 
 namespace leeward::lab {
 namespace {
@@ -125,6 +126,72 @@ TEST_F(Elbv2Test, CreatingTheSameAgainIsTheSame) {
   EXPECT_EQ(Error("CreateTargetGroup", other), "DuplicateTargetGroupName");
 }
 
+// EC2, as far as load balancers see it.
+class OneGroup : public Service, public SecurityGroups {
+ public:
+  std::string_view name() const override { return "ec2"; }
+  std::vector<std::string_view> operations() const override { return {}; }
+  void Handle(const Call& /*call*/, Reply /*reply*/) override {}
+  base::Status Start() override { return base::Ok(); }
+  bool Exists(std::string_view group_id) const override { return group_id == "sg-front"; }
+  std::string DefaultGroup() const override { return "sg-default"; }
+  std::vector<std::string> Ingress(const std::vector<std::string>& /*groups*/,
+                                   std::uint16_t port) const override {
+    return port == 8080 ? open : std::vector<std::string>();
+  }
+  std::vector<std::string> open = {"127.1.0.0/16"};
+};
+
+TEST_F(Elbv2Test, ListenersLetInWhatTheirGroupsDo) {
+  OneGroup ec2;
+  host_.Add(ec2);
+  EXPECT_EQ(Error("CreateLoadBalancer",
+                  Value::Struct({{"Name", "shop"}, {"SecurityGroups", Value::List{"sg-none"}}})),
+            "InvalidSecurityGroup");
+  balancer_ = Ok("CreateLoadBalancer",
+                 Value::Struct({{"Name", "shop"}, {"SecurityGroups", Value::List{"sg-front"}}}))
+                  .Items("LoadBalancers")[0]
+                  .String("LoadBalancerArn");
+  EXPECT_TRUE(elbv2_.UsesGroup("sg-front"));
+  EXPECT_FALSE(elbv2_.UsesGroup("sg-other"));
+  group_ = Ok("CreateTargetGroup", Group()).Items("TargetGroups")[0].String("TargetGroupArn");
+  Ok("CreateListener", Listener(8080));
+  auto& ingress = host_.fake_network().ingress;
+  EXPECT_EQ(ingress.at("elbv2:shop:8080"), std::vector<std::string>{"127.1.0.0/16"});
+  ec2.open.clear();
+  elbv2_.SecurityGroupsChanged();
+  EXPECT_TRUE(ingress.at("elbv2:shop:8080").empty());
+}
+
+TEST_F(Elbv2Test, ABalancerIsWhereItsNetworkIs) {
+  const std::vector<DefaultSubnet> subnets = DefaultSubnets(host_);
+  const Value shape =
+      Ok("CreateLoadBalancer",
+         Value::Struct({{"Name", "shop"}, {"Subnets", Value::List{subnets[0].id, subnets[1].id}}}))
+          .Items("LoadBalancers")[0];
+  EXPECT_EQ(shape.String("VpcId"), DefaultVpcId(host_));
+  ASSERT_EQ(shape.Items("AvailabilityZones").size(), 2u);
+  EXPECT_EQ(shape.Items("AvailabilityZones")[1].String("ZoneName"), subnets[1].zone);
+  EXPECT_EQ(Error("CreateLoadBalancer",
+                  Value::Struct({{"Name", "n"}, {"Subnets", Value::List{"subnet-none"}}})),
+            "SubnetNotFound");
+  EXPECT_EQ(
+      Error("CreateLoadBalancer", Value::Struct({{"Name", "n"}, {"IpAddressType", "dualstack"}})),
+      "InvalidConfigurationRequest");
+}
+
+TEST_F(Elbv2Test, TargetsThatAreNotRegisteredAreUnused) {
+  MakeFront();
+  const Value health = Ok(
+      "DescribeTargetHealth",
+      Value::Struct({{"TargetGroupArn", group_},
+                     {"Targets", Value::List{Value::Struct({{"Id", "127.0.0.9"}, {"Port", 1}})}}}));
+  ASSERT_EQ(health.Items("TargetHealthDescriptions").size(), 1u);
+  const Value& state = health.Items("TargetHealthDescriptions")[0].Sub("TargetHealth");
+  EXPECT_EQ(state.String("State"), "unused");
+  EXPECT_EQ(state.String("Reason"), "Target.NotRegistered");
+}
+
 TEST_F(Elbv2Test, ListsComeInPages) {
   MakeFront();
   Value second = Group();
@@ -169,6 +236,14 @@ TEST_F(Elbv2Test, UnservedAndMissingThingsAreRefusedByName) {
   Value instances = Group();
   instances.Set("Name", "i").Set("TargetType", "instance");
   EXPECT_EQ(Error("CreateTargetGroup", instances), "InvalidConfigurationRequest");
+  const auto group = [&](const std::string& member, Value value) {
+    Value input = Group();
+    input.Set("Name", "g");
+    return Error("CreateTargetGroup", input.Set(member, std::move(value)));
+  };
+  EXPECT_EQ(group("ProtocolVersion", "GRPC"), "InvalidConfigurationRequest");
+  EXPECT_EQ(group("IpAddressType", "ipv6"), "InvalidConfigurationRequest");
+  EXPECT_EQ(group("HealthCheckEnabled", false), "ValidationError");
 }
 
 TEST_F(Elbv2Test, TargetThatRefusesIsUnhealthyAndRoute53Learns) {
