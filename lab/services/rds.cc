@@ -163,6 +163,10 @@ EngineConfig Rds::ConfigOf(Instance& instance) {
   return config;
 }
 
+Value Rds::Shown(const Instance& instance) const {
+  return Describe(host_, instance, SubnetGroupNamed(instance.subnet_group));
+}
+
 void Rds::Publish(const Instance& instance) {
   const std::string name = "rds:" + instance.id;
   host_.network().Publish(

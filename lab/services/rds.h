@@ -176,6 +176,8 @@ class Rds : public Service, public GuardedByGroups {
   void Resume(const InstancePtr& instance);
   void MakeEngine(const InstancePtr& instance);
   EngineConfig ConfigOf(Instance& instance);
+  shapes::Value SubnetGroupNamed(std::string_view name) const;
+  shapes::Value Shown(const Instance& instance) const;  // as DBInstance
   void Publish(const Instance& instance);
   void PublishReplication(const Instance& instance);
   void Withdraw(const Instance& instance);

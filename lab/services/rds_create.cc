@@ -136,7 +136,7 @@ Answer Rds::CreateDBInstance(const Value& input) {
   instance->master_password = input.String("MasterUserPassword");
   MakeEngine(instance);
   Save();
-  Value answer = Value::Struct({{"DBInstance", Describe(host_, *instance)}});
+  Value answer = Value::Struct({{"DBInstance", Shown(*instance)}});
   answer.Find("DBInstance")->Find("PendingModifiedValues")->Set("MasterUserPassword", "****");
   RunCreate(instance).Detach();
   return answer;
@@ -178,7 +178,7 @@ Answer Rds::RestoreDBInstanceFromDBSnapshot(const Value& input) {
   instance->secrets = snapshot->second.secrets;
   MakeEngine(instance);
   Save();
-  Value answer = Value::Struct({{"DBInstance", Describe(host_, *instance)}});
+  Value answer = Value::Struct({{"DBInstance", Shown(*instance)}});
   RunCreate(instance).Detach();
   return answer;
 }

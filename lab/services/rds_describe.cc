@@ -41,7 +41,7 @@ Answer Rds::DescribeDBInstances(const Value& input) {
   if (const Value* id = input.Find("DBInstanceIdentifier")) {
     const InstancePtr instance = FindInstance(id->str());
     if (instance == nullptr) return InstanceNotFound(id->str());
-    return Value::Struct({{"DBInstances", Value(Value::List{Describe(host_, *instance)})}});
+    return Value::Struct({{"DBInstances", Value(Value::List{Shown(*instance)})}});
   }
   Value::List found;
   for (const Value& filter : input.Items("Filters")) {
@@ -56,7 +56,7 @@ Answer Rds::DescribeDBInstances(const Value& input) {
     const bool wanted = std::all_of(filters.begin(), filters.end(), [&](const Value& filter) {
       return Matches(host_, instance, filter.String("Name"), filter.Items("Values"));
     });
-    if (wanted) found.push_back(Describe(host_, instance));
+    if (wanted) found.push_back(Shown(instance));
   }
   return ListPage(input, "DBInstances", found);
 }
@@ -64,6 +64,9 @@ Answer Rds::DescribeDBInstances(const Value& input) {
 Answer Rds::DescribeEvents(const Value& input) {
   if (input.Has("SourceIdentifier") && !input.Has("SourceType")) {
     return BadCombination("SourceType must be given with SourceIdentifier.");
+  }
+  if (!input.Items("Filters").empty()) {
+    return BadValue("Filters of events are not served by this lab, as AWS does not serve them.");
   }
   const base::WallTime now = host_.clock().Now();
   base::WallTime end = now;
@@ -105,8 +108,12 @@ Answer Rds::DescribeSourceRegions(const Value& input) {
 }
 
 Answer Rds::DescribeDBEngineVersions(const Value& input) {
+  if (!input.Items("Filters").empty()) {
+    return BadValue("Filters of engine versions are not served by this lab; leave them out.");
+  }
   Value::List versions;
-  const bool engine = input.String("Engine", "postgres") == "postgres";
+  const bool engine = input.String("Engine", "postgres") == "postgres" &&
+                      input.String("DBParameterGroupFamily", "postgres15") == "postgres15";
   const std::string_view version = input.String("EngineVersion", engine_version_);
   if (engine && (version == engine_version_ || version == "15")) {
     versions.push_back(Value::Struct(

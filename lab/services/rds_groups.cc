@@ -15,6 +15,7 @@ using shapes::Value;
 
 constexpr std::string_view kFamily = "postgres15";
 constexpr std::string_view kDefaultGroup = "default.postgres15";
+constexpr std::string_view kDefaultSubnets = "default";
 
 struct ParameterRow {
   std::string_view name;
@@ -70,6 +71,13 @@ Value::List Select(const std::map<std::string, Value, std::less<>>& groups, std:
   return found;
 }
 
+Value ShapeOf(const DefaultSubnet& subnet) {
+  return Value::Struct({{"SubnetIdentifier", subnet.id},
+                        {"SubnetAvailabilityZone", Value::Struct({{"Name", subnet.zone}})},
+                        {"SubnetOutpost", Value::Struct()},
+                        {"SubnetStatus", "Active"}});
+}
+
 }  // namespace
 
 Answer Rds::CreateDBSubnetGroup(const Value& input) {
@@ -93,10 +101,7 @@ Answer Rds::CreateDBSubnetGroup(const Value& input) {
     if (std::find(zones.begin(), zones.end(), subnet->zone) == zones.end()) {
       zones.push_back(subnet->zone);
     }
-    subnets.list().push_back(
-        Value::Struct({{"SubnetIdentifier", subnet->id},
-                       {"SubnetAvailabilityZone", Value::Struct({{"Name", subnet->zone}})},
-                       {"SubnetStatus", "Active"}}));
+    subnets.list().push_back(ShapeOf(*subnet));
   }
   if (zones.size() < 2) {
     return ApiError{
@@ -117,9 +122,27 @@ Answer Rds::CreateDBSubnetGroup(const Value& input) {
   return Value::Struct({{"DBSubnetGroup", subnet_groups_[name]}});
 }
 
+// One that is there, as an instance in it shows it, too.
+Value Rds::SubnetGroupNamed(std::string_view name) const {
+  const auto made = subnet_groups_.find(name);
+  if (made != subnet_groups_.end()) return made->second;
+  Value subnets = Value::EmptyList();
+  for (const DefaultSubnet& subnet : DefaultSubnets(host_)) {
+    subnets.list().push_back(ShapeOf(subnet));
+  }
+  return Value::Struct({{"DBSubnetGroupName", name},
+                        {"DBSubnetGroupDescription", name},
+                        {"VpcId", DefaultVpcId(host_)},
+                        {"SubnetGroupStatus", "Complete"},
+                        {"Subnets", std::move(subnets)},
+                        {"DBSubnetGroupArn", Arn(host_, "rds", fmt::format("subgrp:{}", name))}});
+}
+
 Answer Rds::DescribeDBSubnetGroups(const Value& input) {
   const std::string name = Lower(input.String("DBSubnetGroupName"));
   Value::List found = Select(subnet_groups_, name);
+  if (name.empty() || name == kDefaultSubnets)
+    found.insert(found.begin(), SubnetGroupNamed(kDefaultSubnets));
   if (!name.empty() && found.empty()) {
     return ApiError{"DBSubnetGroupNotFoundFault",
                     fmt::format("DB subnet group '{}' does not exist.", name),

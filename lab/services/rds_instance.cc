@@ -98,22 +98,6 @@ Value LinkInfo(const Instance& instance) {
   return info;
 }
 
-Value SubnetGroup(const Host& host, const Instance& instance) {
-  Value subnets = Value::EmptyList();
-  for (const DefaultSubnet& subnet : DefaultSubnets(host)) {
-    subnets.list().push_back(
-        Value::Struct({{"SubnetIdentifier", subnet.id},
-                       {"SubnetAvailabilityZone", Value::Struct({{"Name", subnet.zone}})},
-                       {"SubnetOutpost", Value::Struct()},
-                       {"SubnetStatus", "Active"}}));
-  }
-  return Value::Struct({{"DBSubnetGroupName", instance.subnet_group},
-                        {"DBSubnetGroupDescription", instance.subnet_group},
-                        {"VpcId", DefaultVpcId(host)},
-                        {"SubnetGroupStatus", "Complete"},
-                        {"Subnets", std::move(subnets)}});
-}
-
 void DescribeReplication(Host& host, const Instance& instance, Value& out) {
   Value replicas = Value::EmptyList();
   for (const ReplicaRef& replica : instance.replicas) {
@@ -209,7 +193,7 @@ Instance LoadInstance(const Value& saved) {
   return instance;
 }
 
-Value Describe(Host& host, const Instance& instance) {
+Value Describe(Host& host, const Instance& instance, Value subnet_group) {
   Value out = instance.settings;
   out.Set("DBInstanceIdentifier", instance.id);
   out.Set("DbiResourceId", instance.resource_id);
@@ -228,7 +212,7 @@ Value Describe(Host& host, const Instance& instance) {
     groups.list().push_back(Value::Struct({{"VpcSecurityGroupId", group}, {"Status", "active"}}));
   }
   out.Set("VpcSecurityGroups", std::move(groups));
-  out.Set("DBSubnetGroup", SubnetGroup(host, instance));
+  out.Set("DBSubnetGroup", std::move(subnet_group));
   out.Set("DBParameterGroups",
           Value(Value::List{Value::Struct({{"DBParameterGroupName", instance.parameter_group},
                                            {"ParameterApplyStatus", "in-sync"}})}));

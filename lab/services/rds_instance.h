@@ -89,8 +89,8 @@ struct Instance {
 shapes::Value Save(const Instance& instance);
 Instance LoadInstance(const shapes::Value& saved);
 
-// The DBInstance structure of the API.
-shapes::Value Describe(Host& host, const Instance& instance);
+// The DBInstance structure of the API, with the subnet group as the API shows it.
+shapes::Value Describe(Host& host, const Instance& instance, shapes::Value subnet_group);
 
 // Parts of "arn:aws:rds:us-east-1:123456789012:db:orders"; empty when it is none.
 struct ArnParts {

@@ -24,7 +24,7 @@ Answer Rds::RebootDBInstance(const Value& input) {
         "ForceFailover cannot be specified since the instance is not configured for MultiAZ.");
   }
   SetStatus(*instance, InstanceStatus::kRebooting);
-  Value answer = Value::Struct({{"DBInstance", Describe(host_, *instance)}});
+  Value answer = Value::Struct({{"DBInstance", Shown(*instance)}});
   RunReboot(instance).Detach();
   return answer;
 }
@@ -55,7 +55,7 @@ Answer Rds::StopDBInstance(const Value& input) {
         "A snapshot at stop is not served by this lab; call CreateDBSnapshot first.");
   }
   SetStatus(*instance, InstanceStatus::kStopping);
-  Value answer = Value::Struct({{"DBInstance", Describe(host_, *instance)}});
+  Value answer = Value::Struct({{"DBInstance", Shown(*instance)}});
   RunStop(instance).Detach();
   return answer;
 }
@@ -79,7 +79,7 @@ Answer Rds::StartDBInstance(const Value& input) {
   if (instance == nullptr) return InstanceNotFound(input.String("DBInstanceIdentifier"));
   if (!Allows(InstanceAction::kStart, instance->status)) return NotInState(*instance, "stopped");
   SetStatus(*instance, InstanceStatus::kStarting);
-  Value answer = Value::Struct({{"DBInstance", Describe(host_, *instance)}});
+  Value answer = Value::Struct({{"DBInstance", Shown(*instance)}});
   RunStart(instance).Detach();
   return answer;
 }
@@ -129,7 +129,7 @@ Answer Rds::DeleteDBInstance(const Value& input) {
   }
   instance->cancelled = true;
   SetStatus(*instance, InstanceStatus::kDeleting);
-  Value answer = Value::Struct({{"DBInstance", Describe(host_, *instance)}});
+  Value answer = Value::Struct({{"DBInstance", Shown(*instance)}});
   RunDelete(instance, final_snapshot).Detach();
   return answer;
 }

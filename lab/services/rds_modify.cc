@@ -71,7 +71,7 @@ Answer Rds::ModifyDBInstance(const Value& input) {
   }
   ApplySettings(*instance, input);
   Save();
-  Value answer = Value::Struct({{"DBInstance", Describe(host_, *instance)}});
+  Value answer = Value::Struct({{"DBInstance", Shown(*instance)}});
   RunModify(instance, input).Detach();
   return answer;
 }

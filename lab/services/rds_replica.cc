@@ -121,7 +121,7 @@ Answer Rds::AddReplica(const Value& input, const Value& source) {
                        std::string(source.String("Replication"))};
   MakeEngine(instance);
   Save();
-  Value answer = Value::Struct({{"DBInstance", Describe(host_, *instance)}});
+  Value answer = Value::Struct({{"DBInstance", Shown(*instance)}});
   RunCreate(instance).Detach();
   return answer;
 }
@@ -231,7 +231,7 @@ Answer Rds::PromoteReadReplica(const Value& input) {
   if (input.Has("PreferredBackupWindow")) {
     instance->settings.Set("PreferredBackupWindow", input.String("PreferredBackupWindow"));
   }
-  Value answer = Value::Struct({{"DBInstance", Describe(host_, *instance)}});
+  Value answer = Value::Struct({{"DBInstance", Shown(*instance)}});
   // The first step is on its way to the server before the state is saved; a promotion cannot be
   // taken back.
   RunPromote(instance).Detach();

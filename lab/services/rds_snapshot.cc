@@ -2,7 +2,10 @@
 // through the lab's network.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <fstream>
+#include <optional>
 #include <system_error>
 
 #include "lab/services/ask_region.h"
@@ -40,6 +43,32 @@ std::string SnapshotName(std::string_view given) {
 }
 
 std::int64_t Gigabytes(const Value& settings) { return settings.Int("AllocatedStorage", 20); }
+
+// What a filter of DescribeDBSnapshots looks at.
+std::optional<std::string_view> SnapshotMember(std::string_view filter) {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kFilters = {
+      {{"db-instance-id", "DBInstanceIdentifier"},
+       {"db-snapshot-id", "DBSnapshotIdentifier"},
+       {"dbi-resource-id", "DbiResourceId"},
+       {"snapshot-type", "SnapshotType"},
+       {"engine", "Engine"}}};
+  for (const auto& [name, member] : kFilters) {
+    if (name == filter) return member;
+  }
+  return std::nullopt;
+}
+
+// Identifiers may be given as ARNs.
+bool IsFilteredOut(const Value& record, const Value::List& filters) {
+  return std::any_of(filters.begin(), filters.end(), [&](const Value& filter) {
+    const std::string_view held = record.String(*SnapshotMember(filter.String("Name")));
+    const Value::List& values = filter.Items("Values");
+    return std::none_of(values.begin(), values.end(), [&](const Value& value) {
+      const std::string_view text = value.str();
+      return text == held || (text.starts_with("arn:") && ParseArn(text).name == held);
+    });
+  });
+}
 
 }  // namespace
 
@@ -127,6 +156,10 @@ Flow<base::Status> Rds::TakeSnapshot(InstancePtr instance, std::string id) {
 }
 
 Answer Rds::DescribeDBSnapshots(const Value& input) {
+  for (const Value& filter : input.Items("Filters")) {
+    if (!SnapshotMember(filter.String("Name")))
+      return BadValue(fmt::format("Unrecognized filter name: {}", filter.String("Name")));
+  }
   const std::string id = SnapshotName(input.String("DBSnapshotIdentifier"));
   const std::string instance = Lower(input.String("DBInstanceIdentifier"));
   Value::List found;
@@ -137,6 +170,11 @@ Answer Rds::DescribeDBSnapshots(const Value& input) {
         snapshot.record.String("SnapshotType") != input.String("SnapshotType")) {
       continue;
     }
+    if (input.Has("DbiResourceId") &&
+        snapshot.record.String("DbiResourceId") != input.String("DbiResourceId")) {
+      continue;
+    }
+    if (IsFilteredOut(snapshot.record, input.Items("Filters"))) continue;
     found.push_back(snapshot.record);
   }
   if (!id.empty() && found.empty()) return SnapshotNotFound(id);

@@ -164,7 +164,18 @@ TEST_F(RdsTest, InstanceIsMadeUsedStoppedStartedRenamedAndDeleted) {
   EXPECT_EQ(Code(a, "StopDBInstance", Named("orders")), "InvalidDBInstanceState");
   Await(a, "orders", "available");
   EXPECT_TRUE(Look(a, "orders").Has("LatestRestorableTime"));
-  const auto automated = [&] { return Done(a, "DescribeDBSnapshots", {}).Items("DBSnapshots"); };
+  const auto automated = [&](const std::string& of = "orders") {
+    return Done(a, "DescribeDBSnapshots",
+                Value::Struct(
+                    {{"Filters", Value::List{Value::Struct(
+                                     {{"Name", "db-instance-id"}, {"Values", Value::List{of}}})}}}))
+        .Items("DBSnapshots");
+  };
+  EXPECT_EQ(automated("others").size(), 0u);
+  const Value groups =
+      Done(a, "DescribeDBSubnetGroups", Value::Struct({{"DBSubnetGroupName", "default"}}));
+  ASSERT_EQ(groups.Items("DBSubnetGroups").size(), 1u);
+  EXPECT_EQ(groups.Items("DBSubnetGroups").front(), Look(a, "orders").Sub("DBSubnetGroup"));
   ASSERT_EQ(automated().size(), 1u);
   EXPECT_EQ(Code(a, "DeleteDBSnapshot",
                  Value::Struct({{"DBSnapshotIdentifier",
