@@ -100,8 +100,9 @@ model::Event Resumed(const model::Plan& plan, const model::ExecutionId& executio
 // for the record.
 model::Event Abandoned(const model::ExecutionId& execution, const std::string& actor,
                        const std::string& reason, base::WallTime now);
-// The first step that speaks against it: from promotion on, only going on makes whole what was
-// begun. Absent: it may be abandoned, with what its begun steps did left as it is.
+// The first step that speaks against it: from the first promotion on, only going on makes whole
+// what was begun. A gate, or a wait for what was written last, promotes nothing. Absent: it may be
+// abandoned, with what its begun steps did left as it is.
 std::optional<model::StepId> KeepsFromAbandoning(const model::Plan& plan, const State& state);
 
 // The first step that keeps a planned move from being called off: it has begun, and cannot be taken

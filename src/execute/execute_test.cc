@@ -290,6 +290,22 @@ TEST(ExecuteTest, ABegunPromotionIsNotAbandoned) {
   EXPECT_EQ(*kept, StepId("promote"));
 }
 
+// The Region that is left may be lost while its last write is waited for: only a failover helps
+// then.
+TEST(ExecuteTest, AWaitForTheLastWriteKeepsNobodyFromAbandoning) {
+  Plan plan;
+  plan.steps = {MakeStep("rds.quiesce/orders", {}),
+                MakeStep("rds.drain-to/orders", {"rds.quiesce/orders"}),
+                MakeStep("rds.promote/orders", {"rds.drain-to/orders"})};
+  plan.steps[0].phase = model::Phase::kFence;
+  for (std::size_t i = 1; i < plan.steps.size(); ++i) plan.steps[i].phase = model::Phase::kPromote;
+  const State waited = Paper(plan).Fail("rds.drain-to/orders", 9).Run();
+  EXPECT_EQ(waited.outcome, Outcome::kFailed);
+  EXPECT_FALSE(KeepsFromAbandoning(plan, waited).has_value()) << "nothing was promoted";
+  const State promoted = Paper(plan).Fail("rds.promote/orders", 9).Run();
+  EXPECT_EQ(KeepsFromAbandoning(plan, promoted), StepId("rds.promote/orders"));
+}
+
 TEST(ExecuteTest, AMoveIsCalledOffUntilSomethingFinalHasBegun) {
   Plan plan = Diamond();
   for (model::Step& step : plan.steps) step.undo = "take it back";

@@ -15,6 +15,12 @@ bool MovesWritersOrTraffic(model::Phase phase) {
          phase == model::Phase::kVerify || phase == model::Phase::kReprotect;
 }
 
+// A gate, or a wait for what was written before: stands among promotions and promotes nothing.
+bool OnlyWaits(const model::Step& step) {
+  const std::string& kind = step.kind.str();
+  return kind.starts_with("gate.") || kind.ends_with(".drain") || kind.ends_with(".drain-to");
+}
+
 // Tried at least once: it may have done what it does.
 bool Begun(const State& state, const model::StepId& step) {
   const auto found = state.steps.find(step);
@@ -66,7 +72,8 @@ std::optional<model::StepId> KeepsFromAbandoning(const model::Plan& plan, const 
   // The gate that holds it stands before everything that a Region serves by.
   if (state.outcome == Outcome::kHeld) return std::nullopt;
   for (const model::Step& step : plan.steps) {
-    if (Begun(state, step.id) && MovesWritersOrTraffic(step.phase)) return step.id;
+    if (OnlyWaits(step) || !MovesWritersOrTraffic(step.phase)) continue;
+    if (Begun(state, step.id)) return step.id;
   }
   return std::nullopt;
 }
