@@ -68,7 +68,11 @@ class Asking {
                              : base::Corrupt("nothing stands there");
     const bool others = there.ok() && there->execution != wanted_.execution;
     if (asked_ && others) return base::WrongState("another execution asks now");
-    ApprovalRequest now = decide::Asked(there.ok() ? &*there : nullptr, wanted_);
+    // A run that begins when the time of an earlier one is up asks anew: a held execution is gone
+    // on with under the same name, and would never be asked about again.
+    const bool over =
+        !asked_ && there.ok() && decide::StandingOf(*there, clock_.Now()) == Standing::kTimeIsUp;
+    ApprovalRequest now = decide::Asked(there.ok() && !over ? &*there : nullptr, wanted_);
     if (!there.ok() || now != *there) {
       const auto put =
           store_.Put(key_, decide::ToJson(now), entry ? entry->revision : ports::kAbsent, Soon());

@@ -136,6 +136,16 @@ TEST_F(ApprovalTest, TimeThatIsUpIsRefusedInOneSentence) {
   EXPECT_EQ(Give("ann").error().code(), ErrorCode::kWrongState);
 }
 
+TEST_F(ApprovalTest, WhoGoesOnWhenTimeIsUpAsksAnew) {
+  Ask(1, 600ms);
+  EXPECT_EQ(Run().error().code(), ErrorCode::kRefused);
+  Ask(1, 20s);
+  shop_.cancelled = true;
+  EXPECT_EQ(Run().error().code(), ErrorCode::kCancelled) << "it waits again";
+  EXPECT_TRUE(Give("ann").ok());
+  EXPECT_TRUE(Run().ok()) << "the same execution";
+}
+
 TEST_F(ApprovalTest, WhoGoesOnFindsWhatWasGivenAndNobodyElseDoes) {
   Ask(2, 20s);
   shop_.cancelled = true;
