@@ -169,8 +169,11 @@ class Survey {
 
   void StartOrWait(const Step& step, const StepProgress& progress) {
     if (progress.state == StepState::kRetrying && progress.failures > 0) {
-      const base::WallTime due = progress.ended + Backoff(limits_, progress.failures);
-      if (due > now_) {
+      const base::Duration wait = Backoff(limits_, progress.failures);
+      const base::WallTime due = progress.ended + wait;
+      // The failure's time is a wall clock's, perhaps another machine's: one that lies so far ahead
+      // tells of a clock that was set back, and is no reason to wait.
+      if (due > now_ && due - now_ <= wait) {
         if (!batch_.wake_at || due < *batch_.wake_at) batch_.wake_at = due;
         return;
       }

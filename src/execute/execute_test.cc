@@ -153,6 +153,25 @@ TEST(ExecuteTest, FailuresAreTriedAgainAfterABackoff) {
   EXPECT_EQ(end.steps.at(StepId("promote")).attempts, 2);
 }
 
+TEST(ExecuteTest, AClockThatWasSetBackDoesNotMakeARetryWait) {
+  const Plan plan = Diamond();
+  const model::ExecutionId execution("e1");
+  std::vector<Event> history = {Started(plan, {execution, "test", "{}"}, kNow)};
+  const auto add = [&](const std::vector<Event>& events) {
+    history.insert(history.end(), events.begin(), events.end());
+  };
+  add(Next(plan, Replay(plan, execution, history), {}, kNow, kLimits).records);
+  add(Failed(plan, Replay(plan, execution, history), StepId("measure"), kNow,
+             base::Unreachable("no answer")));
+  const Running running = {StepId("fence"), StepId("scale")};
+  const State state = Replay(plan, execution, history);
+  EXPECT_TRUE(Next(plan, state, running, kNow, kLimits).commands.empty()) << "it waits a little";
+  const base::WallTime before = kNow - base::Duration(600'000'000'000);
+  const Batch set_back = Next(plan, state, running, before, kLimits);
+  ASSERT_EQ(set_back.commands.size(), 1u) << "it would wait for ten minutes";
+  EXPECT_EQ(set_back.commands[0].step, StepId("measure"));
+}
+
 TEST(ExecuteTest, AStepThatFailsForGoodStopsWhatIsBehindItOnly) {
   Paper paper(Diamond());
   const State end = paper.Fail("promote", 9).Run();
