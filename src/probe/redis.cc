@@ -226,6 +226,13 @@ base::Status HoldWrites(RedisSession& session, const Held& held, base::Monotonic
   return base::ServiceBroken(session.address().Text() + " did not hold its writes");
 }
 
+base::Status ProlongHold(RedisSession& session, base::Duration duration,
+                         base::MonotonicTime deadline) {
+  const auto millis = std::chrono::ceil<std::chrono::milliseconds>(duration).count();
+  const auto held = session.Command({"CLIENT", "PAUSE", std::to_string(millis), "WRITE"}, deadline);
+  return held.ok() ? base::Ok() : base::Status(held.error());
+}
+
 base::Status ReleaseWrites(RedisSession& session, base::MonotonicTime deadline) {
   const auto released = session.Command({"CLIENT", "UNPAUSE"}, deadline);
   return released.ok() ? base::Ok() : base::Status(released.error());

@@ -107,6 +107,9 @@ struct Held {
   base::Duration duration{};
 };
 base::Status HoldWrites(RedisSession& session, const Held& held, base::MonotonicTime deadline);
+// Writes that are held stay so for that long from now, without a moment in which one gets through.
+base::Status ProlongHold(RedisSession& session, base::Duration duration,
+                         base::MonotonicTime deadline);
 base::Status ReleaseWrites(RedisSession& session, base::MonotonicTime deadline);
 
 // Keys that one has and the other has not, or has with another value. Leeward's own are left out.

@@ -1,5 +1,6 @@
 // Promotion: done when the node itself says that it is the primary and has taken a write. A status
 // alone proves nothing.
+#include <algorithm>
 #include <charconv>
 
 #include "steps/elasticache.h"
@@ -9,6 +10,23 @@ namespace {
 
 using model::Elasticache;
 using probe::RedisSession;
+
+// Whose turn it is to ask AWS: soon at first, then ever less often.
+class Turns {
+ public:
+  explicit Turns(Pace pace) : pause_(pace.first), most_(pace.most) {}
+  bool IsDue(base::MonotonicTime now) {
+    if (now < next_) return false;
+    next_ = now + pause_;
+    pause_ = std::min(2 * pause_, most_);
+    return true;
+  }
+
+ private:
+  base::Duration pause_;
+  const base::Duration most_;
+  base::MonotonicTime next_;
+};
 
 class Promotion {
  public:
@@ -58,6 +76,24 @@ class Promotion {
     return AwaitMarker(work_, address_, HoldOf(source), hold.marker);
   }
 
+  // AWS lets the old primary take writes until the new one leads, and may take longer over it than
+  // a hold lasts.
+  void Prolong() {
+    const base::MonotonicTime now = work_.tools().clock.Monotonic();
+    if (!planned_ || now < prolong_at_) return;
+    prolong_at_ = now + work_.limits().writes_held / 4;
+    const auto there = CacheIn(work_, cache_, work_.Other(work_.region()));
+    if (!there.ok()) return;
+    const auto prolong = [this](RedisSession& session, base::MonotonicTime deadline) -> Status {
+      ASSIGN_OR_RETURN(const probe::RedisStanding standing, probe::ReadStanding(session, deadline));
+      // One that follows by now must not be held: what it is sent would wait too.
+      if (!standing.primary) return base::Ok();
+      return probe::ProlongHold(session, work_.limits().writes_held, deadline);
+    };
+    // One that does not answer is asked again before its hold is over.
+    (void)OnCache(work_, *there, work_.limits().sql, prolong);
+  }
+
   Result<std::string> Datastore() {
     const std::string_view known =
         work_.Fact(work_.step().component, work_.region(), "datastore.id");
@@ -76,7 +112,9 @@ class Promotion {
     std::string last;
     const auto promoted = work_.Await<bool>(
         place() + " to be the primary", work_.SqlPace(), [&]() -> Result<std::optional<bool>> {
-          if (!asked) RETURN_IF_ERROR(Ask(datastore, &asked, &last));
+          if (!asked && asking_.IsDue(work_.tools().clock.Monotonic()))
+            RETURN_IF_ERROR(Ask(datastore, &asked, &last));
+          Prolong();
           const Result<bool> primary = IsPrimary();
           if (primary.ok() && *primary) return std::optional<bool>(true);
           if (!primary.ok() && primary.error().code() == base::ErrorCode::kDenied)
@@ -113,8 +151,10 @@ class Promotion {
   // What cannot be promoted in its datastore is taken out of it, and is then a primary by itself.
   // The way back is a new secondary.
   Status MaybeCutLoose(const std::string& datastore, base::MonotonicTime begin) {
-    const base::Duration waited = work_.tools().clock.Monotonic() - begin;
+    const base::MonotonicTime now = work_.tools().clock.Monotonic();
+    const base::Duration waited = now - begin;
     if (planned_ || cut_loose_ || waited < work_.limits().datastore_failover) return base::Ok();
+    if (!cutting_.IsDue(now)) return base::Ok();
     work_.Say(place() + " is not promoted after " + base::HumanDuration(waited) +
               "; taking it out of " + datastore);
     const auto answer =
@@ -132,6 +172,8 @@ class Promotion {
   const probe::RedisAddress address_;
   const bool planned_;
   bool cut_loose_ = false;
+  Turns asking_{work_.ApiPace()}, cutting_{work_.ApiPace()};
+  base::MonotonicTime prolong_at_;
 };
 
 }  // namespace

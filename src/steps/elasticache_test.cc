@@ -39,7 +39,7 @@ class ElasticacheTest : public ::testing::Test {
     int shards = 1;
   };
 
-  ElasticacheTest() {
+  explicit ElasticacheTest(const Limits& limits = QuickLimits()) : shop_(limits) {
     model::Elasticache sessions;
     sessions.replication_group = sessions.datastore = "sessions";
     shop_.application.components.push_back({model::ComponentName("sessions"), sessions, {}});
@@ -154,7 +154,7 @@ class ElasticacheTest : public ::testing::Test {
         .ok();
   }
 
-  Shop shop_{QuickLimits()};
+  Shop shop_;
   Side home_{"us-east-1"}, recovery_{"us-west-2"};
   std::string dark_, snapshot_;
   bool stuck_ = false;
@@ -254,6 +254,27 @@ TEST_F(ElasticacheTest, APlannedMoveNeverCutsLoose) {
   shop_.patience = seconds(20);
   ASSERT_TRUE(Run("elasticache.open", shop_.home).ok()) << "called off";
   EXPECT_TRUE(Writes(home_));
+}
+
+Limits BriefHold() {
+  Limits limits = QuickLimits();
+  limits.writes_held = seconds(2);
+  return limits;
+}
+
+class LongFlipTest : public ElasticacheTest {
+ protected:
+  LongFlipTest() : ElasticacheTest(BriefHold()) {}
+};
+
+TEST_F(LongFlipTest, WritesWaitForAsLongAsAwsTakesAndAwsIsNotAskedAllTheTime) {
+  Protect();
+  stuck_ = true;
+  ASSERT_TRUE(Run("elasticache.quiesce", shop_.home).ok());
+  shop_.patience = seconds(5);
+  EXPECT_EQ(Promote("planned").error().code(), ErrorCode::kUnreachable);
+  EXPECT_FALSE(Writes(home_)) << "one hold was over long ago";
+  EXPECT_LT(shop_.aws.Calls("elasticache:FailoverGlobalReplicationGroup").size(), 80u);
 }
 
 TEST_F(ElasticacheTest, APlannedMoveHoldsWaitsPromotesAndTheOldSideFollows) {
