@@ -12,7 +12,8 @@ using base::Result;
 using shapes::Value;
 
 constexpr std::uint64_t kMaxChanges = 1'000'000;
-constexpr int kMaxEmptyPages = 20;   // in a row, of an open shard
+constexpr int kMaxEmptyPages = 20;  // in a row, of an open shard, which has no end
+constexpr int kMaxEmptyOfClosed = 10'000;
 constexpr std::size_t kBatch = 100;  // DynamoDB's own limit
 // Of asking again for keys that a throttled table did not answer.
 constexpr int kMaxUnanswered = 20;  // in a row
@@ -21,13 +22,18 @@ constexpr base::Duration kLongestPause = std::chrono::seconds(2);
 // The stream tells whole seconds, rounded down.
 constexpr base::Duration kGrain = std::chrono::seconds(1);
 
+struct Shard {
+  std::string id;
+  bool closed = false;  // nothing comes into it any more
+};
+
 class Reader {
  public:
   Reader(const LateSource& source, const LateSpan& span) : source_(source), span_(span) {}
 
   Result<LateItems> Run() {
-    ASSIGN_OR_RETURN(const std::vector<std::string> shards, Shards());
-    for (const std::string& shard : shards) RETURN_IF_ERROR(ReadShard(shard));
+    ASSIGN_OR_RETURN(const std::vector<Shard> shards, Shards());
+    for (const Shard& shard : shards) RETURN_IF_ERROR(ReadShard(shard));
     late_.complete = late_.complete && late_.silent == 0;
     for (auto& [text, item] : latest_) late_.items.push_back(std::move(item));
     RETURN_IF_ERROR(Compare());
@@ -41,28 +47,33 @@ class Reader {
   }
 
   // Parents before children, as AWS lists them.
-  Result<std::vector<std::string>> Shards() {
-    std::vector<std::string> shards;
+  Result<std::vector<Shard>> Shards() {
+    std::vector<Shard> shards;
     std::string after;
     do {
       Value input = Value::Struct({{"StreamArn", source_.stream_arn}});
       if (!after.empty()) input.Set("ExclusiveStartShardId", after);
       ASSIGN_OR_RETURN(const Value answer, source_.streams("DescribeStream", input));
       const Value& stream = answer.Sub("StreamDescription");
-      for (const Value& shard : stream.Items("Shards"))
-        shards.emplace_back(shard.String("ShardId"));
+      for (const Value& shard : stream.Items("Shards")) {
+        const Value& range = shard.Sub("SequenceNumberRange");
+        shards.push_back(
+            {std::string(shard.String("ShardId")), !range.String("EndingSequenceNumber").empty()});
+      }
       after = stream.String("LastEvaluatedShardId");
     } while (!after.empty());
     return shards;
   }
 
-  base::Status ReadShard(const std::string& shard) {
+  base::Status ReadShard(const Shard& shard) {
     ASSIGN_OR_RETURN(const Value begun,
                      source_.streams("GetShardIterator",
                                      Value::Struct({{"StreamArn", source_.stream_arn},
-                                                    {"ShardId", shard},
+                                                    {"ShardId", shard.id},
                                                     {"ShardIteratorType", "TRIM_HORIZON"}})));
     std::string at(begun.String("ShardIterator"));
+    // Pages may be empty with more behind them; where a shard has an end, it is read up to that.
+    const int most = shard.closed ? kMaxEmptyOfClosed : kMaxEmptyPages;
     for (int empty = 0; !at.empty();) {
       RETURN_IF_ERROR(CheckGoingOn());
       ASSIGN_OR_RETURN(const Value page,
@@ -73,10 +84,9 @@ class Reader {
       // In time order: what follows is later still.
       if (past_ || !late_.complete) break;
       empty = records.empty() ? empty + 1 : 0;
-      if (empty == kMaxEmptyPages) {
-        ++late_.silent;
-        break;
-      }
+      if (empty == most && shard.closed) late_.complete = false;
+      if (empty == most && !shard.closed) ++late_.silent;
+      if (empty == most) break;
       at = page.String("NextShardIterator");
     }
     past_ = false;
@@ -91,8 +101,10 @@ class Reader {
     if (at->time() > span_.to + kGrain) past_ = true;
     if (past_ || at->time() + kGrain < span_.from) return;
     const Value& key = change.Sub("Keys");
-    if (IsLeewards(source_.writer.key, key)) return;
-    LateItem item{key, change.Sub("NewImage"), false};
+    const Value& image = change.Sub("NewImage");
+    // A key that is a number does not tell by itself.
+    if (IsLeewards(source_.writer.key, image.is_null() ? key : image)) return;
+    LateItem item{key, image, false};
     const std::string text = ToJson(key);
     if (!latest_.contains(text) && latest_.size() >= kMaxLateItems) {
       late_.complete = false;

@@ -33,8 +33,8 @@ struct LateItem {
 struct LateItems {
   std::uint64_t read = 0;  // changes looked at
   std::vector<LateItem> items;
-  // False: there were more than kMaxLateItems, or more than a bound of changes, or `silent` is not
-  // 0.
+  // False: there were more than kMaxLateItems, or more than a bound of changes, or a shard that is
+  // closed did not come to its end, or `silent` is not 0.
   bool complete = true;
   // Shards that are still written to and answered nothing more, without a change from after the
   // span: DynamoDB may answer so while changes are on their way.

@@ -71,6 +71,44 @@ TEST_F(LateTest, KeysThatATableDidNotAnswerAreAskedForAgainAfterAWhile) {
   EXPECT_GE(waited_, 300ms);
 }
 
+TEST_F(LateTest, AClosedShardIsReadToItsEndThroughEmptyPages) {
+  int pages = 0;
+  source_.streams = [&pages, inner = source_.streams](std::string_view operation,
+                                                      const Value& input) -> base::Result<Value> {
+    if (operation == "DescribeStream") {
+      const Value range = Value::Struct({{"EndingSequenceNumber", "900"}});
+      const Value shard = Value::Struct({{"ShardId", "shard-1"}, {"SequenceNumberRange", range}});
+      return Value::Struct(
+          {{"StreamDescription", Value::Struct({{"Shards", Value(Value::List{shard})}})}});
+    }
+    if (operation == "GetRecords" && ++pages <= 50)
+      return Value::Struct({{"NextShardIterator", "on"}});
+    return inner(operation, input);
+  };
+  const auto late = Find();
+  ASSERT_TRUE(late.ok()) << late.error().message();
+  EXPECT_EQ(late->items.size(), 1u);
+  EXPECT_TRUE(late->complete);
+}
+
+TEST_F(LateTest, LeewardsOwnItemsAreNotLateWhereKeysAreNumbers) {
+  source_.writer.key = {{"id", "N"}, {}};
+  source_.streams = [inner = source_.streams](std::string_view operation,
+                                              const Value& input) -> base::Result<Value> {
+    if (operation != "GetRecords") return inner(operation, input);
+    const Value key = Value::Struct({{"id", Value::Struct({{"N", "-17331"}})}});
+    Value image = key;
+    image.Set("leeward_stamp", Value::Struct({{"N", "5"}}));
+    const Value change = Value::Struct(
+        {{"ApproximateCreationDateTime", Value(kBegan + 1s)}, {"Keys", key}, {"NewImage", image}});
+    return Value::Struct({{"Records", Value(Value::List{Value::Struct({{"dynamodb", change}})})}});
+  };
+  const auto late = Find();
+  ASSERT_TRUE(late.ok()) << late.error().message();
+  EXPECT_EQ(late->read, 1u);
+  EXPECT_TRUE(late->items.empty());
+}
+
 TEST_F(LateTest, ATableThatAnswersNoneIsNotAskedForEver) {
   unanswered_ = 1'000'000;
   const auto late = Find();
