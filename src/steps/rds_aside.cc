@@ -8,6 +8,8 @@ namespace leeward::steps {
 namespace {
 
 constexpr std::size_t kMaxIdentifier = 63;
+// Its old name is about to go: begun by a run of the step that was cut off, which closed it first.
+constexpr char kRenaming[] = "renaming";
 
 }  // namespace
 
@@ -27,7 +29,10 @@ namespace {
 Result<Instance> Rename(const Work& work, const std::string& from, const std::string& to,
                         const std::string& old_address) {
   ASSIGN_OR_RETURN(const std::optional<Instance> done, DescribeInstance(work, work.region(), to));
-  if (!done) {
+  ASSIGN_OR_RETURN(const std::optional<Instance> there,
+                   DescribeInstance(work, work.region(), from));
+  const bool begun = there && there->status == kRenaming;
+  if (!done && !begun) {
     work.Say("renaming " + Place(from, work.region()) + " to " + to);
     const Value input = Value::Struct({{"DBInstanceIdentifier", from},
                                        {"NewDBInstanceIdentifier", to},
@@ -119,7 +124,7 @@ Result<StepOutcome> RdsPreserveOld(const Work& work) {
   }
   if (old) {
     work.shared().sessions.Forget(old->address);
-    if (old->status != "stopped") {
+    if (old->status != "stopped" && old->status != kRenaming) {
       ASSIGN_OR_RETURN(const Instance ready,
                        AwaitStatus(work, work.region(), rds->instance, "available"));
       const Status closed = CloseInstance(work, *rds, ready);
@@ -148,8 +153,8 @@ Result<StepOutcome> RdsRetireOld(const Work& work) {
   if (old && IsReplicaFrom(*old, Region(writer))) {
     return StepOutcome{"follows " + writer + " already; there is nothing to set aside", {}};
   }
-  if (old) {
-    work.shared().sessions.Forget(old->address);
+  if (old) work.shared().sessions.Forget(old->address);
+  if (old && old->status != kRenaming) {
     ASSIGN_OR_RETURN(const Instance ready,
                      AwaitStatus(work, work.region(), rds->instance, "available"));
     RETURN_IF_ERROR(CloseInstance(work, *rds, ready));

@@ -467,6 +467,26 @@ TEST_F(AsideTest, PreserveClosesAndRenamesOnceAndNeverTouchesWhatCameAfter) {
   EXPECT_EQ(instances_.count("orders"), 1u);
 }
 
+// The run that asked for the renaming was cut off before it could say so.
+TEST_F(AsideTest, ARenamingThatWasBegunIsWaitedOutUnderTheNewName) {
+  instances_["orders"] = InstanceValue(*home_, "renaming");
+  int looks = 0;
+  shop_.aws.On("rds:DescribeDBInstances", [&](const SeenCall& call) -> Result<Value> {
+    if (++looks == 8) {
+      instances_.erase("orders");
+      instances_["orders-before-20251123t085413z"] = InstanceValue(*home_, "available");
+    }
+    const auto found = instances_.find(std::string(call.input.String("DBInstanceIdentifier")));
+    if (found == instances_.end()) return base::NotFound("no such instance");
+    return Answer(found->second);
+  });
+  const auto kept =
+      shop_.AddAndRun("rds.preserve-old/orders", shop_.home, {{"writer-region", "us-west-2"}});
+  ASSERT_TRUE(kept.ok()) << kept.error().message();
+  EXPECT_EQ(kept->outputs.at("old_instance"), "orders-before-20251123t085413z");
+  EXPECT_TRUE(shop_.aws.Calls("rds:ModifyDBInstance").empty());
+}
+
 TEST_F(AsideTest, RetireRefusesWithoutProofAndStopsWithIt) {
   shop_.Add("rds.quiesce/orders", shop_.home);
   shop_.Add("rds.drain-to/orders", shop_.recovery);
