@@ -4,13 +4,12 @@
 #include <charconv>
 #include <utility>
 
+#include "guard/watchdog.h"
+
 namespace leeward::guard {
 namespace {
 
 constexpr char kControlDatabase[] = "postgres";
-// The names by which the two sessions of a guard are known in the server.
-constexpr char kControlName[] = "leeward-door/";
-constexpr char kWatchdogName[] = "leeward-watchdog/";
 constexpr base::Duration kPoll = std::chrono::milliseconds(5);
 // The watchdog lives as long as it is told to; its listener waits as long.
 constexpr base::Duration kForEver = std::chrono::hours(24 * 365);
@@ -24,112 +23,10 @@ constexpr char kOwnLimits[] =
     " ('client_connection_check_interval', '0'), ('client_min_messages', 'error'),"
     " ('lock_timeout', '50ms')) o (name, value) on o.name = s.name";
 
-std::string Quoted(const std::string& text, char quote) {
-  std::string quoted(1, quote);
-  for (const char c : text) {
-    quoted += c;
-    if (c == quote) quoted += c;
-  }
-  return quoted + quote;
-}
-
-// An application_name is cut at 63 bytes.
-std::string WatchdogName(const std::string& database) {
-  return kWatchdogName + database.substr(0, 40);
-}
-
-// Lets the held logins in until `ends`, whenever that adds a quarter to what is left: not at each
-// renewal, because each is a commit. One that fails (another session alters the same role) is tried
-// again at the next turn; until then the logins' time is shorter, never longer.
-std::string HoldLogins() {
-  return "    if ends - held_until > greatest((ends - "
-         "(extract(epoch from clock_timestamp()) * 1000000)::bigint) / 4, 0) then\n"
-         "      begin\n"
-         "        for held in " +
-         probe::HeldLoginsQuery() +
-         " loop\n"
-         "          execute format('alter role %I valid until %L', held,\n"
-         "            timestamptz 'epoch' + ends * interval '1 microsecond');\n"
-         "        end loop;\n"
-         "        held_until := ends;\n"
-         "      exception when others then null;\n"
-         "      end;\n"
-         "    end if;\n";
-}
-
-// Closes, and ends who is there. Whoever changes the database's entry just then makes the closing
-// fail: it is tried until it is done, or there is no such database any more. Meanwhile each session
-// is ended as it comes, and the held logins do not come any more.
-std::string Shut(const std::string& database) {
-  const std::string name = Quoted(database, '\'');
-  return "  while quiet < 2 loop\n"
-         "    if not shut then\n"
-         "      begin\n"
-         "        execute " +
-         Quoted("alter database " + Quoted(database, '"') + " with allow_connections false", '\'') +
-         ";\n"
-         "        shut := true;\n"
-         "      exception when others then\n"
-         "        exit when not exists (select from pg_database where datname = " +
-         name +
-         ");\n"
-         "      end;\n"
-         "      commit;\n"
-         "    end if;\n"
-         "    begin\n"
-         "      perform pg_terminate_backend(a.pid) from pg_stat_activity a\n"
-         "        join pg_roles r on r.oid = a.usesysid\n"
-         "        where a.datname = " +
-         name +
-         " and a.pid <> pg_backend_pid() and not r.rolsuper;\n"
-         "      if found or not shut then quiet := 0; else quiet := quiet + 1; end if;\n"
-         "    exception when others then quiet := 0;\n"
-         "    end;\n"
-         "    commit;\n"
-         "    perform pg_sleep(0.01);\n"
-         "  end loop;\n";
-}
-
-// Opens, unless it is too late for that already; waits; closes; ends who is there. Commits between,
-// so that others see each part at once and nothing is held while it sleeps.
-std::string WatchdogStatement(const std::string& database, const std::string& control_pid,
-                              std::int64_t until_us) {
-  const std::string alter = "alter database " + Quoted(database, '"') + " with allow_connections ";
-  return "do $leeward$\n"
-         "declare\n"
-         "  ends bigint := " +
-         std::to_string(until_us) +
-         ";\n"
-         "  told bigint;\n"
-         "  left_us bigint;\n"
-         "  shut boolean := false;\n"
-         "  quiet int := 0;\n"
-         "  held name;\n"
-         "  held_until bigint := 0;\n"
-         "begin\n"
-         "  if (extract(epoch from clock_timestamp()) * 1000000)::bigint < ends then\n" +
-         HoldLogins() + "    execute " + Quoted(alter + "true", '\'') +
-         ";\n"
-         "    commit;\n"
-         "  end if;\n"
-         "  loop\n"
-         "    select nullif(substr(application_name, " +
-         std::to_string(sizeof(kControlName)) +
-         "), '')::bigint into told\n"
-         "      from pg_stat_activity where pid = " +
-         control_pid +
-         "\n"
-         "      and usename = current_user and application_name ~ '^" +
-         kControlName +
-         "[0-9]+$';\n"
-         "    ends := greatest(ends, coalesce(told, 0));\n"
-         "    left_us := ends - (extract(epoch from clock_timestamp()) * 1000000)::bigint;\n"
-         "    exit when left_us <= 0;\n" +
-         HoldLogins() +
-         "    commit;\n"
-         "    perform pg_sleep(least(left_us, 20000) / 1000000.0);\n"
-         "  end loop;\n" +
-         Shut(database) + "end $leeward$";
+// Whether it was only that another changed the same entry of the catalogue: "tuple concurrently
+// updated", or a lock that it kept.
+bool PassesByItself(const base::Error& error) {
+  return error.service_code() == "XX000" || error.service_code() == "55P03";
 }
 
 }  // namespace
@@ -195,20 +92,25 @@ base::Result<std::int64_t> PostgresDoor::OnServerClock(base::MonotonicTime until
   return server_us + std::chrono::duration_cast<std::chrono::microseconds>(left).count();
 }
 
+base::Status PostgresDoor::Name(probe::PostgresSession& session, const std::string& name,
+                                base::MonotonicTime deadline) {
+  const auto named =
+      session.Query("select set_config('application_name', $1, false)", {name}, deadline);
+  return named.ok() ? base::Ok() : base::Status(named.error());
+}
+
 base::Status PostgresDoor::Tell(std::int64_t until_us, base::MonotonicTime deadline) {
   ASSIGN_OR_RETURN(probe::PostgresSession * control, Control(deadline));
-  const auto told = control->Query(
-      "set application_name = '" + (kControlName + std::to_string(until_us)) + "'", {}, deadline);
-  if (!told.ok()) return told.error();
-  return base::Ok();
+  return Name(*control, kControlName + std::to_string(until_us), deadline);
 }
 
 base::Status PostgresDoor::StartWatchdog(std::int64_t until_us, base::MonotonicTime deadline) {
   auto watchdog = std::make_unique<Watchdog>();
   ASSIGN_OR_RETURN(watchdog->session, Session(deadline));
-  const auto named = watchdog->session->Query(
-      "set application_name = " + Quoted(WatchdogName(address_.database), '\''), {}, deadline);
-  if (!named.ok()) return named.error();
+  ASSIGN_OR_RETURN(const std::vector<probe::Row> pid,
+                   watchdog->session->Query("select pg_backend_pid()", {}, deadline));
+  watchdog->pid = pid[0][0].value_or("0");
+  RETURN_IF_ERROR(Name(*watchdog->session, WatchdogName(address_.database), deadline));
   watchdog_ = std::move(watchdog);
   watchdog_->listener =
       std::thread([dog = watchdog_.get(), deadline = clock_.Monotonic() + kForEver,
@@ -218,6 +120,18 @@ base::Status PostgresDoor::StartWatchdog(std::int64_t until_us, base::MonotonicT
         dog->gone = true;
       });
   return base::Ok();
+}
+
+// Whether our watchdog runs in the server, and no other does.
+base::Result<bool> PostgresDoor::IsWatched(base::MonotonicTime deadline) {
+  ASSIGN_OR_RETURN(probe::PostgresSession * control, Control(deadline));
+  ASSIGN_OR_RETURN(
+      const std::vector<probe::Row> rows,
+      control->Query(
+          "select (count(*) = 1 and bool_and(pid::text = $2 and state = 'active'))::int"
+          " from pg_stat_activity where application_name = $1 and usename = current_user",
+          {WatchdogName(address_.database), watchdog_->pid}, deadline));
+  return rows[0][0] == "1";
 }
 
 base::Status PostgresDoor::Open(base::MonotonicTime until, const Cancelled& cancelled) {
@@ -234,14 +148,15 @@ base::Status PostgresDoor::Open(base::MonotonicTime until, const Cancelled& canc
   }
   ASSIGN_OR_RETURN(const std::int64_t until_us, OnServerClock(until, deadline));
   StopListening();
-  RETURN_IF_ERROR(EndWatchdogs(deadline));
   RETURN_IF_ERROR(Tell(until_us, deadline));
   RETURN_IF_ERROR(StartWatchdog(until_us, deadline));
   while (clock_.Monotonic() < deadline) {
     if (cancelled && cancelled()) return base::Cancelled("opening was given up");
     ASSIGN_OR_RETURN(const bool open, probe::IsDatabaseOpen(*control, address_.database, deadline));
     if (watchdog_->gone) return base::Unreachable("the watchdog of " + address_.Text() + " ended");
-    if (open) return base::Ok();
+    // One that was open before says nothing of who will shut it.
+    ASSIGN_OR_RETURN(const bool watched, IsWatched(deadline));
+    if (open && watched) return base::Ok();
     const auto paused = control->Query("select pg_sleep($1::float8)",
                                        {std::to_string(base::Seconds(kPoll))}, deadline);
     if (!paused.ok()) return paused.error();
@@ -258,29 +173,22 @@ base::Status PostgresDoor::Extend(base::MonotonicTime until, const Cancelled& ca
   return Tell(until_us, deadline);
 }
 
-base::Status PostgresDoor::EndWatchdogs(base::MonotonicTime deadline) {
-  ASSIGN_OR_RETURN(probe::PostgresSession * control, Control(deadline));
-  while (true) {
-    ASSIGN_OR_RETURN(const std::vector<probe::Row> ended,
-                     control->Query("select pg_terminate_backend(pid) from pg_stat_activity where"
-                                    " application_name = $1 and usename = current_user",
-                                    {WatchdogName(address_.database)}, deadline));
-    if (ended.empty()) return base::Ok();
-    const auto paused = control->Query("select pg_sleep($1::float8)",
-                                       {std::to_string(base::Seconds(kPoll))}, deadline);
-    if (!paused.ok()) return paused.error();
-  }
-}
-
 base::Status PostgresDoor::Close(base::MonotonicTime deadline) {
   ASSIGN_OR_RETURN(probe::PostgresSession * control, Control(deadline));
   ASSIGN_OR_RETURN(const std::vector<probe::Row> rows,
                    control->Query("select pg_is_in_recovery()::int", {}, deadline));
   if (rows[0][0] == "1") return base::Ok();  // nothing can be written to a replica
-  // Watchdogs end first: one that has just begun would open behind our back.
   StopListening();
-  RETURN_IF_ERROR(EndWatchdogs(deadline));
-  return probe::CloseDatabase(*control, address_.database, deadline);
+  // Watchdogs stand while it is being closed: were they ended first, a guard that is lost or cut
+  // off just then would leave an open door behind that nobody shuts.
+  const base::Status closed = probe::CloseDatabase(*control, address_.database, deadline);
+  if (!closed.ok() && !PassesByItself(closed.error())) return closed;
+  // One that has just begun would open behind our back. The server ends it and shuts in one go, and
+  // goes on with that when it hears no more of us: until then this session is a watchdog, too.
+  RETURN_IF_ERROR(Name(*control, WatchdogName(address_.database), deadline));
+  const auto shut = control->Query(ShutStatement(address_.database), {}, deadline);
+  if (!shut.ok()) return shut.error();
+  return Name(*control, kControlName, deadline);
 }
 
 }  // namespace leeward::guard

@@ -42,6 +42,7 @@ class PostgresDoor : public Door {
  private:
   struct Watchdog {
     std::unique_ptr<probe::PostgresSession> session;
+    std::string pid;                 // in the server
     std::atomic<bool> gone{false};   // its statement has ended
     std::atomic<bool> leave{false};  // stop listening to it
     std::thread listener;
@@ -54,7 +55,9 @@ class PostgresDoor : public Door {
   base::Result<std::int64_t> OnServerClock(base::MonotonicTime until, base::MonotonicTime deadline);
   base::Status Tell(std::int64_t until_us, base::MonotonicTime deadline);
   base::Status StartWatchdog(std::int64_t until_us, base::MonotonicTime deadline);
-  base::Status EndWatchdogs(base::MonotonicTime deadline);
+  base::Result<bool> IsWatched(base::MonotonicTime deadline);
+  static base::Status Name(probe::PostgresSession& session, const std::string& name,
+                           base::MonotonicTime deadline);
   void StopListening();
 
   const probe::PostgresAddress address_, control_address_;

@@ -46,6 +46,22 @@ class PostgresDoorTest : public testing::Test {
     return server_->clock().Monotonic() - from;
   }
 
+  // Another transaction, which makes that change and keeps the entry for so many seconds.
+  static std::thread Keeper(const std::string& change, int seconds) {
+    std::thread keeper([=] {
+      server_->Sql("postgres", "do $$ begin " + change + "; perform pg_sleep(" +
+                                   std::to_string(seconds) + "); end $$");
+    });
+    const base::MonotonicTime until = In(10s);
+    while (!IsKept()) CHECK(server_->clock().Monotonic() < until);
+    return keeper;
+  }
+  static bool IsKept() {
+    return server_->Sql("postgres",
+                        "select count(*) from pg_stat_activity where wait_event = 'PgSleep'"
+                        " and usename = 'root_of_test'") == "1";
+  }
+
   // The application has a login of its own, which the guard is to hold.
   static void GiveApplicationALogin() {
     if (server_->Sql("postgres", "select count(*) from pg_roles where rolname = 'web'") == "1")
@@ -113,11 +129,7 @@ TEST_F(PostgresDoorTest, ShutsAlsoWhileAnotherChangesTheDatabase) {
   ASSERT_TRUE(inside.ok()) << inside.error().message();
   door_.reset();  // its guard is gone
   // Keeps the database's entry beyond the door's time; who waited for it is refused then.
-  std::thread other([] {
-    server_->Sql(
-        "postgres",
-        "do $$ begin grant connect on database shop to owner; perform pg_sleep(4); end $$");
-  });
+  std::thread other = Keeper("grant connect on database shop to owner", 4);
   EXPECT_FALSE((*inside)->Query("select pg_sleep(3)", {}, In(5s)).ok());
   EXPECT_LT(server_->clock().Monotonic() - until, 1500ms) << "ended only when it slept enough";
   EXPECT_TRUE(IsOpen()) << "else this shows nothing";
@@ -159,22 +171,11 @@ TEST_F(PostgresDoorTest, ShutsInTimeWhileAnotherChangesAHeldLogin) {
   GiveApplicationALogin();
   ASSERT_TRUE(door_->Close(In(5s)).ok());
   ASSERT_TRUE(door_->Open(In(1s), {}).ok());
-  std::thread other([] {
-    server_->Sql("postgres",
-                 "do $$ begin alter role web connection limit 9;"
-                 " perform pg_sleep(6); end $$");
-  });
-  const auto changing = [] {
-    return server_->Sql("postgres",
-                        "select count(*) from pg_stat_activity where wait_event = 'PgSleep'"
-                        " and query like '%connection limit 9%'"
-                        " and pid <> pg_backend_pid()") == "1";
-  };
-  while (!changing() && IsOpen()) ::poll(nullptr, 0, 5);
+  std::thread other = Keeper("alter role web connection limit 9", 6);
   const base::MonotonicTime until = In(2s);
   EXPECT_TRUE(door_->Extend(until, {}).ok());  // so the login's time is to be moved on
   EXPECT_LT(ShutAfter(until), 2s);
-  EXPECT_TRUE(changing()) << "else this shows nothing";
+  EXPECT_TRUE(IsKept()) << "else this shows nothing";
   other.join();
 }
 
@@ -189,6 +190,37 @@ TEST_F(PostgresDoorTest, ANewGuardEndsTheWatchdogOfAnOldOne) {
   ::poll(nullptr, 0, 2500);  // the old one's time is over by now
   EXPECT_TRUE(IsOpen());
   ASSERT_TRUE(newer->Close(In(5s)).ok());
+}
+
+TEST_F(PostgresDoorTest, AGuardThatIsLostWhileItClosesLeavesNoOpenDoorBehind) {
+  ASSERT_TRUE(door_->Close(In(5s)).ok());
+  ASSERT_TRUE(door_->Open(In(60s), {}).ok());
+  std::thread other = Keeper("grant connect on database shop to owner", 3);
+  EXPECT_FALSE(door_->Close(In(1s)).ok());
+  EXPECT_TRUE(IsOpen()) << "else this shows nothing";
+  door_.reset();
+  other.join();
+  EXPECT_LT(ShutAfter(server_->clock().Monotonic()), 5s);
+}
+
+TEST_F(PostgresDoorTest, OpensAlsoWhileAnotherChangesTheDatabase) {
+  ASSERT_TRUE(door_->Close(In(5s)).ok());
+  std::thread other = Keeper("grant connect on database shop to owner", 1);
+  const base::Status opened = door_->Open(In(10s), {});
+  EXPECT_TRUE(opened.ok()) << opened.error().message();
+  other.join();
+  ASSERT_TRUE(door_->Close(In(5s)).ok());
+}
+
+TEST_F(PostgresDoorTest, DoesNotOpenBeforeTheHeldLoginsAreHeld) {
+  GiveApplicationALogin();
+  ASSERT_TRUE(door_->Close(In(5s)).ok());
+  std::thread other = Keeper("alter role web connection limit 9", 4);
+  EXPECT_FALSE(door_->Open(In(10s), {}).ok());
+  EXPECT_FALSE(IsOpen());
+  EXPECT_TRUE(IsKept()) << "else this shows nothing";
+  EXPECT_TRUE(door_->Close(In(2s)).ok()) << "and closing waits for nobody";
+  other.join();
 }
 
 TEST_F(PostgresDoorTest, OpeningTooLateHasNoEffect) {
@@ -211,6 +243,37 @@ TEST_F(PostgresDoorTest, ALostWatchdogIsReplacedByTheNextRenewal) {
   EXPECT_EQ(Watchdogs(), "1");
   ASSERT_TRUE(door_->Close(In(5s)).ok());
   EXPECT_EQ(Watchdogs(), "0");
+}
+
+TEST_F(PostgresDoorTest, AnOpenDoorIsWatchedAllAlongWhenItsGuardBeginsAnew) {
+  ASSERT_TRUE(door_->Close(In(5s)).ok());
+  ASSERT_TRUE(door_->Open(In(20s), {}).ok());
+  server_->Sql("postgres", "create table unwatched (at timestamptz)");
+  server_->Sql("postgres", "create table looked_enough ()");
+  std::thread looker([] {
+    server_->Sql("postgres",
+                 "do $$ begin loop insert into unwatched select clock_timestamp()"
+                 " where not exists (select from pg_stat_activity"
+                 "   where application_name like 'leeward-watchdog/%');"
+                 " exit when exists (select from looked_enough);"
+                 " commit; perform pg_sleep(0.001); end loop; end $$");
+  });
+  const base::MonotonicTime until = In(15s);
+  while (!IsKept()) CHECK(server_->clock().Monotonic() < until);  // it looks
+  for (int i = 0; i < 10; ++i) {
+    server_->Sql("postgres",
+                 "select pg_terminate_backend(pid, 5000) from pg_stat_activity where "
+                 "application_name like 'leeward-door/%'");
+    EXPECT_FALSE(door_->Extend(In(20s), {}).ok()) << "finds out that its session is gone";
+    const base::Status extended = door_->Extend(In(20s), {});
+    EXPECT_TRUE(extended.ok()) << extended.error().message();
+  }
+  server_->Sql("postgres", "insert into looked_enough default values");
+  looker.join();
+  EXPECT_EQ(server_->Sql("postgres", "select count(*) from unwatched"), "0");
+  EXPECT_EQ(Watchdogs(), "1");
+  server_->Sql("postgres", "drop table unwatched, looked_enough");
+  ASSERT_TRUE(door_->Close(In(5s)).ok());
 }
 
 TEST_F(PostgresDoorTest, AHeldLoginIsLetInWhileTheDoorIsExtended) {
