@@ -1,11 +1,17 @@
 #include "guard/watchdog.h"
 
+#include <algorithm>
+
+#include "base/bytes.h"
 #include "probe/database.h"
 
 namespace leeward::guard {
 namespace {
 
 constexpr char kPrefix[] = "leeward-watchdog/";
+// An application_name is cut at 63 bytes, and what is not plain ASCII in it is replaced: of two
+// databases whose names become the same, each guard would end the other's watchdog.
+constexpr std::size_t kNameKept = 63 - (sizeof kPrefix - 1);
 
 std::string Quoted(const std::string& text, char quote) {
   std::string quoted(1, quote);
@@ -111,8 +117,12 @@ std::string Shut(const std::string& database) {
 
 }  // namespace
 
-// An application_name is cut at 63 bytes.
-std::string WatchdogName(const std::string& database) { return kPrefix + database.substr(0, 40); }
+std::string WatchdogName(const std::string& database) {
+  const bool kept =
+      database.size() <= kNameKept &&
+      std::all_of(database.begin(), database.end(), [](char c) { return c >= ' ' && c <= '~'; });
+  return kPrefix + (kept ? database : base::Sha256Hex(database).substr(0, kNameKept));
+}
 
 // Commits between, so that others see each part at once and nothing is held while it sleeps. The
 // older ones end from in here: were it the guard that ended them, one that is lost just then would
