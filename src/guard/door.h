@@ -11,8 +11,8 @@ namespace leeward::guard {
 // Polled in waits; true: end soon, the outcome does not matter any more.
 using Cancelled = std::function<bool()>;
 
-// Called from one thread. Times are on the guard's clock; every call ends soon after its deadline,
-// where there is one.
+// Never called from two threads at once. Times are on the guard's clock; every call ends soon after
+// its deadline, where there is one.
 class Door {
  public:
   virtual ~Door() = default;

@@ -1,7 +1,9 @@
 // Doors: all doors of a Region as one. It is open when all are, and closed when all are.
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -25,13 +27,16 @@ class Doors : public Door {
     }
     return first;
   }
+  // All at once: one that does not answer uses up its time, and must not keep the others open.
   base::Status Close(base::MonotonicTime deadline) override {
-    base::Status first;
-    for (const auto& door : doors_) {
-      base::Status closed = door->Close(deadline);
-      if (!closed.ok() && first.ok()) first = std::move(closed);
-    }
-    return first;
+    std::vector<base::Status> closed(doors_.size());
+    std::vector<std::thread> closing;
+    for (std::size_t i = 1; i < doors_.size(); ++i)
+      closing.emplace_back([&, i] { closed[i] = doors_[i]->Close(deadline); });
+    if (!doors_.empty()) closed[0] = doors_[0]->Close(deadline);
+    for (std::thread& each : closing) each.join();
+    for (base::Status& each : closed) RETURN_IF_ERROR(std::move(each));
+    return base::Ok();
   }
 
  private:

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <atomic>
+
 #include "base/testing/scratch_folder.h"
+#include "guard/doors.h"
 #include "os/clock.h"
 #include "ports/testing/cut_store.h"
 #include "store/sqlite.h"
@@ -153,6 +156,66 @@ TEST_F(GuardTest, EachFenceIsToldOnceWithItsEpochAndReason) {
   ASSERT_EQ(fences.told().size(), 3u);
   EXPECT_EQ(fences.told()[2].epoch, 2u);
   EXPECT_EQ(fences.told()[2].reason, "the lease is handed over");
+}
+
+// A door that closes, but not when there is no time.
+class InTimeDoor : public Door {
+ public:
+  InTimeDoor(const ports::Clock& clock, std::atomic<int>* closed)
+      : clock_(clock), closed_(closed) {}
+  base::Status Open(base::MonotonicTime, const Cancelled&) override { return base::Ok(); }
+  base::Status Extend(base::MonotonicTime, const Cancelled&) override { return base::Ok(); }
+  base::Status Close(base::MonotonicTime deadline) override {
+    if (clock_.Monotonic() >= deadline) return base::Unreachable("no time is left");
+    ++*closed_;
+    return base::Ok();
+  }
+
+ private:
+  const ports::Clock& clock_;
+  std::atomic<int>* const closed_;
+};
+
+// A door that does not answer while any of those is open.
+class DeadDoor : public Door {
+ public:
+  DeadDoor(const ports::Clock& clock, const std::atomic<int>* closed, int of)
+      : clock_(clock), closed_(closed), of_(of) {}
+  base::Status Open(base::MonotonicTime, const Cancelled&) override { return base::Ok(); }
+  base::Status Extend(base::MonotonicTime, const Cancelled&) override { return base::Ok(); }
+  base::Status Close(base::MonotonicTime deadline) override {
+    while (*closed_ < of_ && clock_.Monotonic() < deadline) ::poll(nullptr, 0, 1);
+    return base::Unreachable("dead");
+  }
+
+ private:
+  const ports::Clock& clock_;
+  const std::atomic<int>* const closed_;
+  const int of_;
+};
+
+TEST(DoorsTest, OneThatDoesNotAnswerKeepsNoOtherOpen) {
+  const os::SystemClock clock;
+  std::atomic<int> closed = 0;
+  Doors doors;
+  doors.Add(std::make_unique<InTimeDoor>(clock, &closed));
+  doors.Add(std::make_unique<DeadDoor>(clock, &closed, 2));
+  doors.Add(std::make_unique<DeadDoor>(clock, &closed, 2));
+  doors.Add(std::make_unique<InTimeDoor>(clock, &closed));
+  const base::Status all = doors.Close(clock.Monotonic() + 5s);
+  ASSERT_FALSE(all.ok()) << "two are not closed";
+  EXPECT_EQ(all.error().message(), "dead");
+  EXPECT_EQ(closed, 2);
+}
+
+TEST(DoorsTest, WhereAllCloseTheyAreClosed) {
+  const os::SystemClock clock;
+  std::atomic<int> closed = 0;
+  Doors doors;
+  EXPECT_TRUE(doors.Close(clock.Monotonic() + 5s).ok()) << "there is none";
+  for (int i = 0; i < 3; ++i) doors.Add(std::make_unique<InTimeDoor>(clock, &closed));
+  EXPECT_TRUE(doors.Close(clock.Monotonic() + 5s).ok());
+  EXPECT_EQ(closed, 3);
 }
 
 // A program that never ends by itself.
