@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include <optional>
+
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/inventory_file.h"
@@ -138,20 +140,23 @@ base::Status Serve(const Arguments& arguments) {
   os::EventLoop loop;
   loop.OnSignals({SIGINT, SIGTERM, SIGHUP}, [&](int) { loop.Stop(); });
   Beside beside(*world, project.application, region);
-  guard::Guard guard({terms, region, "guard-" + world->random.Hex(kNameDigits),
-                      region == project.application.regions.home},
-                     {lease::Key(name), lease::HandOverKey(name)}, *store, *doors, world->clock,
-                     [&](const guard::Fencing& fencing) { beside.Run(fencing); });
-  loop.OnSignals({SIGUSR1}, [&](int) { guard.Release(); });
+  // Begins behind everything that may fail, because it begins by closing: one that cannot listen
+  // must not end the sessions of the guard that has its port. Nobody is answered before `Run`.
+  std::optional<guard::Guard> guard;
+  loop.OnSignals({SIGUSR1}, [&](int) { guard->Release(); });
   ASSIGN_OR_RETURN(const auto server,
                    os::HttpServer::Start(loop, listen, [&](std::shared_ptr<os::HttpExchange> each) {
-                     guard::GuardStatus status = guard.Status();
+                     guard::GuardStatus status = guard->Status();
                      status.hook = beside.Status();
                      Answer(*each, status, region);
                    }));
+  guard.emplace(lease::HolderOptions{terms, region, "guard-" + world->random.Hex(kNameDigits),
+                                     region == project.application.regions.home},
+                guard::Guard::Keys{lease::Key(name), lease::HandOverKey(name)}, *store, *doors,
+                world->clock, [&](const guard::Fencing& fencing) { beside.Run(fencing); });
   fmt::print("guarding {} in {}: http://{}/writable\n", project.application.name.str(),
              region.str(), server->address().ToString());
-  const Teller teller(loop, guard);
+  const Teller teller(loop, *guard);
   loop.Run();
   fmt::print("stopped; the door shuts by itself when the lease is over\n");
   return base::Ok();

@@ -214,6 +214,26 @@ class GuardTest(cleaned.TestCase):
         guard.send_signal(signal.SIGCONT)
         self.await_epoch(guard, 2)
 
+    def test_one_that_cannot_listen_closes_nothing(self):
+        self.hook("echo closed >> runs")
+        guard = self.start()
+        self.await_epoch(guard, 1)
+        await_true(lambda: self.left("runs") == ["closed"], lambda: f"a run at the start; {self.log()}")
+        inside = subprocess.Popen([POSTGRES + "psql", "-h", HOST, "-p", str(self.server.port), "-U", "owner", "-d",
+                                   "shop", "-c", "select pg_sleep(5)"], stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL)
+        await_true(lambda: self.server.sql("postgres", "select count(*) from pg_stat_activity where query like "
+                                           "'select pg_sleep(5)%'") == "1", "somebody is inside")
+        for _ in range(50):  # one that began to close would have to be quick to be seen
+            second = subprocess.run([LEEWARD, "guard", self.spec, "--state", self.state, "--region", "us-east-1",
+                                     "--listen", f"{HOST}:{guard.port}"], capture_output=True, text=True, timeout=20,
+                                    env={"HOME": self.folder, "AWS_REGION": "us-east-1"})
+            self.assertNotEqual(second.returncode, 0)
+            self.assertIn(f"{HOST}:{guard.port}", second.stderr)
+        self.assertEqual(inside.wait(timeout=PATIENCE), 0, "its session was ended")
+        self.assertEqual(self.left("runs"), ["closed"], "the hook was run")
+        self.assertEqual(self.writable(guard), 1)
+
     def test_a_killed_guard_takes_the_right_to_write_with_it_until_another_starts(self):
         guard = self.start()
         self.await_epoch(guard, 1)
