@@ -308,13 +308,12 @@ class GuardTest(cleaned.TestCase):
 
     def test_bad_usage_is_named(self):
         for arguments, code, word in ((["--region", "eu-west-1"], 2, "takes no writes"),
-                                      (["--region", "us-west-2"], 1, "leeward protect")):
+                                      (["--region", "us-west-2"], 4, "leeward protect")):
             done = subprocess.run([LEEWARD, "guard", self.spec, "--state", self.state, "--listen", f"{HOST}:0",
                                    *arguments], capture_output=True, text=True, timeout=20,
                                   env={"HOME": self.folder, "AWS_REGION": "us-east-1"})
             self.assertIn(word, done.stderr)
-            self.assertNotEqual(done.returncode, 0)
-            del code
+            self.assertEqual(done.returncode, code, done.stderr)
 
 
 if __name__ == "__main__":
