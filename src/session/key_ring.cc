@@ -87,6 +87,13 @@ base::Result<RingKey> RingKeyFromJson(std::string_view text, std::string_view se
   return RingKey{std::move(key), created, signs, verifies};
 }
 
+bool IsOver(std::string_view text, base::WallTime now) {
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return false;
+  const auto until = Time(json, "verifies_until");
+  return until.ok() && *until <= now;
+}
+
 base::Status KeyRing::Add(RingKey key) {
   if (Has(key.kid())) return base::Ok();
   if (keys_.size() >= kMost)

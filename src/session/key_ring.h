@@ -42,6 +42,10 @@ std::string ToJson(const RingKey& key, std::string_view seal_key, std::string_vi
 // kCorrupt: no such record; kDenied: sealed with another secret, or its times were changed.
 base::Result<RingKey> RingKeyFromJson(std::string_view text, std::string_view seal_key);
 
+// Whether that record says of itself that its key verifies nothing any more. Needs no secret, and
+// proves nothing: good for passing it over.
+bool IsOver(std::string_view text, base::WallTime now);
+
 class KeyRing {
  public:
   static constexpr std::size_t kMost = 64;  // keys

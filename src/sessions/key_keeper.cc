@@ -43,17 +43,25 @@ base::Result<session::SigningKey> KeyKeeper::DrawKey() {
 base::Status KeyKeeper::Read(base::MonotonicTime deadline) {
   ASSIGN_OR_RETURN(const std::vector<Document> documents, store_.Documents(deadline));
   const std::lock_guard lock(mutex_);
+  const base::WallTime now = clock_.Now();
+  ring_.Prune(now);
+  // One record that is none, or sealed with another secret, is told of; the others count, and above
+  // all what was withdrawn.
+  base::Status first;
   for (const Document& document : documents) {
     if (document.name.starts_with(kWithdrawn)) {
       ring_.Withdraw(document.name.substr(sizeof kWithdrawn - 1));
-    } else if (document.name.starts_with(kKey)) {
-      const auto key = session::RingKeyFromJson(document.text, terms_.seal_key);
-      if (!key.ok()) return base::Error(key.error()).Context(document.name);
-      if (key->verifies_until > clock_.Now()) RETURN_IF_ERROR(ring_.Add(*key));
+    } else if (document.name.starts_with(kKey) && !session::IsOver(document.text, now)) {
+      const base::Status added = AddKey(document.text);
+      if (!added.ok() && first.ok()) first = base::Error(added.error()).Context(document.name);
     }
   }
-  ring_.Prune(clock_.Now());
-  return base::Ok();
+  return first;
+}
+
+base::Status KeyKeeper::AddKey(const std::string& text) {
+  ASSIGN_OR_RETURN(session::RingKey key, session::RingKeyFromJson(text, terms_.seal_key));
+  return ring_.Add(std::move(key));
 }
 
 base::Status KeyKeeper::Refresh(base::MonotonicTime deadline) {
@@ -153,8 +161,11 @@ base::Result<std::string> KeyKeeper::Verify(std::string_view token, base::Monoto
     if (now < next_look_) return payload;
     next_look_ = now + kBetweenLooks;
   }
-  RETURN_IF_ERROR(Read(deadline));
-  return VerifyNow(token);
+  // One that was read counts, whatever else could not be.
+  const base::Status read = Read(deadline);
+  auto again = VerifyNow(token);
+  if (again.ok() || read.ok()) return again;
+  return read.error();
 }
 
 std::string KeyKeeper::Jwks() const {

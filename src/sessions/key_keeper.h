@@ -40,6 +40,7 @@ class KeyKeeper {
  private:
   enum class When { kDue, kAsked };
   base::Status Read(base::MonotonicTime deadline);
+  base::Status AddKey(const std::string& text);  // with the lock held
   base::Result<std::string> Make(When when, base::MonotonicTime deadline);
   base::Result<std::string> VerifyNow(std::string_view token) const;
   base::Result<session::SigningKey> DrawKey();

@@ -390,6 +390,40 @@ TEST_F(TokenTest, KeysInTheStoreAreSealed) {
   EXPECT_FALSE(other.Create({"ann", {}, {}}).ok());
 }
 
+TEST_F(TokenTest, ARecordThatIsNoneIsToldOfAndKeepsNoWithdrawalBack) {
+  const View made = sessions_.Create({"ann", {}, {}}).value();
+  ASSERT_TRUE(away_.Read(made.credential).ok());
+  const std::string kid = sessions_.RotateKeys().value();
+  away_.Tick();
+  ASSERT_TRUE(store_.real().AddDocument({"key/a-stranger", "{}"}, clock_.Now() + 24h, {}).ok());
+  ASSERT_THAT(away_.Jwks(), ::testing::HasSubstr(kid));
+  ASSERT_TRUE(sessions_.WithdrawKey(kid).ok());
+  away_.Tick();
+  EXPECT_THAT(away_.Jwks(), ::testing::Not(::testing::HasSubstr(kid)));
+  EXPECT_THAT(away_.Sickness(), ::testing::HasSubstr("key/a-stranger"));
+  EXPECT_TRUE(away_.Read(made.credential).ok()) << "the others are as good as before";
+}
+
+TEST_F(TokenTest, ANewKeyIsFoundWhenItIsNeededAlsoBesideARecordThatIsNone) {
+  ASSERT_TRUE(store_.real().AddDocument({"key/a-stranger", "{}"}, clock_.Now() + 24h, {}).ok());
+  const std::string jwks = sessions_.Jwks();
+  const std::size_t kid = jwks.find("\"kid\":\"") + 7;
+  // The only one: its successor signs at once.
+  ASSERT_TRUE(sessions_.WithdrawKey(jwks.substr(kid, jwks.find('"', kid) - kid)).ok());
+  const View fresh = sessions_.Create({"ann", {}, {}}).value();
+  EXPECT_TRUE(away_.Read(fresh.credential).ok());
+}
+
+TEST_F(TokenTest, KeysOfAnEarlierSecretThatAreOverAreInNobodysWay) {
+  clock_.Advance(24h * 365);
+  TokenTerms anew = Tokens("us-east-1");
+  anew.keys.seal_key = std::string(32, 'w');
+  TokenSessions later(kTerms, a_.place, a_.around(), anew);
+  later.Tick();
+  EXPECT_EQ(later.Sickness(), "");
+  EXPECT_TRUE(later.Create({"ann", {}, {}}).ok());
+}
+
 TEST_F(TokenTest, ATokenThatNoCookieHoldsIsNotMade) {
   EXPECT_EQ(sessions_.Create({"ann", {{"a", std::string(3000, 'x')}}, {}}).error().code(),
             base::ErrorCode::kExhausted);
