@@ -138,7 +138,7 @@ Answer Ecs::DescribeClusters(const Value& input) {
   for (const Value& text : asked) {
     const auto cluster = clusters_.find(LastPart(text.str()));
     if (cluster != clusters_.end()) {
-      found.push_back(ClusterShape(cluster->second));
+      found.push_back(WithTagsIfAsked(input, ClusterShape(cluster->second)));
     } else {
       failures.push_back(Value::Struct(
           {{"arn", Arn(host_, "ecs", fmt::format("cluster/{}", LastPart(text.str())))},
@@ -190,7 +190,7 @@ Answer Ecs::RegisterTaskDefinition(const Value& input) {
   std::vector<Value>& revisions = definitions_[family];
   if (revisions.size() >= kMaxRevisions) return EcsError("ClientException", "Too many revisions.");
   const auto revision = static_cast<std::int64_t>(revisions.size()) + 1;
-  Value definition = WithoutTags(input);
+  Value definition = input;
   definition.Set("taskDefinitionArn",
                  Arn(host_, "ecs", fmt::format("task-definition/{}:{}", family, revision)));
   definition.Set("revision", revision).Set("status", "ACTIVE");
@@ -199,7 +199,8 @@ Answer Ecs::RegisterTaskDefinition(const Value& input) {
     definition.Set("compatibilities", Value::List{"EC2", "FARGATE"});
   revisions.push_back(definition);
   Save();
-  return Value::Struct({{"taskDefinition", definition}, {"tags", Value(input.Items("tags"))}});
+  return Value::Struct(
+      {{"taskDefinition", WithoutTags(definition)}, {"tags", Value(input.Items("tags"))}});
 }
 
 const Value* Ecs::FindDefinition(std::string_view text) const {
@@ -229,7 +230,8 @@ Answer Ecs::DescribeTaskDefinition(const Value& input) {
   const Value* definition = FindDefinition(input.String("taskDefinition"));
   if (definition == nullptr)
     return EcsError("ClientException", "Unable to describe task definition.");
-  return Value::Struct({{"taskDefinition", *definition}, {"tags", Value::EmptyList()}});
+  const Value tags = Value::Struct({{"tags", Value(definition->Items("tags"))}});
+  return WithTagsIfAsked(input, tags).Set("taskDefinition", WithoutTags(*definition));
 }
 
 Answer Ecs::DeregisterTaskDefinition(const Value& input) {
@@ -242,7 +244,7 @@ Answer Ecs::DeregisterTaskDefinition(const Value& input) {
   Value& definition = definitions_.at(std::string(found->String("family")))[revision - 1];
   definition.Set("status", "INACTIVE").Set("deregisteredAt", host_.clock().Now());
   Save();
-  return Value::Struct({{"taskDefinition", definition}});
+  return Value::Struct({{"taskDefinition", WithoutTags(definition)}});
 }
 
 Answer Ecs::ListTaskDefinitions(const Value& input) {
@@ -274,6 +276,11 @@ Answer Ecs::ListTagsForResource(const Value& input) {
   const auto service = services_.find(arn);
   if (service != services_.end())
     return Value::Struct({{"tags", Value(service->second.asked.Items("tags"))}});
+  if (const Task* task = FindTask(arn); task != nullptr && task->arn == arn)
+    return Value::Struct({{"tags", task->tags}});
+  const Value* definition = FindDefinition(arn);
+  if (definition != nullptr && definition->String("taskDefinitionArn") == arn)
+    return Value::Struct({{"tags", Value(definition->Items("tags"))}});
   return EcsInvalid(fmt::format("The specified resource is not found: {}", arn));
 }
 

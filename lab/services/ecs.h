@@ -61,7 +61,8 @@ class Ecs : public Service {
     std::optional<int> exit_code;
     base::WallTime created, started, stopped;
     base::MonotonicTime running_since;
-    shapes::Value overrides;
+    shapes::Value overrides, tags = shapes::Value::EmptyList();
+    shapes::Value asked;  // by RunTask; with its clientToken, which begins it once
   };
 
   // Clusters and task definitions: ecs.cc.
@@ -103,6 +104,7 @@ class Ecs : public Service {
   void ReconcileSoon(const std::string& service_arn, base::Duration delay);
   void CheckSteady(TaskService& service);
   void AddEvent(TaskService& service, std::string text);
+  std::optional<Answer> BegunBefore(const shapes::Value& input) const;
   Task& NewTask(const std::string& cluster, const shapes::Value& definition);
   void Launch(const std::string& task_id);
   base::Result<ChildSpec> SpecFor(const Task& task, const shapes::Value& definition);

@@ -27,6 +27,14 @@ inline std::string_view LastPart(std::string_view text) {
   return slash == std::string_view::npos ? text : text.substr(slash + 1);
 }
 
+// Described things show their tags to those who ask for them.
+inline shapes::Value WithTagsIfAsked(const shapes::Value& input, shapes::Value shape) {
+  const shapes::Value::List& include = input.Items("include");
+  if (std::ranges::find(include, shapes::Value("TAGS")) == include.end())
+    shape.Set("tags", shapes::Value::EmptyList());
+  return shape;
+}
+
 // What a service or a task may ask for and nothing here stands behind. Nothing when all is served.
 inline std::optional<ApiError> RefuseUnserved(const shapes::Value& input) {
   const auto refusal = [](std::string_view member) {

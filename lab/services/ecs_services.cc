@@ -121,6 +121,10 @@ Answer Ecs::CreateService(const Value& input) {
   }
   const std::string service_name(input.String("serviceName"));
   const TaskService* existing = FindService(cluster->name, service_name);
+  // Tried again by a client that did not get the answer.
+  if (existing != nullptr && existing->status != "INACTIVE" && input.Has("clientToken") &&
+      existing->asked.String("clientToken") == input.String("clientToken"))
+    return Value::Struct({{"service", ServiceShape(*existing)}});
   if (existing != nullptr && existing->status != "INACTIVE") {
     return EcsInvalid("Creation of service was not idempotent.");
   }
@@ -204,7 +208,7 @@ Answer Ecs::DescribeServices(const Value& input) {
   Value::List failures;
   for (const Value& text : input.Items("services")) {
     if (const TaskService* service = FindService(cluster->name, text.str())) {
-      found.push_back(ServiceShape(*service));
+      found.push_back(WithTagsIfAsked(input, ServiceShape(*service)));
     } else {
       failures.push_back(Value::Struct(
           {{"arn",

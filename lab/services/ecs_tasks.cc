@@ -93,12 +93,27 @@ Value Ecs::TaskShape(const Task& task) const {
              {"status", task.last_status == "STOPPED" ? "DELETED" : "ATTACHED"},
              {"details", Value::List{Value::Struct({{"name", "privateIPv4Address"},
                                                     {"value", task.endpoint.address}})}}})}},
+       {"tags", task.tags},
        {"overrides", task.overrides.is_null() ? Value::Struct() : task.overrides}});
   if (task.started.since_epoch.count() != 0) shape.Set("startedAt", task.started);
   if (task.stopped.since_epoch.count() != 0) shape.Set("stoppedAt", task.stopped);
   if (!task.stop_code.empty())
     shape.Set("stopCode", task.stop_code).Set("stoppedReason", task.stopped_reason);
   return shape;
+}
+
+// Of a client that tries again because it did not get the answer.
+std::optional<Answer> Ecs::BegunBefore(const Value& input) const {
+  Value::List theirs;
+  for (const auto& [id, task] : tasks_) {
+    if (task.asked.String("clientToken") != input.String("clientToken")) continue;
+    if (task.asked != input)
+      return EcsError("ConflictException",
+                      "The RunTask request conflicts with one of the same clientToken.");
+    theirs.push_back(TaskShape(task));
+  }
+  if (theirs.empty()) return std::nullopt;
+  return Value::Struct({{"tasks", std::move(theirs)}, {"failures", Value::EmptyList()}});
 }
 
 Answer Ecs::RunTask(const Value& input) {
@@ -110,6 +125,9 @@ Answer Ecs::RunTask(const Value& input) {
   const auto count = static_cast<std::size_t>(std::max<std::int64_t>(1, input.Int("count", 1)));
   if (count > kMaxTasksAtOnce)
     return EcsInvalid(fmt::format("At most {} tasks can be run at once.", kMaxTasksAtOnce));
+  if (input.Has("clientToken")) {
+    if (auto answer = BegunBefore(input)) return *answer;
+  }
   const Value copy = *definition;
   Value::List started;
   for (std::size_t i = 0; i < count; ++i) {
@@ -117,6 +135,8 @@ Answer Ecs::RunTask(const Value& input) {
     task.group = input.String("group", "family:" + std::string(copy.String("family")));
     task.started_by = input.String("startedBy");
     task.overrides = input.Sub("overrides");
+    task.tags = Value(input.Items("tags"));
+    task.asked = input;
     started.push_back(TaskShape(task));
   }
   return Value::Struct({{"tasks", std::move(started)}, {"failures", Value::EmptyList()}});
@@ -142,7 +162,7 @@ Answer Ecs::DescribeTasks(const Value& input) {
   for (const Value& text : input.Items("tasks")) {
     const Task* task = FindTask(text.str());
     if (task != nullptr && task->cluster == cluster->name) {
-      found.push_back(TaskShape(*task));
+      found.push_back(WithTagsIfAsked(input, TaskShape(*task)));
     } else {
       failures.push_back(Value::Struct(
           {{"arn",

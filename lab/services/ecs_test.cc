@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <set>
 
 #include "lab/core/testing.h"
 
@@ -253,6 +254,41 @@ TEST_F(EcsTest, RefusalsName) {
                                  {"loadBalancers",
                                   Value::List{Value::Struct({{"targetGroupArn", "none"}})}}})),
             "InvalidParameterException");
+}
+
+TEST_F(EcsTest, TagsAreShownToThoseWhoAsk) {
+  const Value tag = Value::Struct({{"key", "team"}, {"value", "shop"}});
+  const Value input = Value::Struct({{"family", "tagged"},
+                                     {"containerDefinitions", Value::List{Container()}},
+                                     {"tags", Value::List{tag}}});
+  const Value made = Ok("RegisterTaskDefinition", input);
+  EXPECT_EQ(made.Items("tags").size(), 1u);
+  EXPECT_FALSE(made.Sub("taskDefinition").Has("tags"));
+  Value named = Value::Struct({{"taskDefinition", "tagged"}});
+  EXPECT_EQ(Ok("DescribeTaskDefinition", named).Items("tags").size(), 0u);
+  EXPECT_EQ(
+      Ok("DescribeTaskDefinition", named.Set("include", Value::List{"TAGS"})).Items("tags").size(),
+      1u);
+  const Value arn =
+      Value::Struct({{"resourceArn", made.Sub("taskDefinition").String("taskDefinitionArn")}});
+  EXPECT_EQ(Ok("ListTagsForResource", arn).Items("tags").size(), 1u);
+}
+
+TEST_F(EcsTest, ARequestThatIsTriedAgainBeginsNothingTwice) {
+  Register(Container());
+  Value run = Value::Struct(
+      {{"cluster", "shop"}, {"taskDefinition", "web"}, {"clientToken", "t1"}, {"count", 2}});
+  const Value first = Ok("RunTask", run);
+  ASSERT_EQ(first.Items("tasks").size(), 2u);
+  const auto arns = [](const Value& answer) {
+    std::set<std::string> all;
+    for (const Value& task : answer.Items("tasks")) all.emplace(task.String("taskArn"));
+    return all;
+  };
+  EXPECT_EQ(arns(Ok("RunTask", run)), arns(first));
+  EXPECT_EQ(Error("RunTask", run.Set("count", 1)), "ConflictException");
+  Value other = run;
+  EXPECT_EQ(Ok("RunTask", other.Set("clientToken", "t2")).Items("tasks").size(), 1u);
 }
 
 TEST_F(EcsTest, UpdateChangesWhatIsShownAndRefusesWhatIsNotServed) {
