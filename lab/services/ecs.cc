@@ -37,11 +37,25 @@ std::optional<ApiError> RefuseDefinition(const Value& input) {
                     "of this machine.");
   }
   for (const char* member :
-       {"secrets", "environmentFiles", "mountPoints", "volumesFrom", "dependsOn"}) {
+       {"secrets", "environmentFiles", "mountPoints", "volumesFrom", "dependsOn",
+        "resourceRequirements", "credentialSpecs", "systemControls"}) {
     if (!container.Items(member).empty()) {
       return EcsError("ClientException",
                       fmt::format("Container.{} is not served by this lab.", member));
     }
+  }
+  // A program that runs as this machine's would: nobody looks into it, and nothing is around it.
+  for (const char* member : {"healthCheck", "restartPolicy", "stopTimeout", "workingDirectory",
+                             "user", "firelensConfiguration", "repositoryCredentials"}) {
+    if (container.Has(member)) {
+      return EcsError("ClientException",
+                      fmt::format("Container.{} is not served by this lab.", member));
+    }
+  }
+  if (!container.Flag("essential", true)) {
+    return EcsError("ClientException",
+                    "Invalid setting for container. At least one container in a task definition "
+                    "must be essential.");
   }
   return std::nullopt;
 }

@@ -256,6 +256,21 @@ TEST_F(EcsTest, RefusalsName) {
             "InvalidParameterException");
 }
 
+TEST_F(EcsTest, WhatNothingLooksAfterInAContainerIsRefusedByName) {
+  const auto refusal = [&](const std::string& member, Value value) {
+    Value container = Container();
+    container.Set(member, std::move(value));
+    return Error("RegisterTaskDefinition",
+                 Value::Struct({{"family", "web"},
+                                {"containerDefinitions", Value::List{std::move(container)}}}));
+  };
+  EXPECT_EQ(refusal("healthCheck", Value::Struct({{"command", Value::List{"CMD", "true"}}})),
+            "ClientException");
+  EXPECT_EQ(refusal("stopTimeout", 30), "ClientException");
+  EXPECT_EQ(refusal("essential", false), "ClientException");
+  EXPECT_EQ(refusal("essential", true), "");
+}
+
 TEST_F(EcsTest, TagsAreShownToThoseWhoAsk) {
   const Value tag = Value::Struct({{"key", "team"}, {"value", "shop"}});
   const Value input = Value::Struct({{"family", "tagged"},
