@@ -254,6 +254,12 @@ Answer Rds::ModifyDBParameterGroup(const Value& input) {
           "Could not find parameter with name: {}; DescribeDBParameters lists those of this lab.",
           key));
     }
+    if (parameter.String("ApplyMethod", "immediate") != "immediate") {
+      return BadCombination(fmt::format(
+          "ApplyMethod {} is not served by this lab: its parameters take effect at once; use "
+          "immediate.",
+          parameter.String("ApplyMethod")));
+    }
     if (!GoodValue(*row, parameter.String("ParameterValue"))) {
       return BadValue(fmt::format("Invalid parameter value: {} for: {}",
                                   parameter.String("ParameterValue"), key));

@@ -337,6 +337,26 @@ TEST_F(RdsTest, WhatNothingStandsBehindIsRefusedByName) {
             "OptionGroupNotFoundFault");
 }
 
+TEST_F(RdsTest, ParametersTakeEffectAtOnceOrAreRefused) {
+  Done(a, "CreateDBParameterGroup",
+       Value::Struct({{"DBParameterGroupName", "mine"},
+                      {"DBParameterGroupFamily", "postgres15"},
+                      {"Description", "d"}}));
+  const auto modify = [&](const std::string& name, const std::string& value,
+                          const std::string& method) {
+    return Code(
+        a, "ModifyDBParameterGroup",
+        Value::Struct({{"DBParameterGroupName", "mine"},
+                       {"Parameters", Value::List{Value::Struct({{"ParameterName", name},
+                                                                 {"ParameterValue", value},
+                                                                 {"ApplyMethod", method}})}}}));
+  };
+  EXPECT_EQ(modify("work_mem", "8192", "immediate"), "done");
+  EXPECT_EQ(modify("work_mem", "8192", "pending-reboot"), "InvalidParameterCombination");
+  EXPECT_EQ(modify("work_mem", "much", "immediate"), "InvalidParameterValue");
+  EXPECT_EQ(modify("no_such", "1", "immediate"), "InvalidParameterValue");
+}
+
 TEST_F(RdsTest, ReplicaRequestsAreRefusedAsAwsRefusesThem) {
   const auto replica = [&](const std::string& source) {
     return Value::Struct({{"DBInstanceIdentifier", "r"}, {"SourceDBInstanceIdentifier", source}});

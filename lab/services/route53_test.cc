@@ -350,6 +350,14 @@ TEST_F(Route53Test, OneLatencyRecordForARegion) {
   EXPECT_THAT(Refused({latency("three", "us-east-1")}), HasSubstr("region already exists"));
 }
 
+TEST_F(Route53Test, AnAnswerForAResolverSomewhereIsRefused) {
+  Apply({Change("CREATE", A("a.example.test", "1.2.3.4"))});
+  Value asked = Value::Struct(
+      {{"HostedZoneId", zone_}, {"RecordName", "a.example.test"}, {"RecordType", "A"}});
+  EXPECT_EQ(Ok("TestDNSAnswer", asked).Items("RecordData").size(), 1u);
+  EXPECT_EQ(Error("TestDNSAnswer", asked.Set("ResolverIP", "8.8.8.8")).code, "InvalidInput");
+}
+
 TEST_F(Route53Test, NoZoneIsPrivate) {
   EXPECT_EQ(Ok("ListHostedZones", Value::Struct()).Items("HostedZones").size(), 1u);
   EXPECT_EQ(Ok("ListHostedZones", Value::Struct({{"HostedZoneType", "PrivateHostedZone"}}))

@@ -108,6 +108,12 @@ Answer Route53::GetChange(const Value& input) {
 Answer Route53::TestDNSAnswer(const Value& input) {
   const HostedZone* zone = FindZone(input.String("HostedZoneId"));
   if (zone == nullptr) return NoSuchZone(BareId(input.String("HostedZoneId")));
+  for (const char* member : {"ResolverIP", "EDNS0ClientSubnetIP", "EDNS0ClientSubnetMask"}) {
+    if (!input.Has(member)) continue;
+    return Route53Invalid(fmt::format(
+        "{} is not served by this lab, which does not know where resolvers are; leave it out.",
+        member));
+  }
   const auto type = TypeByName(input.String("RecordType"));
   if (!type)
     return Route53Invalid(fmt::format("Unknown record type {}", input.String("RecordType")));
