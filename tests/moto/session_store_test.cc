@@ -40,7 +40,7 @@ class DynamoStoreTest : public ::testing::Test {
     table_ = "sessions-" + random_.Hex(8);
     MakeTable();
     store_ = std::make_unique<DynamoStore>(DynamoStoreOptions{table_, kRegion, "", {}, 30s},
-                                           *client_, clock_);
+                                           *client_, clock_, random_);
   }
 
   void MakeTable() {
@@ -156,7 +156,7 @@ TEST_F(DynamoStoreTest, DocumentsAreAddedOnceAndEverythingIsListedInPages) {
 
 TEST_F(DynamoStoreTest, ATableThatIsNotThereIsNotHealthy) {
   EXPECT_TRUE(store_->Ping(Soon()).ok());
-  DynamoStore nowhere({"no-such-table", kRegion, "", {}, 30s}, *client_, clock_);
+  DynamoStore nowhere({"no-such-table", kRegion, "", {}, 30s}, *client_, clock_, random_);
   EXPECT_EQ(nowhere.Ping(Soon()).error().code(), base::ErrorCode::kNotFound);
 }
 
