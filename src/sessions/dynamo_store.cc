@@ -18,6 +18,7 @@ constexpr char kDocuments[] = "documents";
 // TTL deletes "typically within a few days"; what is over is known by its own times.
 constexpr base::Duration kAfterEnd = std::chrono::hours(1);
 constexpr char kCursorBreak = '\n';  // in no key of ours
+constexpr std::int64_t kMillisPerSecond = 1000;
 
 Value Text(std::string text) { return Value::Struct({{"S", std::move(text)}}); }
 Value Number(std::uint64_t number) { return Value::Struct({{"N", std::to_string(number)}}); }
@@ -30,7 +31,6 @@ std::string MillisKey(base::WallTime time) {
 }
 
 Value Item(std::string partition, std::string sort, std::string record, base::WallTime until) {
-  constexpr std::int64_t kMillisPerSecond = 1000;
   const std::int64_t seconds = session::MillisOf(until + kAfterEnd) / kMillisPerSecond;
   return Value::Struct({{"PK", Text(std::move(partition))},
                         {"SK", Text(std::move(sort))},
@@ -80,7 +80,9 @@ base::Result<Value> DynamoStore::Call(const char* operation, const Value& input,
 
 base::Result<Value::List> DynamoStore::Query(const std::string& partition, const std::string& after,
                                              std::size_t limit, base::MonotonicTime deadline) {
-  Value values = Value::Struct({{":p", Text(partition)}});
+  // What is over is gone, whenever TTL comes to it: until then it would count against the limit.
+  const auto now = static_cast<std::uint64_t>(session::MillisOf(clock_.Now()) / kMillisPerSecond);
+  Value values = Value::Struct({{":p", Text(partition)}, {":now", Number(now)}});
   std::string condition = "PK = :p";
   if (!after.empty()) {
     condition += " AND SK >= :a";
@@ -89,6 +91,7 @@ base::Result<Value::List> DynamoStore::Query(const std::string& partition, const
   Value input = Value::Struct({{"TableName", options_.table},
                                {"ConsistentRead", true},
                                {"KeyConditionExpression", condition},
+                               {"FilterExpression", "expires > :now"},
                                {"ExpressionAttributeValues", values}});
   Value::List items;
   while (true) {

@@ -154,6 +154,15 @@ TEST_F(DynamoStoreTest, DocumentsAreAddedOnceAndEverythingIsListedInPages) {
   EXPECT_GT(pages, 2);
 }
 
+TEST_F(DynamoStoreTest, WhatIsOverIsGoneBeforeTheTablesOwnTimeToLiveComesToIt) {
+  ASSERT_TRUE(store_->AddDocument({"key/old", "one"}, Now() - 2h, Soon()).ok());
+  ASSERT_TRUE(store_->AddDocument({"key/new", "two"}, Now() + 1h, Soon()).ok());
+  const auto documents = store_->Documents(Soon());
+  ASSERT_TRUE(documents.ok()) << documents.error().message();
+  ASSERT_EQ(documents->size(), 1u);
+  EXPECT_EQ(documents->front().name, "key/new");
+}
+
 TEST_F(DynamoStoreTest, ATableThatIsNotThereIsNotHealthy) {
   EXPECT_TRUE(store_->Ping(Soon()).ok());
   DynamoStore nowhere({"no-such-table", kRegion, "", {}, 30s}, *client_, clock_, random_);
