@@ -5,6 +5,7 @@
 #include "cli/before.h"
 #include "cli/carry_out.h"
 #include "cli/commands.h"
+#include "cli/emit.h"
 #include "cli/exit_code.h"
 #include "cli/mirroring.h"
 #include "cli/project.h"
@@ -54,7 +55,7 @@ base::Result<int> Abandon(const Arguments& arguments, World& world) {
   ASSIGN_OR_RETURN(const auto recorded,
                    opened.journal->Append({execute::Abandoned(unfinished->execution, Actor(world),
                                                               arguments.by, world.clock.Now())}));
-  fmt::print("{} is abandoned and will not be gone on with.\n{}", what, Left(plan, state));
+  Emit("{} is abandoned and will not be gone on with.\n{}", what, Left(plan, state));
   return kDone;
 }
 

@@ -10,6 +10,7 @@
 #include "cli/carry_out.h"
 #include "cli/commands.h"
 #include "cli/dry_run.h"
+#include "cli/emit.h"
 #include "cli/exit_code.h"
 #include "cli/history.h"
 #include "cli/live_view.h"
@@ -110,7 +111,7 @@ base::Status Confirm(const Arguments& arguments, const model::Plan& plan) {
     return base::Invalid(what +
                          "; nobody to ask here, say --yes to carry it out or --dry-run to see it");
   }
-  fmt::print(stderr, "{}\nType yes to carry it out: ", what);
+  Emit(stderr, "{}\nType yes to carry it out: ", what);
   std::string answer;
   std::getline(std::cin, answer);
   if (answer == "yes") return base::Ok();
@@ -200,20 +201,20 @@ std::string WhatNext(const Carried& carried) {
 
 int Tell(const Acting& acting, const Carried& carried, const journal::Journal& journal) {
   if (acting.arguments.json) {
-    fmt::print("{}", ResultJson(carried, journal));
+    Emit("{}", ResultJson(carried, journal));
     return carried.ExitCode();
   }
   const std::string what =
       fmt::format("{} of {} from {} to {}", model::Name(carried.plan.action),
                   carried.plan.application.str(), carried.plan.from.str(), carried.plan.to.str());
   if (carried.finish.outcome == execute::Outcome::kDone) {
-    fmt::print("{}: done\n", what);
+    Emit("{}: done\n", what);
   } else {
     // A refusal says itself what would let it pass.
     const bool refused = carried.finish.outcome == execute::Outcome::kRefused ||
                          carried.finish.outcome == execute::Outcome::kHeld;
-    fmt::print(stderr, "leeward: {} {}: {}{}\n", what, execute::Name(carried.finish.outcome),
-               Printable(carried.finish.reason), refused ? "" : WhatNext(carried));
+    Emit(stderr, "leeward: {} {}: {}{}\n", what, execute::Name(carried.finish.outcome),
+         Printable(carried.finish.reason), refused ? "" : WhatNext(carried));
   }
   return carried.ExitCode();
 }

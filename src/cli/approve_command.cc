@@ -1,8 +1,7 @@
 // approve: one person's agreement to what an execution waits for.
-#include <fmt/format.h>
-
 #include "cli/approvals_store.h"
 #include "cli/commands.h"
+#include "cli/emit.h"
 #include "cli/exit_code.h"
 #include "cli/terminal.h"
 #include "steps/approval.h"
@@ -23,8 +22,8 @@ base::Result<int> Approve(const Arguments& arguments, World& world) {
     if (given.error().code() != base::ErrorCode::kNotFound) return given.error();
     return base::WrongState(given.error().message());
   }
-  fmt::print("approved: {}\nexecution {} {}\n", Printable(given->question), given->execution.str(),
-             Printable(decide::Describe(*given, world.clock.Now())));
+  Emit("approved: {}\nexecution {} {}\n", Printable(given->question), given->execution.str(),
+       Printable(decide::Describe(*given, world.clock.Now())));
   return kDone;
 }
 

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/drill.h"
 #include "cli/drill_voice.h"
+#include "cli/emit.h"
 #include "cli/exit_code.h"
 #include "cli/signals.h"
 
@@ -112,10 +113,10 @@ base::Result<int> Tell(const Arguments& arguments, World& world, Told told) {
   if (!arguments.report.empty())
     RETURN_IF_ERROR(world.files.WriteAtomically(arguments.report, report::ToHtml(made)));
   const bool colour = LookAtTerminal().colour;
-  fmt::print("{}", arguments.json
-                       ? report::ToJson(made)
-                       : report::ToText(made, colour ? report::Colour::kYes : report::Colour::kNo));
-  if (!arguments.json && !arguments.report.empty()) fmt::print("report: {}\n", arguments.report);
+  Emit("{}", arguments.json
+                 ? report::ToJson(made)
+                 : report::ToText(made, colour ? report::Colour::kYes : report::Colour::kNo));
+  if (!arguments.json && !arguments.report.empty()) Emit("report: {}\n", arguments.report);
   std::fflush(stdout);
   if (!told.run.ok()) return std::move(told.run).error();
   return made.verdict == report::Verdict::kPass ? kDone : kFailed;

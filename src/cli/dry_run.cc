@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/wrap.h"
+#include "cli/emit.h"
 #include "cli/exit_code.h"
 #include "cli/step_runners.h"
 #include "execute/execute.h"
@@ -184,16 +185,16 @@ std::string DryRunJson(const DryRun& dry) {
 
 int TellDryRun(const DryRun& dry, const Arguments& arguments) {
   if (arguments.json) {
-    fmt::print("{}", DryRunJson(dry));
+    Emit("{}", DryRunJson(dry));
     return dry.ExitCode();
   }
-  fmt::print("{}\n", DryRunText(dry, LookAtTerminal()));
+  Emit("{}\n", DryRunText(dry, LookAtTerminal()));
   const Step* stopped = dry.StoppedBy();
   if (stopped == nullptr) {
-    fmt::print("nothing that can be seen now would stop it\n");
+    Emit("nothing that can be seen now would stop it\n");
   } else {
-    fmt::print(stderr, "leeward: {} would stop at {}: {}\n", What(dry.plan), stopped->id.str(),
-               Printable(dry.findings.at(stopped->id).detail));
+    Emit(stderr, "leeward: {} would stop at {}: {}\n", What(dry.plan), stopped->id.str(),
+         Printable(dry.findings.at(stopped->id).detail));
   }
   return dry.ExitCode();
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/emit.h"
 #include "cli/exit_code.h"
 #include "cli/project.h"
 #include "cli/report_input.h"
@@ -143,7 +144,7 @@ base::Result<int> Act(const Arguments& arguments) {
   made.fault = arguments.fault;
   made.seed = arguments.seed;
   made.basis = std::move(measured.basis);
-  fmt::print("{}", arguments.json ? forecast::ToJson(made) : forecast::ToText(made));
+  Emit("{}", arguments.json ? forecast::ToJson(made) : forecast::ToText(made));
   return kDone;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/emit.h"
 #include "cli/exit_code.h"
 #include "cli/inventory_file.h"
 #include "cli/open_store.h"
@@ -67,7 +68,7 @@ class Beside {
     if (!application.guard.on_fence) return;
     hook_.emplace(*application.guard.on_fence, guard::FenceHook::Of{application.name, region},
                   program_, world.clock, [](const std::string& line) {
-                    fmt::print("{}\n", Printable(line));
+                    Emit("{}\n", Printable(line));
                     std::fflush(stdout);
                   });
   }
@@ -112,7 +113,7 @@ class Teller {
     const std::string line = status.epoch
                                  ? fmt::format("open, epoch {}", *status.epoch)
                                  : fmt::format("{}: {}", lease::Name(status.phase), status.why);
-    if (line != last_) fmt::print("{}\n", line);
+    if (line != last_) Emit("{}\n", line);
     std::fflush(stdout);
     last_ = line;
     loop_.After(kLook, [this] { Look(); });
@@ -154,17 +155,19 @@ base::Status Serve(const Arguments& arguments) {
                                      region == project.application.regions.home},
                 guard::Guard::Keys{lease::Key(name), lease::HandOverKey(name)}, *store, *doors,
                 world->clock, [&](const guard::Fencing& fencing) { beside.Run(fencing); });
-  fmt::print("guarding {} in {}: http://{}/writable\n", project.application.name.str(),
-             region.str(), server->address().ToString());
+  Emit("guarding {} in {}: http://{}/writable\n", project.application.name.str(), region.str(),
+       server->address().ToString());
   const Teller teller(loop, *guard);
   loop.Run();
-  fmt::print("stopped; the door shuts by itself when the lease is over\n");
+  Emit("stopped; the door shuts by itself when the lease is over\n");
   return base::Ok();
 }
 
 }  // namespace
 
 int RunGuard(const Arguments& arguments) {
+  // Who reads what it says may end, and then the application's writes must not.
+  signal(SIGPIPE, SIG_IGN);
   const base::Status served = Serve(arguments);
   if (served.ok()) return kDone;
   return AlreadyTold(served.error()) ? ExitCodeFor(served.error().code())

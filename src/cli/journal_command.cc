@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/emit.h"
 #include "cli/exit_code.h"
 #include "cli/project.h"
 #include "cli/quoted_hash.h"
@@ -36,12 +37,11 @@ std::string Records(std::uint64_t count) {
 }
 
 void TellSummary(const std::string& path, const journal::Summary& summary) {
-  fmt::print("{}: whole. {} records, {} bytes, last hash {}\n", path, summary.records,
-             summary.bytes, summary.last_hash);
+  Emit("{}: whole. {} records, {} bytes, last hash {}\n", path, summary.records, summary.bytes,
+       summary.last_hash);
   if (summary.torn_bytes == 0) return;
-  fmt::print(
-      "{}: {} bytes of an unfinished record at its end; they are cut when it is next written\n",
-      path, summary.torn_bytes);
+  Emit("{}: {} bytes of an unfinished record at its end; they are cut when it is next written\n",
+       path, summary.torn_bytes);
 }
 
 base::Result<int> Verify(const Arguments& arguments) {
@@ -63,10 +63,10 @@ base::Result<int> Verify(const Arguments& arguments) {
   }
   const std::uint64_t later = placed.summary.records - *placed.record;
   if (later == 0) {
-    fmt::print("{}: the hash is its last record's: nothing was added since\n", path);
+    Emit("{}: the hash is its last record's: nothing was added since\n", path);
   } else {
-    fmt::print("{}: the hash is record {}'s: the history up to there is the same, {} came after\n",
-               path, *placed.record, Records(later));
+    Emit("{}: the hash is record {}'s: the history up to there is the same, {} came after\n", path,
+         *placed.record, Records(later));
   }
   return kDone;
 }

@@ -7,6 +7,7 @@
 
 #include "cli/before.h"
 #include "cli/commands.h"
+#include "cli/emit.h"
 #include "cli/exit_code.h"
 #include "cli/history.h"
 #include "cli/inventory_file.h"
@@ -269,9 +270,9 @@ base::Result<int> List(const Arguments& arguments, World& world) {
     Json json{{"schema", "leeward/late-writes/v1"},
               {"application", looking.project.application.name.str()},
               {"stores", stores}};
-    fmt::print("{}\n", json.dump());
+    Emit("{}\n", json.dump());
   } else {
-    fmt::print("{}{}", told, listing.Sample());
+    Emit("{}{}", told, listing.Sample());
   }
   return kDone;
 }

@@ -4,6 +4,7 @@
 
 #include "cli/arguments.h"
 #include "cli/commands.h"
+#include "cli/emit.h"
 #include "cli/exit_code.h"
 
 namespace leeward::cli {
@@ -61,10 +62,15 @@ int Run(const Arguments& arguments) {
 int main(int argc, char** argv) {
   using namespace leeward::cli;  // NOLINT: main is all of it
   const auto parsed = ParseArguments(argc, argv);
+  int code = kDone;
   if (const Leave* leave = std::get_if<Leave>(&parsed)) {
-    std::fputs(leave->out.c_str(), stdout);
-    std::fputs(leave->err.c_str(), stderr);
-    return leave->code;
+    Write(stdout, leave->out);
+    Write(stderr, leave->err);
+    code = leave->code;
+  } else {
+    code = Run(std::get<Arguments>(parsed));
   }
-  return Run(std::get<Arguments>(parsed));
+  if (AllTaken()) return code;
+  Write(stderr, "leeward: standard output did not take all that was to be said\n");
+  return code == kDone ? kCannotReach : code;
 }

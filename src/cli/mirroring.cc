@@ -1,12 +1,11 @@
 #include "cli/mirroring.h"
 
-#include <fmt/format.h>
-
 #include <filesystem>
 #include <utility>
 
 #include "cli/baton.h"
 #include "cli/carry_out.h"
+#include "cli/emit.h"
 #include "cli/history.h"
 #include "cli/open_store.h"
 #include "cli/terminal.h"
@@ -146,7 +145,7 @@ base::Status CatchUp(World& world, const Project& project, const std::string& wr
   }
   ASSIGN_OR_RETURN(const Mirroring mirroring,
                    StartMirroring(world, project, writer, store.get(), opened));
-  if (!mirroring.told.empty()) fmt::print(stderr, "leeward: {}\n", Printable(mirroring.told));
+  if (!mirroring.told.empty()) Emit(stderr, "leeward: {}\n", Printable(mirroring.told));
   return base::Ok();
 }
 

@@ -7,6 +7,7 @@
 #include "cli/before.h"
 #include "cli/canaries.h"
 #include "cli/commands.h"
+#include "cli/emit.h"
 #include "cli/exit_code.h"
 #include "cli/inventory_file.h"
 #include "cli/open_store.h"
@@ -42,7 +43,7 @@ class Teller {
   void Published(const observe::View& view) {
     const std::lock_guard lock(mutex_);
     if (json_) {
-      fmt::print("{}\n", observe::ToJson(view));
+      Emit("{}\n", observe::ToJson(view));
     } else {
       for (const observe::Look& look : view.looks) TellChange(look);
     }
@@ -51,13 +52,13 @@ class Teller {
   void Say(const std::string& line) {
     if (line.empty()) return;
     const std::lock_guard lock(mutex_);
-    fmt::print(json_ ? stderr : stdout, "{}\n", Printable(line));
+    Emit(json_ ? stderr : stdout, "{}\n", Printable(line));
     std::fflush(json_ ? stderr : stdout);
   }
   void Trouble(const std::string& trouble) {
     const std::lock_guard lock(mutex_);
-    fmt::print(stderr, "leeward: {}\n",
-               trouble.empty() ? "views are published again" : Printable(trouble));
+    Emit(stderr, "leeward: {}\n",
+         trouble.empty() ? "views are published again" : Printable(trouble));
   }
 
  private:
@@ -65,8 +66,8 @@ class Teller {
     model::Health& known = known_[look.target];
     if (known == look.health) return;
     known = look.health;
-    fmt::print("{} {} {}: {}, {}\n", look.target.region.str(), model::Name(look.target.signal),
-               look.target.component.str(), model::Name(look.health), Printable(look.reason));
+    Emit("{} {} {}: {}, {}\n", look.target.region.str(), model::Name(look.target.signal),
+         look.target.component.str(), model::Name(look.health), Printable(look.reason));
   }
 
   const bool json_;

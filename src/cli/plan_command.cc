@@ -1,6 +1,5 @@
-#include <fmt/format.h>
-
 #include "cli/commands.h"
+#include "cli/emit.h"
 #include "cli/exit_code.h"
 #include "cli/inventory_file.h"
 #include "cli/look.h"
@@ -53,7 +52,7 @@ base::Result<int> Plan(const Arguments& arguments) {
   const std::string text = arguments.format == "json"  ? plan::ToJson(plan) + "\n"
                            : arguments.format == "dot" ? plan::ToDot(plan)
                                                        : PlanText(plan, LookAtTerminal());
-  fmt::print("{}", text);
+  Emit("{}", text);
   return kDone;
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/emit.h"
 #include "cli/exit_code.h"
 #include "cli/project.h"
 #include "cli/report_input.h"
@@ -28,10 +29,9 @@ base::Result<int> Report(const Arguments& arguments) {
   const report::Report made = report::Make(input);
   if (!arguments.report.empty())
     RETURN_IF_ERROR(files.WriteAtomically(arguments.report, report::ToHtml(made)));
-  fmt::print("{}", arguments.json
-                       ? report::ToJson(made)
-                       : report::ToText(made, LookAtTerminal().colour ? report::Colour::kYes
-                                                                      : report::Colour::kNo));
+  Emit("{}", arguments.json ? report::ToJson(made)
+                            : report::ToText(made, LookAtTerminal().colour ? report::Colour::kYes
+                                                                           : report::Colour::kNo));
   return kDone;
 }
 

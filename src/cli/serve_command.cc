@@ -5,6 +5,7 @@
 #include <set>
 
 #include "cli/commands.h"
+#include "cli/emit.h"
 #include "cli/exit_code.h"
 #include "cli/keeper.h"
 #include "cli/project.h"
@@ -37,7 +38,7 @@ class Served : public serve::Backend {
     if (!arguments.state.empty() && arguments.specs.size() > 1) project.state += "/" + name;
     if (keepers_.contains(name)) return base::Invalid(name + " is named twice");
     const auto say = [name](const std::string& line) {
-      fmt::print("{}: {}\n", name, Printable(line));
+      Emit("{}: {}\n", name, Printable(line));
       std::fflush(stdout);
     };
     ASSIGN_OR_RETURN(keepers_[name], Keeper::Make(std::move(project), arguments.resolver, say));
@@ -117,8 +118,8 @@ base::Status Serve(const Arguments& arguments, std::stop_token stop) {
       os::HttpServer::Start(
           loop, listen, [&](std::shared_ptr<os::HttpExchange> each) { Answer(*each, api); },
           options));
-  fmt::print("serving {} applications: http://{}/{}\n", arguments.specs.size(),
-             server->address().ToString(), token.empty() ? "; the API is off: no token" : "");
+  Emit("serving {} applications: http://{}/{}\n", arguments.specs.size(),
+       server->address().ToString(), token.empty() ? "; the API is off: no token" : "");
   std::fflush(stdout);
   RETURN_IF_ERROR(os::NotifyServiceManager("READY=1"));
   const std::stop_callback ends(stop, [&loop] { loop.Stop(); });

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/emit.h"
 #include "cli/exit_code.h"
 #include "cli/project.h"
 #include "cli/secret_file.h"
@@ -179,7 +180,7 @@ class Teller {
  private:
   void Look() {
     const std::string line = service_.Standing();
-    if (line != last_) fmt::print("{}\n", Printable(line));
+    if (line != last_) Emit("{}\n", Printable(line));
     std::fflush(stdout);
     last_ = line;
     loop_.After(kLook, [this] { Look(); });
@@ -207,9 +208,9 @@ base::Status Serve(const Arguments& arguments, std::stop_token stop) {
                    sessions::Service::Start(loop, std::move(options), std::move(store),
                                             *world->transport, world->clock, world->random));
   const auto peers = service->peer_address();
-  fmt::print("sessions of {} in {} by {}: http://{}/{}\n", name.str(), arguments.region,
-             arguments.session.mode, service->address().ToString(),
-             peers ? ", other Regions at " + peers->ToString() : "");
+  Emit("sessions of {} in {} by {}: http://{}/{}\n", name.str(), arguments.region,
+       arguments.session.mode, service->address().ToString(),
+       peers ? ", other Regions at " + peers->ToString() : "");
   std::fflush(stdout);
   RETURN_IF_ERROR(os::NotifyServiceManager("READY=1"));
   const Teller teller(loop, *service);

@@ -1,8 +1,7 @@
 // stage: the calls that put an example application in place, in a lab that is up.
-#include <fmt/format.h>
-
 #include "cli/before.h"
 #include "cli/commands.h"
+#include "cli/emit.h"
 #include "cli/exit_code.h"
 #include "cli/signals.h"
 #include "cli/stage_run.h"
@@ -26,11 +25,11 @@ base::Result<int> PutInPlace(const Arguments& arguments, World& world) {
   RETURN_IF_ERROR(world.aws->CheckCredentials());
   RETURN_IF_ERROR(CheckPasswords(world, project));
   const base::Result<std::size_t> calls = RunStage(world, project, "", [](const StageCall& call) {
-    fmt::print("{} {}\n", call.service, call.operation);
+    Emit("{} {}\n", call.service, call.operation);
     std::fflush(stdout);
   });
   if (!calls.ok()) return WithAdvice(calls.error(), world);
-  fmt::print("{} calls put {} in place\n", *calls, project.application.name.str());
+  Emit("{} calls put {} in place\n", *calls, project.application.name.str());
   return kDone;
 }
 

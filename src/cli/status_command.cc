@@ -4,6 +4,7 @@
 #include "cli/approvals_store.h"
 #include "cli/before.h"
 #include "cli/commands.h"
+#include "cli/emit.h"
 #include "cli/exit_code.h"
 #include "cli/inventory_file.h"
 #include "cli/look.h"
@@ -66,11 +67,11 @@ base::Result<Status> Take(World& world, const Project& project, QuorumLook* quor
 
 void Print(const Status& status, const Arguments& arguments) {
   if (arguments.json) {
-    fmt::print("{}", StatusJson(status));
+    Emit("{}", StatusJson(status));
   } else {
     const Terminal terminal = LookAtTerminal();
-    if (arguments.watch && terminal.live) fmt::print("{}", kClearScreen);
-    fmt::print("{}", StatusText(status, arguments.spec, terminal));
+    if (arguments.watch && terminal.live) Emit("{}", kClearScreen);
+    Emit("{}", StatusText(status, arguments.spec, terminal));
   }
   std::fflush(stdout);
 }
@@ -98,7 +99,7 @@ base::Result<int> Show(const Arguments& arguments, World& world) {
     ASSIGN_OR_RETURN(const Status status, Take(world, project, quorum.get()));
     Print(status, arguments);
     answered = SomethingAnswered(status, world);
-  } while (arguments.watch && world.Pause(kAgain));
+  } while (arguments.watch && AllTaken() && world.Pause(kAgain));
   RETURN_IF_ERROR(answered);
   return kDone;
 }

@@ -1,6 +1,5 @@
-#include <fmt/format.h>
-
 #include "cli/commands.h"
+#include "cli/emit.h"
 #include "cli/exit_code.h"
 #include "cli/project.h"
 #include "os/files.h"
@@ -13,19 +12,19 @@ int RunValidate(const Arguments& arguments) {
   base::Result<Project> project = OpenProject(files, arguments);
   if (!project.ok()) return AlreadyTold(project.error()) ? kBadUsage : Complain(project.error());
   const model::Application& application = project->application;
-  fmt::print("{}: good. {} with {} components, from {} to {}\n", arguments.spec,
-             application.name.str(), application.components.size(), application.regions.home.str(),
-             application.regions.recovery.str());
+  Emit("{}: good. {} with {} components, from {} to {}\n", arguments.spec, application.name.str(),
+       application.components.size(), application.regions.home.str(),
+       application.regions.recovery.str());
   return kDone;
 }
 
 int RunSchema(const Arguments&) {
-  fmt::print("{}", spec::JsonSchema());
+  Emit("{}", spec::JsonSchema());
   return kDone;
 }
 
 int RunVersion(const Arguments&) {
-  fmt::print("leeward {}\n", LEEWARD_VERSION);
+  Emit("leeward {}\n", LEEWARD_VERSION);
   return kDone;
 }
 

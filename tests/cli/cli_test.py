@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import unittest
@@ -67,6 +68,28 @@ class UsageTest(OneLine):
             self.assertIn(command, helped.stdout)
         self.assertIn("Exit codes", helped.stdout)
         self.assertRegex(self.leeward("version").stdout, r"^leeward \d+\.\d+\.\d+$")
+
+    def test_an_answer_that_standard_output_does_not_take_is_no_success(self):
+        self.assertTrue(os.path.exists("/dev/full"))
+        for arguments in (["schema"], ["version"], ["--help"], ["plan", "failover", SPEC, "--state", self.state]):
+            with self.subTest(arguments=arguments), open("/dev/full", "wb") as full:
+                done = subprocess.run([LEEWARD, *arguments], env={"HOME": self.folder}, stdin=subprocess.DEVNULL, stdout=full,
+                                      stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+                self.assertEqual(done.returncode, CANNOT_REACH, done.stderr)
+                self.assertRegex(done.stderr, r"^leeward: standard output .*\n$")
+
+    def test_watching_ends_with_its_reader(self):
+        nobody = "http://127.0.0.1:%d" % closed_port()
+        with subprocess.Popen([LEEWARD, "status", SPEC, "--watch", "--json", "--state", self.state], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              env={"HOME": self.folder, "AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL": nobody,
+                                   **KEYS}) as watching:
+            try:
+                self.assertIn("schema", json.loads(watching.stdout.readline()))
+                watching.stdout.close()
+                self.assertEqual(watching.wait(timeout=60), CANNOT_REACH)
+            finally:
+                watching.kill()
 
     def test_bad_usage_is_code_2_and_one_line(self):
         for arguments in ([], ["nosuch"], ["plan", "explode", SPEC], ["failover"], ["failover", SPEC, "--nosuch"],

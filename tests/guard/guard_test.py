@@ -156,13 +156,13 @@ class GuardTest(cleaned.TestCase):
         except OSError:
             return {"state": "no answer"}
 
-    def start(self):
+    def start(self, output=None):
         port = free_port(HOST)
         log = open(os.path.join(self.folder, f"guard{len(self.guards)}.log"), "w", encoding="utf-8")
         self.addCleanup(log.close)
         guard = subprocess.Popen(
             [LEEWARD, "guard", self.spec, "--state", self.state, "--region", "us-east-1", "--listen",
-             f"{HOST}:{port}"], stdout=log, stderr=log,
+             f"{HOST}:{port}"], stdout=output or log, stderr=log,
             env={"PATH": "/usr/bin:/bin", "HOME": self.folder, "AWS_REGION": "us-east-1",
                  "AWS_SECRET_ACCESS_KEY": SECRET})
         guard.port = port
@@ -241,6 +241,17 @@ class GuardTest(cleaned.TestCase):
         guard.wait(timeout=PATIENCE)
         self.assertLess(self.await_shut(), LEASE + 0.5)
         self.await_epoch(self.start(), 2)
+
+    def test_that_nobody_reads_what_it_says_costs_no_lease(self):
+        guard = self.start(subprocess.PIPE)
+        self.await_epoch(guard, 1)
+        guard.stdout.close()
+        for epoch in (2, 3):  # so that there is something to say: it fences, and opens again
+            guard.send_signal(signal.SIGSTOP)
+            self.await_shut()
+            guard.send_signal(signal.SIGCONT)
+            self.await_epoch(guard, epoch)
+        self.assertIsNone(guard.poll())
 
     def test_a_handed_over_lease_is_not_taken_back(self):
         guard = self.start()
