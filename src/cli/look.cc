@@ -148,10 +148,15 @@ model::Verdict VerdictFromHere(const Seen& seen, const Region& region) {
     if (store.region == region && store.role) verdict.health = model::Health::kUp;
   }
   const auto control = seen.control_planes.find(region);
-  // A refusal is an answer, too: who refuses is not lost.
-  if (control != seen.control_planes.end() &&
-      (control->second.ok() || control->second.error().code() == base::ErrorCode::kDenied))
-    verdict.health = model::Health::kUp;
+  if (control != seen.control_planes.end() && verdict.health != model::Health::kUp) {
+    const base::Status& answer = control->second;
+    if (answer.ok() || IsAnswer(answer.error())) {
+      verdict.health = model::Health::kUp;
+    } else if (answer.error().code() == base::ErrorCode::kDenied) {
+      verdict.health = model::Health::kUnknown;
+      verdict.reason = "seen from here only: nobody could be asked without credentials";
+    }
+  }
   if (verdict.health == model::Health::kUp) verdict.reason = "seen from here only: it answers";
   return verdict;
 }
@@ -193,6 +198,12 @@ Seen LookAtAll(World& world, const Project& project, const model::Inventory& inv
 }
 
 }  // namespace
+
+bool IsAnswer(const base::Error& error) {
+  const bool refused =
+      error.code() == base::ErrorCode::kDenied || error.code() == base::ErrorCode::kThrottled;
+  return refused && !error.service_code().empty();
+}
 
 Seen Look(World& world, const Project& project, const model::Inventory& inventory) {
   return LookAtAll(world, project, inventory, Tables::kLeftOut);

@@ -15,6 +15,10 @@
 
 namespace leeward::cli {
 
+// Whether the error is an answer, too: who refuses or throttles is there. Credentials that nobody
+// was shown prove nothing.
+bool IsAnswer(const base::Error& error);
+
 enum class StoreRole {
   kWriter,
   kReplica,  // takes no writes

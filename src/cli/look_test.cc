@@ -84,6 +84,26 @@ TEST_F(LookTest, WithoutItsDatabasesAnApplicationIsWhereItsTrafficGoes) {
   for (const auto& [component, region] : snapshot.active) EXPECT_EQ(region.str(), "us-east-1");
 }
 
+// The databases of it have no address, so that the API alone speaks.
+TEST_F(LookTest, WhoRefusesOrThrottlesAnswersAndCredentialsThatNobodySawProveNothing) {
+  using base::Error;
+  using base::ErrorCode;
+  const Wide wide(1, 1);
+  const auto health = [&](const Error& error) {
+    aws_->On("sts:GetCallerIdentity",
+             [error](const auto&) -> base::Result<Value> { return error; });
+    seen_ = LookAround(*world_, wide.project, wide.inventory);
+    return SnapshotOf(seen_, wide.project, wide.inventory).verdicts.at(0).health;
+  };
+  EXPECT_EQ(health(Error(ErrorCode::kDenied, "no").WithServiceCode("AccessDenied")),
+            model::Health::kUp);
+  EXPECT_EQ(health(Error(ErrorCode::kThrottled, "slower").WithServiceCode("Throttling")),
+            model::Health::kUp);
+  EXPECT_EQ(health(Error(ErrorCode::kDenied, "no credentials were found")),
+            model::Health::kUnknown);
+  EXPECT_EQ(health(Error(ErrorCode::kUnreachable, "no answer")), model::Health::kDown);
+}
+
 TEST_F(LookTest, ATableIsAskedForStatusAloneAndHasNoWriterOfItsOwn) {
   Wide wide(1, 1);
   model::Dynamodb carts;

@@ -67,6 +67,8 @@ Painted ReachText(const Status& status, const Region& region) {
   const base::Error& error = plane->second.error();
   if (error.code() == base::ErrorCode::kDenied)
     return {Colour::kBad, "refuses these credentials: " + Brief(error, region)};
+  if (error.code() == base::ErrorCode::kThrottled)
+    return {Colour::kWarn, "throttles: " + Brief(error, region)};
   if (Answers(status, region))
     return {Colour::kWarn, "its API fails, its stores answer: " + Brief(error, region)};
   return {Colour::kBad, "does not answer: " + Brief(error, region)};

@@ -111,5 +111,14 @@ TEST(StatusViewTest, NothingIsSuggestedToWhoeverIsRefused) {
   EXPECT_EQ(text.find("leeward protect"), std::string::npos) << text;
 }
 
+TEST(StatusViewTest, WhoThrottlesIsNotTakenForDead) {
+  Status status = Shop(kHome, true);
+  for (auto& [region, plane] : status.seen.control_planes)
+    plane = base::Throttled("slower").WithServiceCode("Throttling");
+  const std::string text = StatusText(status, "shop.yaml", {});
+  EXPECT_NE(text.find("throttles: Throttling"), std::string::npos) << text;
+  EXPECT_EQ(text.find("does not answer"), std::string::npos) << text;
+}
+
 }  // namespace
 }  // namespace leeward::cli

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "cli/look.h"
 #include "cli/store_address.h"
 #include "probe/canary.h"
 #include "steps/items.h"
@@ -25,11 +26,7 @@ probe::CustomProbe ControlPlane(World& world, const Region& region,
     options.source_address = source_address;
     const auto answer =
         world.aws->Call("sts", "GetCallerIdentity", shapes::Value::Struct(), options);
-    if (answer.ok()) return base::Ok();
-    // A service that refuses is there; credentials that nobody was shown prove nothing.
-    const base::ErrorCode code = answer.error().code();
-    const bool refused = code == base::ErrorCode::kDenied || code == base::ErrorCode::kThrottled;
-    if (refused && !answer.error().service_code().empty()) return base::Ok();
+    if (answer.ok() || IsAnswer(answer.error())) return base::Ok();
     return answer.error();
   }};
 }
@@ -38,22 +35,18 @@ probe::CustomProbe ControlPlane(World& world, const Region& region,
 probe::CustomProbe Items(World& world, const model::Dynamodb& dynamodb,
                          const model::Inventory& inventory, const model::ComponentName& component,
                          const Standing& of) {
-  return {[&world, dynamodb, inventory, component,
-           of](base::MonotonicTime deadline) -> base::Status {
-    aws::CallOptions options;
-    options.deadline = deadline - world.clock.Monotonic();
-    options.max_attempts = 1;
-    options.source_address = of.source_address;
-    const auto read =
-        steps::GetStamp(ItemsOf(world, dynamodb, inventory, component, of.region, options),
-                        probe::CanaryOf(of.region.str()));
-    if (read.ok()) return base::Ok();
-    // As for control planes: who refuses or throttles is there.
-    const base::ErrorCode code = read.error().code();
-    const bool refused = code == base::ErrorCode::kDenied || code == base::ErrorCode::kThrottled;
-    if (refused && !read.error().service_code().empty()) return base::Ok();
-    return read.error();
-  }};
+  return {
+      [&world, dynamodb, inventory, component, of](base::MonotonicTime deadline) -> base::Status {
+        aws::CallOptions options;
+        options.deadline = deadline - world.clock.Monotonic();
+        options.max_attempts = 1;
+        options.source_address = of.source_address;
+        const auto read =
+            steps::GetStamp(ItemsOf(world, dynamodb, inventory, component, of.region, options),
+                            probe::CanaryOf(of.region.str()));
+        if (read.ok() || IsAnswer(read.error())) return base::Ok();
+        return read.error();
+      }};
 }
 
 }  // namespace
