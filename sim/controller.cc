@@ -161,7 +161,7 @@ serve::Facts Controller::FactsFor(const driver::Ruling& ruling) const {
   facts.controller = sim::Name(place());
   facts.tries = tries_;
   facts.calm = calm_;
-  facts.well_at_home = ruling.decision.row == decide::Row::kHomeHealthy;
+  facts.well_in = serve::WellIn(ruling.decision.row, world().scenario().application.regions);
   facts.goal = ruling.decision.goal;
   facts.goal_reason = ruling.decision.reason;
   facts.unfinished = journal_.unfinished;

@@ -199,8 +199,11 @@ void Keeper::Tidy(const Ruling& ruling) {
   const bool there = !active.empty() && std::all_of(active.begin(), active.end(), [&](auto& each) {
     return each.second == move_->to;
   });
-  if (there) (void)Mark(serve::MoveState::kDone, "over; the controller's journal says how", way);
-  if (ruling.decision.row == decide::Row::kHomeHealthy) {
+  if (there) {
+    (void)Mark(serve::MoveState::kDone, "over; the controller's journal says how", way);
+    return;
+  }
+  if (serve::WellIn(ruling.decision.row, project_.application.regions) == move_->from) {
     (void)Mark(serve::MoveState::kFailed, "it ended before anything was begun", way);
   }
 }

@@ -114,7 +114,7 @@ serve::Facts Keeper::FactsFor(const Ruling& ruling) const {
   if (mirror_ && !mirror_->over() && !facts.mirrored) facts.hand = mirror_->writer;
   facts.tries = tries_;
   facts.calm = calm_;
-  facts.well_at_home = ruling.decision.row == decide::Row::kHomeHealthy;
+  facts.well_in = serve::WellIn(ruling.decision.row, project_.application.regions);
   facts.goal = ruling.decision.goal;
   facts.goal_reason = ruling.decision.reason;
   const std::lock_guard lock(mutex_);

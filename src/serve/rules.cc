@@ -7,10 +7,9 @@ using decide::Goal;
 
 // A move that is not over and whose records are here or in the store.
 Next OfOwnMove(const Facts& facts, const Move& move) {
-  if (facts.well_at_home) {
-    return {Do::kNothing,
-            "a failover to " + move.to.str() +
-                " was begun and moved nothing, and home is well again; start it to go on with it"};
+  if (facts.well_in == move.from) {
+    return {Do::kNothing, "a failover to " + move.to.str() + " was begun and moved nothing, and " +
+                              move.from.str() + " is well again; start it to go on with it"};
   }
   if (facts.tries >= kMaxTries) {
     return {Do::kNothing, "the failover was gone on with " + std::to_string(facts.tries) +
@@ -42,6 +41,18 @@ Next OfAutomatic(const Facts& facts) {
 }
 
 }  // namespace
+
+model::Region WellIn(decide::Row row, const model::Regions& regions) {
+  switch (row) {
+    case decide::Row::kHomeHealthy:
+      return regions.home;
+    case decide::Row::kAwayHomeBack:
+    case decide::Row::kAwayHealthy:
+      return regions.recovery;
+    default:
+      return {};
+  }
+}
 
 Next Choose(const Facts& facts) {
   if (facts.running) return {Do::kNothing, "a failover is under way"};

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "decide/decide.h"
+#include "model/application.h"
 #include "serve/move.h"
 
 namespace leeward::serve {
@@ -22,7 +23,7 @@ struct Facts {
   std::string hand;  // who carries out, or left, a move by hand that the store has; empty: nobody
   bool whole_since_leading = false;  // where it is active was asked since this one leads
   bool foreign_work = false;  // its journal has something unfinished that it did not begin itself
-  bool well_at_home = false;  // all of it is active at home, and home is up
+  model::Region well_in;      // where all of it is active, where that is up; empty: elsewhere
   int tries = 0;              // of going on, by this process, since it last was well
   bool calm = false;          // the application was seen well since the last move ended
   bool ordered = false;       // a person asked for a failover and the request waits
@@ -37,6 +38,9 @@ struct Next {
   std::string why;     // one line, for people
   bool yield = false;  // another controller's turn: this one cannot go on, that one could
 };
+
+// Facts::well_in, by what was decided.
+model::Region WellIn(decide::Row row, const model::Regions& regions);
 
 constexpr int kMaxTries = 3;  // of going on with a move that failed
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 namespace leeward::serve {
 namespace {
 
@@ -134,14 +136,36 @@ TEST(RulesTest, ItsOwnMoveIsGoneOnWithAndNotForEver) {
   }
 }
 
-TEST(RulesTest, WhatMovedNothingIsNotGoneOnWithWhileHomeIsWell) {
+TEST(RulesTest, WhatMovedNothingIsNotGoneOnWithWhileTheRegionThatItLeavesIsWell) {
   Facts facts = HomeDown();
   facts.move = Begun(MoveState::kRunning);
-  facts.unfinished = facts.well_at_home = true;
+  facts.unfinished = true;
+  facts.well_in = facts.move->from;
   facts.goal = Goal::kStay;
   EXPECT_EQ(What(facts), Do::kNothing);
   facts.ordered = true;
   EXPECT_EQ(What(facts), Do::kGoOn);
+}
+
+// A failover to home that was cut off behind its traffic: home serves, and steps are still to come.
+TEST(RulesTest, WhatMovedAllThatServesIsGoneOnWithToItsEnd) {
+  Facts facts = HomeDown();
+  facts.move = Begun(MoveState::kRunning);
+  std::swap(facts.move->from, facts.move->to);
+  facts.unfinished = true;
+  facts.well_in = facts.move->to;
+  facts.goal = Goal::kStay;
+  EXPECT_EQ(What(facts), Do::kGoOn);
+}
+
+TEST(RulesTest, AnApplicationIsWellWhereItIsActiveAndThatRegionIsUp) {
+  using decide::Row;
+  const model::Regions regions{model::Region("us-east-1"), model::Region("us-west-2"), {}};
+  EXPECT_EQ(WellIn(Row::kHomeHealthy, regions), regions.home);
+  EXPECT_EQ(WellIn(Row::kAwayHealthy, regions), regions.recovery);
+  EXPECT_EQ(WellIn(Row::kAwayHomeBack, regions), regions.recovery);
+  for (const Row row : {Row::kHomeSuspect, Row::kAwayDownHomeUp, Row::kActiveMixed})
+    EXPECT_TRUE(WellIn(row, regions).empty());
 }
 
 TEST(RulesTest, AMoveThatTheJournalNeverKnewOfIsJudgedAnew) {
