@@ -182,14 +182,15 @@ base::Result<std::string> Keeper::PlanNow() const {
 }
 
 base::Status Keeper::Start(const serve::Order& order) {
-  if (running_) return base::WrongState("a failover is under way");
   if (!baton_->Held()) return base::WrongState("another controller acts; ask that one");
   const std::lock_guard lock(mutex_);
+  if (running_) return base::WrongState("a failover is under way");
   if (!WantsMove(ruling_.decision.goal) && !journal_.unfinished) {
     return base::WrongState("a failover is not what the verdicts want: " + ruling_.decision.reason +
                             "; `leeward failover` or `leeward switchover` ask nobody");
   }
   order_ = order;
+  abort_ = false;  // the last word counts
   return base::Ok();
 }
 
@@ -197,7 +198,8 @@ base::Status Keeper::Abort() {
   if (!baton_->Held()) return base::WrongState("another controller acts; ask that one");
   const std::lock_guard lock(mutex_);
   const bool marked = move_ && move_->state == serve::MoveState::kRunning;
-  if (!running_ && !marked) return base::WrongState("no failover is under way");
+  const bool waits = std::exchange(order_, std::nullopt).has_value();
+  if (!running_ && !marked && !waits) return base::WrongState("no failover is under way");
   abort_ = true;
   if (move_stop_) move_stop_->request_stop();
   return base::Ok();

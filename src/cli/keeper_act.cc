@@ -106,7 +106,8 @@ base::Status Keeper::Begin(const Ruling& ruling, const serve::Next& next) {
       ask.moot = [this, from = way.home, since = ruling.snapshot.at] { return Moot(from, since); };
     }
     move_stop_ = stop;
-    abort_ = false;
+    // A person may have ended it since it was marked as running.
+    if (abort_) move_stop_->request_stop();
     step_ = "begins";
     running_ = true;
   }
@@ -170,21 +171,26 @@ void Keeper::Reap() {
     model::Regions way = project_.application.regions;
     if (move_) way.home = move_->from, way.recovery = move_->to;
     const base::Status marked = Mark(state, why, way);
-    if (!marked.ok())
+    if (!marked.ok()) {
       say_("the end of the failover is not in the store yet: " + marked.error().message());
+      const std::lock_guard lock(mutex_);
+      abort_ = aborted;  // else it would be gone on with
+    }
   }
   running_ = false;
 }
 
 // Ends the entry of a move of this controller's that is over although nobody could say so then.
 void Keeper::Tidy(const Ruling& ruling) {
-  if (running_ || !baton_->Held() || !move_known_ || !move_) return;
+  const bool leading = baton_->Held();
+  if (running_ || (leading && !move_known_)) return;
   bool aborting = false;
   {
     const std::lock_guard lock(mutex_);
     aborting = std::exchange(abort_, false);
   }
-  if (move_->state != serve::MoveState::kRunning) return;
+  if (aborting && !leading) say_("the failover was not aborted: another controller acts now");
+  if (!leading || !move_ || move_->state != serve::MoveState::kRunning) return;
   model::Regions way = project_.application.regions;
   way.home = move_->from;
   way.recovery = move_->to;
@@ -192,6 +198,9 @@ void Keeper::Tidy(const Ruling& ruling) {
     const base::Status marked = Mark(
         serve::MoveState::kAborted, "a person ended it; it was begun by " + move_->controller, way);
     say_(marked.ok() ? "the move is marked as aborted" : marked.error().message());
+    if (marked.ok()) return;
+    const std::lock_guard lock(mutex_);
+    abort_ = true;  // it stands until it is marked
     return;
   }
   if (move_->controller != name_ || journal_.unfinished) return;

@@ -119,6 +119,7 @@ serve::Facts Keeper::FactsFor(const Ruling& ruling) const {
   facts.goal_reason = ruling.decision.reason;
   const std::lock_guard lock(mutex_);
   facts.ordered = order_.has_value();
+  facts.aborting = abort_;
   facts.whole_since_leading = leading_since_ && place_ && place_->asked >= *leading_since_;
   return facts;
 }
@@ -172,23 +173,29 @@ std::string Keeper::Turn() {
     calm_ = true;
     tries_ = 0;
   }
-  ruling.next = serve::Choose(FactsFor(ruling));
+  serve::Facts facts = FactsFor(ruling);
+  ruling.next = serve::Choose(facts);
   if (!fresh.ok()) ruling.next = {serve::Do::kNothing, fresh.error().message()};
   if (ruling.next.what != serve::Do::kNothing && now >= not_before_) {
     // What it rests on is read once more: a person may have acted meanwhile.
     fresh = Refresh(Depth::kJournalToo);
     ruling = Rule();
-    ruling.next = serve::Choose(FactsFor(ruling));
+    facts = FactsFor(ruling);
+    ruling.next = serve::Choose(facts);
     if (fresh.ok() && ruling.next.what != serve::Do::kNothing) fresh = Begin(ruling, ruling.next);
     if (!fresh.ok()) ruling.next = {serve::Do::kNothing, "not begun: " + fresh.error().message()};
   }
   Tidy(ruling);
+  // An order that was not weighed yet, or could not be while the store did not answer, waits.
+  const bool declined =
+      facts.ordered && ruling.next.what == serve::Do::kNothing && (fresh.ok() || !facts.leading);
+  if (declined) say_("the failover that was asked for is not begun: " + ruling.next.why);
   if (ruling.next.yield && baton_->Held() && leading_since_ &&
       now - *leading_since_ > kYieldAfter) {
     baton_->Yield(kYieldFor);
   }
   const std::lock_guard lock(mutex_);
-  if (ruling.next.what == serve::Do::kNothing) order_.reset();
+  if (declined) order_.reset();
   ruling_ = std::move(ruling);
   const std::string line =
       fmt::format("{}: {}", decide::Name(ruling_.decision.row), ruling_.next.why);

@@ -58,6 +58,7 @@ Next Choose(const Facts& facts) {
   if (facts.running) return {Do::kNothing, "a failover is under way"};
   if (!facts.leading) return {Do::kNothing, "another controller acts; this one watches"};
   if (!facts.move_known) return {Do::kNothing, "the store does not say whether a move was begun"};
+  if (facts.aborting) return {Do::kNothing, "a person ends the failover"};
   const Move* move = facts.move ? &*facts.move : nullptr;
   if (move != nullptr && move->state == MoveState::kRunning &&
       move->controller != facts.controller && !facts.mirrored &&

@@ -27,6 +27,7 @@ struct Facts {
   int tries = 0;              // of going on, by this process, since it last was well
   bool calm = false;          // the application was seen well since the last move ended
   bool ordered = false;       // a person asked for a failover and the request waits
+  bool aborting = false;      // a person ended the failover, and it is not marked so yet
   decide::Goal goal = decide::Goal::kWatch;
   std::string goal_reason;
 };

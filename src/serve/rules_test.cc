@@ -203,6 +203,21 @@ TEST(RulesTest, AnAbortedMoveWaitsForAPerson) {
   EXPECT_EQ(What(facts), Do::kGoOn);
 }
 
+TEST(RulesTest, WhatAPersonJustEndedIsNeitherGoneOnWithNorBegun) {
+  Facts facts = HomeDown();
+  facts.aborting = true;
+  EXPECT_EQ(What(facts), Do::kNothing);
+  for (const Goal goal : {Goal::kFailover, Goal::kResume}) {
+    facts.goal = goal;
+    facts.move = Begun(MoveState::kRunning);
+    facts.unfinished = true;
+    EXPECT_EQ(What(facts), Do::kNothing);
+    facts.aborting = false;
+    EXPECT_EQ(What(facts), Do::kGoOn) << "it is the abort that stands in the way";
+    facts.aborting = true;
+  }
+}
+
 TEST(RulesTest, WorkBegunByHandIsLeftToHands) {
   Facts facts = HomeDown();
   facts.foreign_work = true;
