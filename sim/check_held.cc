@@ -79,12 +79,15 @@ class Holds {
   void Record(const Fact& fact) {
     const bool goes_on = fact.text.starts_with("execution-resumed");
     if (goes_on) accepted_[fact.detail].this_run = Duration(0);
+    if (fact.text.starts_with("gate-refused")) refused_by_[fact.detail] = fact.text;
     if (fact.text == "execution-finished held") return Hold(fact);
     const bool ends = fact.text.starts_with("execution-finished");
     if ((goes_on || ends) && fact.detail == held_) held_.clear();
   }
 
   void Hold(const Fact& fact) {
+    // Without proof of the fence only what answered is closed, and the rest may write.
+    if (refused_by_[fact.detail] == "gate-refused gate.fence-proof") return;
     held_ = fact.detail;
     const auto bound =
         Bound(fact, [&](const auto& entry) { return entry.event.sequence < fact.number; });
@@ -127,6 +130,7 @@ class Holds {
   const History& history_;
   Violations* violations_;
   std::map<std::string, Accepted> accepted_;
+  std::map<std::string, std::string> refused_by_;          // of each execution, the gate
   std::map<std::string, std::optional<Duration>> bounds_;  // at which each was held last
   std::string held_;                                       // now
   bool reported_ = false;

@@ -210,6 +210,13 @@ TEST(CheckHeld, NobodyWritesWhileAFailoverIsHeldAndNothingIsPromotedThatNobodyAc
   writes.Add({HeldHistory::At(2), FactKind::kAcknowledged, Place::kHome, 1, 7, "", ""});
   EXPECT_NE(writes.Found().find("home acknowledged while"), std::string::npos) << writes.Found();
 
+  HeldHistory unproven;
+  unproven.history.facts.clear();
+  unproven.Recorded(1, 2, "gate-refused gate.fence-proof");
+  unproven.Recorded(1, 3, "execution-finished held");
+  unproven.Add({HeldHistory::At(2), FactKind::kAcknowledged, Place::kHome, 1, 7, "", ""});
+  EXPECT_EQ(unproven.Found(), "") << "what did not answer is not known to be closed";
+
   HeldHistory promotes;
   promotes.Recorded(2, 3, "execution-resumed failover");
   promotes.Said(2, kAcceptLoss, 4);

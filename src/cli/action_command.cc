@@ -183,7 +183,8 @@ base::Result<Carried> Carry(Acting& acting, const Intent& intent,
   ASSIGN_OR_RETURN(const Mirroring mirroring, Mirror(acting, opened));
   const std::unique_ptr<steps::Runner> steps =
       MakeStepRunners(acting.world, acting.inventory, acting.project,
-                      {.accepted_loss = acting.arguments.accept_loss});
+                      {.accepted_loss = acting.arguments.accept_loss,
+                       .override_fence = acting.arguments.override_fence});
   const Carrier carrier{acting.world,    acting.project, acting.inventory.current(), *steps,
                         *opened.journal, *sink,          Actor(acting.world)};
   if (intent.interrupted) return GoOnWith(carrier, *intent.interrupted, opened.events);

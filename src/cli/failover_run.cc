@@ -97,7 +97,8 @@ base::Result<Carried> RunFailover(World& world, const Project& project, const Fa
   ASSIGN_OR_RETURN(const std::optional<Interrupted> interrupted,
                    FindInterrupted(opened.events, model::Action::kFailover));
   const auto steps =
-      MakeStepRunners(world, inventory, project, {ask.sighting, ask.moot, ask.order.accept_loss});
+      MakeStepRunners(world, inventory, project,
+                      {ask.sighting, ask.moot, ask.order.accept_loss, ask.order.override_fence});
   const Carrier carrier{world, project,  inventory.current(), *steps, *opened.journal,
                         sink,  ask.actor};
   if (interrupted) return GoOnWith(carrier, *interrupted, opened.events);

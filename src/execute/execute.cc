@@ -100,11 +100,20 @@ void ApplyResumed(State* state, const Plan& plan) {
   }
 }
 
-// Behind the fence a refusal is not the end: nobody writes until it is decided.
+// A step that closes or takes something was tried: it may have done so, also without an answer.
+bool FenceHasActed(const State& state, const Plan& plan) {
+  return std::any_of(plan.steps.begin(), plan.steps.end(), [&](const Step& step) {
+    return step.phase == model::Phase::kFence && !IsGate(step) &&
+           state.steps.at(step.id).attempts > 0;
+  });
+}
+
+// Where something is closed a refusal is not the end: it stays closed until somebody decides.
 void ApplyRefused(State* state, const Plan& plan, const Event& event) {
   const Step* gate = plan.Find(event.step);
+  const bool behind = gate != nullptr && gate->phase == model::Phase::kPromote;
   state->refused = true;
-  state->fenced = gate != nullptr && gate->phase == model::Phase::kPromote;
+  state->fenced = state->fenced || behind || FenceHasActed(*state, plan);
   state->reason = std::string(event.Field("reason"));
 }
 

@@ -45,7 +45,8 @@ enum class Outcome {
   kDone,
   kFailed,     // may be gone on with
   kRefused,    // by a gate, with nothing changed
-  kHeld,       // by a gate behind the fence: nobody writes; is gone on with when a person decides
+  kHeld,       // by a gate behind a fence that has acted: what is closed stays closed; is gone on
+               // with when a person decides
   kAborted,    // stopped on request; may be gone on with
   kAbandoned,  // given up by a person; is not gone on with
 };
@@ -59,7 +60,7 @@ struct State {
   std::optional<Outcome> outcome;  // set when finished
   std::string reason;              // of the outcome
   bool refused = false;            // a gate said no; nothing more is started
-  bool fenced = false;             // that gate stands behind the fence
+  bool fenced = false;             // when it did, something may have been closed
 };
 
 struct Limits {

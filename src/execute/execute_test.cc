@@ -231,6 +231,50 @@ TEST(ExecuteTest, ARefusalBeforeTheFenceIsTheEnd) {
   EXPECT_FALSE(FindUnfinished(paper.history()).has_value());
 }
 
+//   gate.loss ─ fence ─ gate.fence-proof ─ promote
+Plan Fenced() {
+  Plan plan;
+  plan.steps = {MakeStep("gate.loss", {}, 1), MakeStep("fence", {"gate.loss"}, 1),
+                MakeStep("gate.fence-proof", {"fence"}, 1),
+                MakeStep("promote", {"gate.fence-proof"})};
+  plan.steps[1].phase = plan.steps[2].phase = model::Phase::kFence;
+  plan.steps[3].phase = model::Phase::kPromote;
+  return plan;
+}
+
+TEST(ExecuteTest, WhatAFenceMayHaveClosedIsNotLeftByARefusal) {
+  Paper paper(Fenced());
+  const State end = paper.Fail("gate.fence-proof", 1, base::ErrorCode::kRefused).Run();
+  EXPECT_EQ(end.outcome, Outcome::kHeld);
+  ASSERT_TRUE(FindUnfinished(paper.history()).has_value());
+  EXPECT_FALSE(KeepsFromAbandoning(Fenced(), end).has_value()) << "nothing was promoted";
+  Paper again(Fenced(), paper.history(), 1);
+  EXPECT_EQ(again.Run().outcome, Outcome::kDone);
+  EXPECT_EQ(again.order(), (std::vector<std::string>{"fence", "gate.fence-proof", "promote"}))
+      << "what did not answer may answer now";
+
+  Plan untouched = Fenced();
+  untouched.steps.erase(untouched.steps.begin() + 1);
+  untouched.steps[1].after = {StepId("gate.loss")};
+  Paper nothing(untouched);
+  EXPECT_EQ(nothing.Fail("gate.fence-proof", 1, base::ErrorCode::kRefused).Run().outcome,
+            Outcome::kRefused)
+      << "nothing was touched";
+}
+
+TEST(ExecuteTest, ASecondRefusalDoesNotMakeAHeldOneTheEnd) {
+  Plan plan;
+  plan.steps = {MakeStep("gate.final-loss", {}, 1), MakeStep("gate.other", {}, 1)};
+  plan.steps[0].phase = model::Phase::kPromote;
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    Paper paper(plan, seed);
+    paper.Fail("gate.other", 1, base::ErrorCode::kRefused);
+    EXPECT_EQ(paper.Fail("gate.final-loss", 1, base::ErrorCode::kRefused).Run().outcome,
+              Outcome::kHeld)
+        << seed;
+  }
+}
+
 TEST(ExecuteTest, ErrorsThatCannotGetBetterAreFinalAtOnce) {
   Paper paper(Diamond());
   const State end = paper.Fail("promote", 1, base::ErrorCode::kDenied).Run();

@@ -75,6 +75,36 @@ std::string WhileHeld(const Work& work) {
          " is fenced and nothing is promoted, so nobody writes until this is decided";
 }
 
+std::string Joined(const std::vector<std::string>& parts) {
+  std::string text;
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    text += (i == 0 ? "" : i + 1 == parts.size() ? " and " : ", ") + parts[i];
+  return text;
+}
+
+// What is closed, stopped and taken by now, and what can be done about it; empty: nothing was
+// tried, so all is as it was.
+std::string WhatTheFenceDid(const Work& work) {
+  const model::Plan& plan = work.context().plan;
+  const std::string from = plan.from.str();
+  std::vector<std::string> did;
+  bool tried = false;
+  for (const model::Step& step : plan.steps) {
+    if (step.phase != model::Phase::kFence || step.id == work.step().id) continue;
+    tried = true;
+    const std::string proof = OutputOf(work, step.id.str(), "proof");
+    if (proof == "closed") did.push_back(step.component.str() + " is closed in " + from);
+    if (proof == "asked") did.push_back(step.component.str() + " is told to stop in " + from);
+    const std::string epoch = OutputOf(work, step.id.str(), "epoch");
+    if (!epoch.empty()) did.push_back("the lease is " + plan.to.str() + "'s, epoch " + epoch);
+  }
+  if (!tried) return "";
+  const std::string what = did.empty() ? "nothing is known to be closed in " + from : Joined(did);
+  return what + ", and nothing is promoted: `leeward " + std::string(model::Name(plan.action)) +
+         "` again tries once more what did not answer, `leeward abandon` gives it up and says how "
+         "to open again what is closed";
+}
+
 constexpr char kFenceProof[] = "gate.fence-proof";
 constexpr char kNoWritesAfter[] = "no_writes_after_ns";
 constexpr char kAcceptedLoss[] = "accepted_loss_ns";  // what people approved of, of gate.loss
@@ -173,7 +203,7 @@ Result<StepOutcome> GateApproval(const Work& work) {
                                  plan.to.str() + " (" + plan.reason + ")");
 }
 
-Result<StepOutcome> GateFenceProof(const Work& work) {
+Result<StepOutcome> ProveFence(const Work& work) {
   decide::FenceEvidence evidence;
   ASSIGN_OR_RETURN(const std::string old_region, work.Parameter("old-region"));
   evidence.old_region = Region(old_region);
@@ -201,7 +231,8 @@ Result<StepOutcome> GateFenceProof(const Work& work) {
     if (const auto ended = Nanoseconds(OutputOf(work, take, "ended_ns")))
       lease.ended = base::WallTime{*ended};
   }
-  evidence.override_text = Optional(work, "override");
+  const std::string& vouched = work.tools().override_fence;
+  evidence.override_text = vouched.empty() ? Optional(work, "override") : vouched;
   const auto killed_at = Nanoseconds(Optional(work, "killed-at-ns"));
   if (killed_at) {
     evidence.killed =
@@ -212,6 +243,14 @@ Result<StepOutcome> GateFenceProof(const Work& work) {
   const base::WallTime end = decide::NoWritesAfter(evidence, NoWritesAfter(work));
   proven.outputs[kNoWritesAfter] = std::to_string(end.since_epoch.count());
   return proven;
+}
+
+Result<StepOutcome> GateFenceProof(const Work& work) {
+  Result<StepOutcome> proven = ProveFence(work);
+  if (proven.ok() || proven.error().code() != base::ErrorCode::kRefused) return proven;
+  const std::string acted = WhatTheFenceDid(work);
+  if (acted.empty()) return proven;
+  return base::Refused(proven.error().message() + "; " + acted);
 }
 
 }  // namespace leeward::steps

@@ -19,6 +19,9 @@ base::WallTime NoWritesAfter(const Work& work);
 // Passes when people have approved of the move. It stands before anything is measured: a loss over
 // the RPO is another question, with its own number.
 Result<StepOutcome> GateApproval(const Work& work);
+// Whether the old Region cannot write. A refusal says what is closed by now, and what to do.
 Result<StepOutcome> GateFenceProof(const Work& work);
+// The same without a word of what is closed: for who only looks.
+Result<StepOutcome> ProveFence(const Work& work);
 
 }  // namespace leeward::steps

@@ -17,7 +17,7 @@ Result<StepOutcome> AtBest(const Look& look) {
   const ports::StepContext context{real.application, real.inventory, real.plan,
                                    real.step,        hoped,          real.attempt,
                                    real.deadline,    real.cancelled, real.progress};
-  return GateFenceProof(Work(context, work.shared()));
+  return ProveFence(Work(context, work.shared()));
 }
 
 Result<Finding> WouldAsk(const Work& work, const std::string& what) {
@@ -55,7 +55,7 @@ Result<Finding> LookAtFinalLoss(const Look& look) {
 Result<Finding> LookAtApproval(const Look& look) { return WouldAsk(look.work(), "the move"); }
 
 Result<Finding> LookAtFenceProof(const Look& look) {
-  Result<StepOutcome> now = GateFenceProof(look.work());
+  Result<StepOutcome> now = ProveFence(look.work());
   if (now.ok()) return Pass(*std::move(now));
   const model::Step* behind =
       look.Pending({{"rds.fence", "dynamodb.fence", "elasticache.fence", "lease.take"}, {}, {}});

@@ -158,6 +158,56 @@ TEST(GateTest, FenceNeedsProofForEveryStore) {
   EXPECT_EQ(shop.Run("gate.fence-proof").error().code(), ErrorCode::kRefused) << "the wrong Region";
 }
 
+TEST(GateTest, ARefusalBehindAFenceThatActedSaysWhatIsClosedAndWhatToDo) {
+  Shop shop;
+  shop.Add("rds.fence/orders", shop.home);
+  shop.Add("elasticache.fence/sessions", shop.home);
+  shop.Add("ecs.quiesce/web", shop.home);
+  shop.Add("lease.take", shop.recovery);
+  for (model::Step& step : shop.plan.steps) step.phase = model::Phase::kFence;
+  shop.Add("gate.fence-proof", shop.recovery,
+           {{"old-region", "us-east-1"},
+            {"stores", "orders,sessions"},
+            {"fences", "rds.fence/orders,elasticache.fence/sessions"}});
+  constexpr char kWhy[] =
+      "the writer of sessions in us-east-1 was tried and did not answer, which proves nothing; "
+      "make sure that it cannot write, then run again with --override-fence \"NAME: REASON\"; ";
+  constexpr char kNext[] =
+      ", and nothing is promoted: `leeward failover` again tries once more what did not answer, "
+      "`leeward abandon` gives it up and says how to open again what is closed";
+  shop.outputs["rds.fence/orders.proof"] = "closed";
+  shop.outputs["elasticache.fence/sessions.proof"] = "unreachable";
+  EXPECT_EQ(shop.Run("gate.fence-proof").error().message(),
+            std::string(kWhy) + "orders is closed in us-east-1" + kNext);
+  shop.outputs["ecs.quiesce/web.proof"] = "asked";
+  shop.outputs["lease.take.epoch"] = "7";
+  EXPECT_EQ(shop.Run("gate.fence-proof").error().message(),
+            std::string(kWhy) +
+                "orders is closed in us-east-1, web is told to stop in us-east-1 and the lease is "
+                "us-west-2's, epoch 7" +
+                kNext);
+  shop.outputs.clear();
+  EXPECT_NE(
+      shop.Run("gate.fence-proof").error().message().find("; nothing is known to be closed in "),
+      std::string::npos);
+}
+
+// What is held is gone on with: its plan is from before.
+TEST(GateTest, WhoGoesOnMayVouchForTheFence) {
+  Shop shop;
+  shop.Add("gate.fence-proof", shop.recovery,
+           {{"old-region", "us-east-1"}, {"stores", "orders"}, {"fences", ""}});
+  EXPECT_EQ(shop.Run("gate.fence-proof").error().code(), ErrorCode::kRefused);
+  Tools tools = shop.TheTools();
+  tools.override_fence = "ann: power is off";
+  Runner vouching(tools);
+  const ports::StepContext context{shop.application,       shop.inventory, shop.plan,
+                                   shop.plan.steps.back(), shop.outputs,   1};
+  const auto proven = vouching.Run(context);
+  ASSERT_TRUE(proven.ok()) << proven.error().message();
+  EXPECT_EQ(proven->detail, "overridden by ann: power is off");
+}
+
 class EcsTest : public ::testing::Test {
  protected:
   EcsTest() {
