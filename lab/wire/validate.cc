@@ -134,6 +134,20 @@ bool NamesParameters(const shapes::Model& model, Protocol protocol) {
   return protocol == Protocol::kEc2 || model.service == "rds" || model.service == "elasticache";
 }
 
+// A path with its members as the model spells them: "DBInstanceIdentifier".
+std::string AsSent(std::string_view path) {
+  constexpr std::string_view kOfLists = "member";
+  std::string text(path);
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('.', at), text.size());
+    if (std::string_view(text).substr(at, end - at) != kOfLists && text[at] >= 'a' &&
+        text[at] <= 'z')
+      text[at] = static_cast<char>(text[at] - 'a' + 'A');
+    at = end + 1;
+  }
+  return text;
+}
+
 std::string_view CodeFor(const shapes::Model& model, Protocol protocol) {
   if (model.service == "route53") return "InvalidInput";
   if (model.service == "ecs") return "InvalidParameterException";
@@ -154,14 +168,15 @@ ApiError ViolationError(const shapes::Model& model, Protocol protocol,
                         const std::vector<Violation>& violations) {
   const Violation& first = violations.front();
   if (NamesParameters(model, protocol)) {
+    const std::string name = protocol == Protocol::kEc2 ? first.path : AsSent(first.path);
     if (first.kind == Kind::kMissing) {
       return {"MissingParameter",
-              fmt::format("The request must contain the parameter {}", first.path),
+              fmt::format("The request must contain the parameter {}", name),
               400,
               {}};
     }
     return {"InvalidParameterValue",
-            fmt::format("Invalid value '{}' for {}. {}", first.value, first.path, first.constraint),
+            fmt::format("Invalid value '{}' for {}. {}", first.value, name, first.constraint),
             400,
             {}};
   }

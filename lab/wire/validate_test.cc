@@ -43,5 +43,26 @@ TEST(ValidateTest, TheOperationsOwnParametersAreNotRefused) {
   EXPECT_EQ(Refusal("sts", "GetCallerIdentity", "X-Amz-Algorithm=AWS4-HMAC-SHA256"), "");
 }
 
+// The message for an input that lacks what it must have.
+std::string Missing(std::string_view service, std::string_view action, const shapes::Value& input) {
+  const shapes::Model* model = shapes::FindModel(service);
+  const shapes::Shape* shape = model->FindOperation(action)->input;
+  const auto protocol = service == "ec2" ? shapes::Protocol::kEc2 : shapes::Protocol::kQuery;
+  return ViolationError(*model, protocol, Validate(*shape, input)).message;
+}
+
+TEST(ValidateTest, AMissingParameterIsNamedAsItIsSent) {
+  using shapes::Value;
+  EXPECT_EQ(Missing("rds", "ModifyDBInstance", Value::Struct()),
+            "The request must contain the parameter DBInstanceIdentifier");
+  const Value filters =
+      Value::Struct({{"Filters", Value::List{Value::Struct({{"Name", "engine"}})}}});
+  EXPECT_EQ(Missing("rds", "DescribeDBInstances", filters),
+            "The request must contain the parameter Filters.1.member.Values");
+  EXPECT_EQ(Missing("sts", "AssumeRole", Value::Struct({{"RoleSessionName", "me"}})),
+            "1 validation error detected: Value null at 'roleArn' failed to satisfy constraint: "
+            "Member must not be null");
+}
+
 }  // namespace
 }  // namespace leeward::lab::wire
