@@ -124,9 +124,8 @@ void PeerLink::Run() {
 }
 
 void PeerLink::SendBatch(Batch batch) {
-  const base::Status loaded = Load(&batch);
-  const base::Result<PeerAnswer> answer =
-      loaded.ok() ? Send(batch.message) : base::Result<PeerAnswer>(loaded.error());
+  if (!Load(&batch).ok()) PutOff(&batch);
+  const base::Result<PeerAnswer> answer = Send(batch.message);
   if (answer.ok()) {
     Answered(batch, *answer);
   } else {
@@ -167,6 +166,16 @@ base::Status PeerLink::Load(Batch* batch) {
     batch->message.entries.push_back(std::move(stored.held));
   }
   return base::Ok();
+}
+
+// The own store does not answer, which the peer has no part in: sessions wait for it, revocations
+// and the sign of life need none.
+void PeerLink::PutOff(Batch* batch) {
+  const std::lock_guard lock(mutex_);
+  for (session::Handle& handle : batch->changed) changed_.insert(std::move(handle));
+  batch->changed.clear();
+  batch->message.entries.clear();
+  not_before_ = clock_.Monotonic() + terms_.retry;
 }
 
 base::Result<PeerAnswer> PeerLink::Send(const PeerMessage& message) {
@@ -247,7 +256,7 @@ void PeerLink::SendPage() {
   Batch batch;
   batch.message.region = terms_.region;
   batch.message.node = terms_.node;
-  if (!page.ok()) return Failed(std::move(batch), page.error());
+  if (!page.ok()) return PutOff(&batch);
   std::size_t begin = 0;
   do {  // in parts: a page may be larger than a message
     batch.message.entries.clear();

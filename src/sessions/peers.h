@@ -86,6 +86,7 @@ class PeerLink {
   bool Due(base::MonotonicTime now) const;  // with the lock held
   Batch Gather();                           // with the lock held
   base::Status Load(Batch* batch);
+  void PutOff(Batch* batch);
   base::Result<PeerAnswer> Send(const PeerMessage& message);
   void Answered(const Batch& batch, const PeerAnswer& answer);
   void Failed(Batch batch, const base::Error& error);

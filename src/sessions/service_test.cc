@@ -240,12 +240,34 @@ TEST(ExchangeTest, WithoutTheOtherRegionARevocationSaysSoAndArrivesWhenItIsBack)
     EXPECT_TRUE(Eventually([&] { return regions.away->StatusOf(ids[i]) == 200; })) << i;
 }
 
+TEST(ExchangeTest, ARevocationThatWaitsIsToldAlsoWhileTheOwnStoreIsAway) {
+  Pair regions;
+  const std::string id = regions.home->Create("ann");
+  ASSERT_TRUE(Eventually([&] { return regions.away->StatusOf(id) == 200; }));
+  Wanted again;
+  again.peer_port = regions.away->peer_port();
+  again.peers = {regions.home->peer_url()};
+  regions.away.reset();
+  ASSERT_EQ(Json::parse(regions.home->Ask("DELETE", "/v1/session", id).body)["revoked"], "local");
+  regions.home->Create("bob");  // has to be read before it is sent
+  regions.home->store().fault = FaultyStore::Fault::kUnreachable;
+  regions.away = std::make_unique<Running>("us-west-2", again);
+  EXPECT_TRUE(Eventually([&] { return regions.away->StatusOf(id) == 410; }));
+  EXPECT_TRUE(Eventually([&] {
+    const std::string metrics = regions.home->Ask("GET", "/metrics").body;
+    return metrics.find("leeward_session_peer_up{peer=\"" + regions.away->peer_url() + "\"} 1\n") !=
+           std::string::npos;
+  })) << "the peer answers; it is the own store that does not";
+}
+
 TEST(ExchangeTest, AServiceWithAnotherSecretIsToldNothing) {
   const Running away("us-west-2", {.secret = std::string(32, 'x')});
   const Running home("us-east-1", {.peers = {away.peer_url()}});
   const std::string id = home.Create("ann");
   EXPECT_TRUE(Eventually([&] {
-    return home.Ask("GET", "/metrics").body.find("peer_failures_total") != std::string::npos;
+    return home.Ask("GET", "/metrics")
+               .body.find("peer_failures_total{peer=\"" + away.peer_url() + "\"} 0\n") ==
+           std::string::npos;
   }));
   EXPECT_EQ(Json::parse(home.Ask("DELETE", "/v1/session", id).body)["revoked"], "local");
   EXPECT_EQ(away.StatusOf(id), 404);
