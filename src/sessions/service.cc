@@ -92,8 +92,8 @@ Service::Service(os::EventLoop& loop, ServiceOptions options, std::unique_ptr<Se
   sessions_ = MakeSessions(options_, {clock, random, *store_, *peers_});
   api_ = std::make_unique<Api>(options_.token, *sessions_, *this);
   peer_api_ = std::make_unique<PeerApi>(options_.peer_token, options_.terms.data, *sessions_);
-  pool_ = std::make_unique<os::WorkerPool>(options_.threads);
-  peer_pool_ = std::make_unique<os::WorkerPool>(kPeerThreads);
+  clients_line_.pool = std::make_unique<os::WorkerPool>(options_.threads);
+  peers_line_.pool = std::make_unique<os::WorkerPool>(kPeerThreads);
   ticker_ = std::thread([this] { Ticking(); });
 }
 
@@ -153,19 +153,19 @@ std::optional<os::Address> Service::peer_address() const {
 }
 
 template <typename Answer>
-void Service::InPool(os::WorkerPool& pool, std::shared_ptr<os::HttpExchange> exchange,
-                     Answer answer) {
-  if (waiting_ >= options_.most_waiting) {
+void Service::InPool(Line& line, std::shared_ptr<os::HttpExchange> exchange, Answer answer) {
+  if (line.waiting >= options_.most_waiting) {
     ++turned_away_;
     return exchange->Reply(Busy());
   }
-  ++waiting_;
-  pool.Run([this, exchange = std::move(exchange), answer, alive = std::weak_ptr(alive_)]() mutable {
+  ++line.waiting;
+  line.pool->Run([this, &line, exchange = std::move(exchange), answer,
+                  alive = std::weak_ptr(alive_)]() mutable {
     ports::HttpResponse response = answer(exchange->request());
     // The exchange is the loop's: it goes back there to be answered, or dropped.
-    loop_.Post([this, exchange = std::move(exchange), response = std::move(response), alive] {
+    loop_.Post([&line, exchange = std::move(exchange), response = std::move(response), alive] {
       exchange->Reply(response);
-      if (!alive.expired()) --waiting_;
+      if (!alive.expired()) --line.waiting;
     });
   });
 }
@@ -181,11 +181,11 @@ void Service::Handle(const std::shared_ptr<os::HttpExchange>& exchange) {
   // What is not about sessions is known at once, and has to be told also when the store is slow.
   if (!exchange->request().target.starts_with("/v1/"))
     return exchange->Reply(answer(exchange->request()));
-  InPool(*pool_, exchange, answer);
+  InPool(clients_line_, exchange, answer);
 }
 
 void Service::HandlePeer(const std::shared_ptr<os::HttpExchange>& exchange) {
-  InPool(*peer_pool_, exchange, [this](const os::HttpServerRequest& request) {
+  InPool(peers_line_, exchange, [this](const os::HttpServerRequest& request) {
     return peer_api_->Answer(RequestOf(request));
   });
 }

@@ -78,8 +78,13 @@ class Service : public Condition {
   base::Status Listen();
   void Handle(const std::shared_ptr<os::HttpExchange>& exchange);
   void HandlePeer(const std::shared_ptr<os::HttpExchange>& exchange);
+  // Requests that wait for their turn: clients never in the way of what other Regions tell.
+  struct Line {
+    std::size_t waiting = 0;  // on the loop's thread
+    std::unique_ptr<os::WorkerPool> pool;
+  };
   template <typename Answer>
-  void InPool(os::WorkerPool& pool, std::shared_ptr<os::HttpExchange> exchange, Answer answer);
+  void InPool(Line& line, std::shared_ptr<os::HttpExchange> exchange, Answer answer);
   void Ticking();
 
   os::EventLoop& loop_;
@@ -88,7 +93,6 @@ class Service : public Condition {
   const std::unique_ptr<SessionStore> store_;
   Meter meter_;
   std::atomic<std::uint64_t> turned_away_{0};
-  std::size_t waiting_ = 0;  // on the loop's thread
   std::unique_ptr<Peers> peers_;
   std::unique_ptr<BaseSessions> sessions_;
   std::unique_ptr<Api> api_;
@@ -99,7 +103,7 @@ class Service : public Condition {
   bool stopping_ = false;
   std::thread ticker_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // answers that come too late see it gone
-  std::unique_ptr<os::WorkerPool> pool_, peer_pool_;       // the last: their threads use the others
+  Line clients_line_, peers_line_;                         // the last: their threads use the others
 };
 
 }  // namespace leeward::sessions

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <future>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -33,6 +34,7 @@ struct Wanted {
   std::vector<std::string> peers;
   std::uint16_t peer_port = 0;
   std::string secret = kSecret;
+  std::size_t most_waiting = ServiceOptions().most_waiting;
 };
 
 // One Region's service, its loop on a thread of its own.
@@ -56,6 +58,7 @@ class Running {
     options.tokens.audience = "shop";
     options.tick = 20ms;
     options.threads = 4;
+    options.most_waiting = setup.most_waiting;
     auto service = Service::Start(loop_, options, std::move(store), *transport_, kClock, g_random);
     CHECK_MSG(service.ok(), service.ok() ? "" : service.error().message().c_str());
     service_ = std::move(*service);
@@ -258,6 +261,32 @@ TEST(ExchangeTest, ARevocationThatWaitsIsToldAlsoWhileTheOwnStoreIsAway) {
     return metrics.find("leeward_session_peer_up{peer=\"" + regions.away->peer_url() + "\"} 1\n") !=
            std::string::npos;
   })) << "the peer answers; it is the own store that does not";
+}
+
+TEST(ExchangeTest, ARevocationIsTakenInAlsoWhereClientsWaitInTheirTurn) {
+  Pair regions({.most_waiting = 1});
+  const std::string id = regions.home->Create("ann");
+  ASSERT_TRUE(Eventually([&] { return regions.away->StatusOf(id) == 200; }));
+  std::promise<void> reached, store_is_well;
+  regions.away->store().before_write = [&] {
+    reached.set_value();
+    store_is_well.get_future().wait();
+  };
+  std::thread client([&] {
+    const auto transport = os::MakeCurlTransport({});
+    (void)transport->Send(
+        {"POST", regions.away->url() + "/v1/sessions", {}, R"({"subject":"bob"})"}, {});
+  });
+  reached.get_future().wait();
+  EXPECT_EQ(regions.away->StatusOf(id), 503) << "else there is room, and this shows nothing";
+  EXPECT_EQ(regions.home->Ask("DELETE", "/v1/session", id).status, 200);
+  const session::Handle handle = session::HandleOf(id).value();
+  EXPECT_TRUE(Eventually([&] {
+    const auto stored = regions.away->store().real().Read(handle, ReadFor::kLook, {});
+    return stored.ok() && stored->held.revocation.has_value();
+  }));
+  store_is_well.set_value();
+  client.join();
 }
 
 TEST(ExchangeTest, AServiceWithAnotherSecretIsToldNothing) {
