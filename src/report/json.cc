@@ -54,7 +54,8 @@ Json JsonOf(const StoreRpo& store) {
 Json JsonOf(const Sessions& sessions) {
   Json json;
   for (const SessionFigure& figure : SessionFigures()) json[figure.name] = sessions.*figure.member;
-  json["survived_share"] = sessions.SurvivedShare();
+  const std::optional<double> share = sessions.SurvivedShare();
+  json["survived_share"] = share ? Json(*share) : Json(nullptr);
   json["lost_s"] = Seconds(sessions.lost_span);
   return json;
 }

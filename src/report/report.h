@@ -72,8 +72,8 @@ struct Sessions {
   std::int64_t undecided = 0;         // revocations without an answer: either way is right
   base::Duration lost_span{};         // age at the fault of the oldest lost session
 
-  // Of the live sessions that were answered for; 1 when there were none.
-  double SurvivedShare() const;
+  // Of the live sessions that were answered for; absent when there were none.
+  std::optional<double> SurvivedShare() const;
 };
 inline constexpr char kSessions[] = "sessions";
 model::Event MeasuredSessions(const Sessions& sessions, base::WallTime at);  // event kMeasured

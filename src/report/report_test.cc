@@ -346,6 +346,18 @@ TEST(SessionsTest, AShareIsRoundedDown) {
   EXPECT_NE(ToText(report, Colour::kNo).find("99.99 %"), std::string::npos);
 }
 
+TEST(SessionsTest, WhereNobodyAnsweredNoShareIsTold) {
+  const Report report = WithSessions("redis", [](Sessions& one) {
+    one.unknown = one.live;
+    one.survived = one.lost = 0;
+  });
+  EXPECT_EQ(report.verdict, Verdict::kIncomplete);
+  EXPECT_NE(ToJson(report).find("\"survived_share\": null"), std::string::npos) << ToJson(report);
+  EXPECT_NE(ToText(report, Colour::kNo).find("an unknown share, 0 of 0; 4211 did not answer"),
+            std::string::npos)
+      << ToText(report, Colour::kNo);
+}
+
 TEST(SessionsTest, LossIsJudgedByTheRpoAndOfTokensNoneIsAllowed) {
   const auto lose = [](milliseconds span) {
     return [span](Sessions& one) { one.survived -= 3, one.lost = 3, one.lost_span = span; };

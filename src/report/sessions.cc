@@ -52,9 +52,10 @@ void JudgeRevoked(const Sessions& of, Report* report) {
 
 }  // namespace
 
-double Sessions::SurvivedShare() const {
+std::optional<double> Sessions::SurvivedShare() const {
   const std::int64_t seen = survived + lost;
-  return seen == 0 ? 1.0 : static_cast<double>(survived) / static_cast<double>(seen);
+  if (seen == 0) return std::nullopt;
+  return static_cast<double>(survived) / static_cast<double>(seen);
 }
 
 const std::vector<SessionFigure>& SessionFigures() {
@@ -76,9 +77,11 @@ const std::vector<SessionFigure>& SessionFigures() {
 }
 
 std::string SharePercent(const Sessions& sessions) {
+  const std::optional<double> share = sessions.SurvivedShare();
+  if (!share) return "an unknown share";
   if (sessions.lost == 0) return "100 %";
   constexpr double kHundredths = 10'000;
-  return fmt::format("{:.2f} %", std::floor(sessions.SurvivedShare() * kHundredths) / 100);
+  return fmt::format("{:.2f} %", std::floor(*share * kHundredths) / 100);
 }
 
 model::Event MeasuredSessions(const Sessions& sessions, base::WallTime at) {

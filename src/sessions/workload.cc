@@ -37,18 +37,20 @@ std::uint64_t CounterIn(const Json& json) {
 
 }  // namespace
 
-double Verdict::SurvivedShare() const {
+std::optional<double> Verdict::SurvivedShare() const {
   const std::uint64_t seen = survived + lost;
-  return seen == 0 ? 1.0 : static_cast<double>(survived) / static_cast<double>(seen);
+  if (seen == 0) return std::nullopt;
+  return static_cast<double>(survived) / static_cast<double>(seen);
 }
 
 std::string ToJson(const Verdict& verdict) {
+  const std::optional<double> share = verdict.SurvivedShare();
   return Json{{"live", verdict.live},
               {"survived", verdict.survived},
               {"lost", verdict.lost},
               {"unknown", verdict.unknown},
               {"stale", verdict.stale},
-              {"survived_share", verdict.SurvivedShare()},
+              {"survived_share", share ? Json(*share) : Json(nullptr)},
               {"revoked", verdict.revoked},
               {"still_revoked", verdict.still_revoked},
               {"revoked_unknown", verdict.revoked_unknown},

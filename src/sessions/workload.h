@@ -78,8 +78,8 @@ struct Verdict {
   // Revocations without an answer: either way is right.
   std::uint64_t undecided = 0;
 
-  // Of the live sessions that could be looked at; 1 when there were none.
-  double SurvivedShare() const;
+  // Of the live sessions that could be looked at; absent when there were none.
+  std::optional<double> SurvivedShare() const;
   bool RevokedStayed() const { return back_alive == 0; }
 };
 std::string ToJson(const Verdict& verdict);  // one object, on one line

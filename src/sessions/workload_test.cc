@@ -148,6 +148,13 @@ TEST_F(WorkloadTest, WhatWasCopiedSurvivesAndTheRevokedStaySo) {
   EXPECT_GT(load_->counts().of[Operation::kRead].done, 0u);
 }
 
+TEST(VerdictTest, WhereNobodyCouldBeLookedAtThereIsNoShare) {
+  Verdict verdict;
+  verdict.live = verdict.unknown = 7;
+  EXPECT_EQ(verdict.SurvivedShare(), std::nullopt);
+  EXPECT_NE(ToJson(verdict).find("\"survived_share\":null"), std::string::npos) << ToJson(verdict);
+}
+
 TEST_F(WorkloadTest, EveryLostSessionIsCounted) {
   Load();
   places_.Replicate(4, TwoPlaces::Revoked::kCopied);
@@ -155,7 +162,7 @@ TEST_F(WorkloadTest, EveryLostSessionIsCounted) {
   EXPECT_GT(places_.dropped, 10u);
   EXPECT_EQ(verdict.lost, places_.dropped);
   EXPECT_EQ(verdict.survived, verdict.live - places_.dropped);
-  EXPECT_LT(verdict.SurvivedShare(), 0.8);
+  EXPECT_LT(verdict.SurvivedShare().value(), 0.8);
   ASSERT_TRUE(verdict.oldest_lost);
   EXPECT_GE(*verdict.oldest_lost, began_);
   EXPECT_LE(*verdict.oldest_lost, kClock.Now());
