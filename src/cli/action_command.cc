@@ -12,6 +12,7 @@
 #include "cli/dry_run.h"
 #include "cli/emit.h"
 #include "cli/exit_code.h"
+#include "cli/going_on.h"
 #include "cli/history.h"
 #include "cli/live_view.h"
 #include "cli/look.h"
@@ -92,11 +93,8 @@ base::Result<model::Plan> MakePlan(Acting& acting, const std::vector<model::Even
   base::Result<model::Plan> plan = plan::Make(acting.action, acting.project.application,
                                               acting.inventory.current(), snapshot, options);
   if (!plan.ok()) return plan;
-  if (!acting.arguments.to.empty() && plan->to.str() != acting.arguments.to) {
-    return base::WrongState(fmt::format(
-        "{} would go to {}, not {}; the application is active in {}", model::Name(plan->action),
-        plan->to.str(), acting.arguments.to, plan->from.str()));
-  }
+  RETURN_IF_ERROR(
+      CheckTo(acting.arguments.to, *plan, "the application is active in " + plan->from.str()));
   return plan;
 }
 
@@ -155,7 +153,10 @@ base::Result<Intent> Decide(Acting& acting) {
     ASSIGN_OR_RETURN(intent.interrupted, FindInterrupted(intent.history, acting.action));
   }
   if (intent.interrupted) {
+    Vouch(acting.arguments.override_fence, intent.interrupted->plan);
     intent.plan = intent.interrupted->plan;
+    RETURN_IF_ERROR(
+        CheckTo(acting.arguments.to, intent.plan, "that one was begun and has not ended"));
   } else {
     ASSIGN_OR_RETURN(intent.plan, MakePlan(acting, intent.history, called_off));
   }
@@ -187,8 +188,10 @@ base::Result<Carried> Carry(Acting& acting, const Intent& intent,
                        .override_fence = acting.arguments.override_fence});
   const Carrier carrier{acting.world,    acting.project, acting.inventory.current(), *steps,
                         *opened.journal, *sink,          Actor(acting.world)};
-  if (intent.interrupted) return GoOnWith(carrier, *intent.interrupted, opened.events);
-  return CarryOut(carrier, intent.plan);
+  if (!intent.interrupted) return CarryOut(carrier, intent.plan);
+  RETURN_IF_ERROR(NoteVouched(acting.arguments.override_fence, *intent.interrupted,
+                              acting.world.clock.Now(), *opened.journal));
+  return GoOnWith(carrier, *intent.interrupted, opened.events);
 }
 
 std::string WhatNext(const Carried& carried) {

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "cli/before.h"
+#include "cli/going_on.h"
 #include "cli/history.h"
 #include "cli/inventory_file.h"
 #include "cli/mirroring.h"
@@ -94,14 +95,19 @@ base::Result<Carried> RunFailover(World& world, const Project& project, const Fa
       const Mirroring mirroring,
       MirrorUnlessVouched(world, project, ask.actor, ask.store, ask.order.override_fence, opened));
   if (!mirroring.told.empty() && ask.say) ask.say(mirroring.told);
-  ASSIGN_OR_RETURN(const std::optional<Interrupted> interrupted,
+  ASSIGN_OR_RETURN(std::optional<Interrupted> interrupted,
                    FindInterrupted(opened.events, model::Action::kFailover));
   const auto steps =
       MakeStepRunners(world, inventory, project,
                       {ask.sighting, ask.moot, ask.order.accept_loss, ask.order.override_fence});
   const Carrier carrier{world, project,  inventory.current(), *steps, *opened.journal,
                         sink,  ask.actor};
-  if (interrupted) return GoOnWith(carrier, *interrupted, opened.events);
+  if (interrupted) {
+    Vouch(ask.order.override_fence, interrupted->plan);
+    RETURN_IF_ERROR(
+        NoteVouched(ask.order.override_fence, *interrupted, world.clock.Now(), *opened.journal));
+    return GoOnWith(carrier, *interrupted, opened.events);
+  }
   ASSIGN_OR_RETURN(const model::Plan plan,
                    MakePlan(project, inventory.current(), ask, opened.events));
   RETURN_IF_ERROR(opened.journal->Append(VerdictEvents(ask.snapshot)));

@@ -50,6 +50,19 @@ def crc32c(data):
     return crc ^ 0xffffffff
 
 
+def journal_of(events):
+    """A journal's bytes, as docs/formats/journal.md says that it is written, and the hash at its beginning and after each record."""
+    data = b"LEEWARDJ" + struct.pack("<II", 1, 0)
+    heads = [hashlib.sha256(data).hexdigest()]
+    for number, event in enumerate(events, 1):
+        payload = json.dumps({"seq": number, **event}, separators=(",", ":")).encode()
+        head = struct.pack("<I", len(payload)) + bytes.fromhex(heads[-1])
+        record = head + struct.pack("<II", crc32c(head), crc32c(payload)) + payload
+        heads.append(hashlib.sha256(record).hexdigest())
+        data += record
+    return data, heads
+
+
 def closed_port():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return taken.getsockname()[1]
@@ -223,21 +236,45 @@ class JournalTest(OneLine):
         self.refuses(CANNOT_REACH, ["no journal"], "report", SPEC, "--state", self.state)
 
 
+class GoingOnTest(OneLine):
+    """A failover was begun, and has not ended."""
+
+    def setUp(self):
+        super().setUp()
+        plan = self.leeward("plan", "failover", SPEC, "--state", self.state, "--format", "json").stdout
+        begun = {"at": "1970-01-01T00:00:01.000Z", "at_ns": 1000000000, "kind": "execution-started", "execution": "e1",
+                 "fields": {"action": "failover", "from": "us-east-1", "to": "us-west-2", "application": "shop", "actor": "cli:ann",
+                            "reason": "asked for", "plan": plan}}
+        os.makedirs(os.path.join(self.state, "journal"))
+        with open(os.path.join(self.state, "journal", "journal.lwj"), "wb") as file:
+            file.write(journal_of([begun])[0])
+
+    def dry_run(self, *arguments):
+        return self.leeward("failover", SPEC, "--state", self.state, "--dry-run", *arguments,
+                            AWS_ENDPOINT_URL="http://127.0.0.1:%d" % closed_port(), **KEYS)
+
+    def test_it_goes_where_somebody_says_or_not_at_all(self):
+        elsewhere = ["would go to us-west-2, not us-east-1", "was begun and has not ended"]
+        self.is_one_line(self.dry_run("--to", "us-east-1"), FAILED, *elsewhere)
+        self.refuses(FAILED, elsewhere, "failover", SPEC, "--yes", "--state", self.state, "--to", "us-east-1",
+                     AWS_ENDPOINT_URL="http://127.0.0.1:%d" % closed_port(), **KEYS)
+        self.assertNotIn("would go to", self.dry_run("--to", "us-west-2").stderr)
+
+    def test_its_fence_is_vouched_for_by_whoever_does_so_later(self):
+        def proof(*arguments):
+            steps = json.loads(self.dry_run("--json", *arguments).stdout)["steps"]
+            return [step["would"] for step in steps if step["id"] == "gate.fence-proof"]
+        self.assertEqual(proof(), ["stop"])
+        self.assertEqual(proof("--override-fence", "ann: it is off"), ["pass"])
+
+
 class QuotedHashTest(OneLine):
     """A journal of three records, as docs/formats/journal.md says that it is written."""
 
     def setUp(self):
         super().setUp()
-        data = b"LEEWARDJ" + struct.pack("<II", 1, 0)
-        self.heads = [hashlib.sha256(data).hexdigest()]
-        for number in (1, 2, 3):
-            event = {"seq": number, "at": "1970-01-01T00:00:01.000Z", "at_ns": 1000000000, "kind": "note",
-                     "fields": {"text": "hello"}}
-            payload = json.dumps(event, separators=(",", ":")).encode()
-            head = struct.pack("<I", len(payload)) + bytes.fromhex(self.heads[-1])
-            record = head + struct.pack("<II", crc32c(head), crc32c(payload)) + payload
-            self.heads.append(hashlib.sha256(record).hexdigest())
-            data += record
+        notes = [{"at": "1970-01-01T00:00:01.000Z", "at_ns": 1000000000, "kind": "note", "fields": {"text": "hello"}}] * 3
+        data, self.heads = journal_of(notes)
         self.journal = self.write("journal.lwj", data)
 
     def verify(self, *arguments):
