@@ -184,8 +184,7 @@ base::Result<Carried> Carry(Acting& acting, const Intent& intent,
   ASSIGN_OR_RETURN(const Mirroring mirroring, Mirror(acting, opened));
   const std::unique_ptr<steps::Runner> steps =
       MakeStepRunners(acting.world, acting.inventory, acting.project,
-                      {.accepted_loss = acting.arguments.accept_loss,
-                       .override_fence = acting.arguments.override_fence});
+                      {.accepted_loss = acting.arguments.accept_loss});
   const Carrier carrier{acting.world,    acting.project, acting.inventory.current(), *steps,
                         *opened.journal, *sink,          Actor(acting.world)};
   if (!intent.interrupted) return CarryOut(carrier, intent.plan);

@@ -98,8 +98,7 @@ base::Result<Carried> RunFailover(World& world, const Project& project, const Fa
   ASSIGN_OR_RETURN(std::optional<Interrupted> interrupted,
                    FindInterrupted(opened.events, model::Action::kFailover));
   const auto steps =
-      MakeStepRunners(world, inventory, project,
-                      {ask.sighting, ask.moot, ask.order.accept_loss, ask.order.override_fence});
+      MakeStepRunners(world, inventory, project, {ask.sighting, ask.moot, ask.order.accept_loss});
   const Carrier carrier{world, project,  inventory.current(), *steps, *opened.journal,
                         sink,  ask.actor};
   if (interrupted) {

@@ -42,7 +42,7 @@ std::unique_ptr<steps::Runner> MakeStepRunners(World& world, InventoryKeeper& in
       },
       std::move(known.sighting),
       [&world, &project](const model::Application&) { return OpenApprovals(world, project); },
-      std::move(known.moot), known.accepted_loss, std::move(known.override_fence)});
+      std::move(known.moot), known.accepted_loss});
 }
 
 std::unique_ptr<steps::DryRunner> MakeDryRunner(World& world, const std::string& spec_folder) {

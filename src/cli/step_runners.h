@@ -20,7 +20,6 @@ struct BesidePlan {
   std::optional<lease::Sighting> sighting = {};
   std::function<std::string()> moot = {};
   std::optional<base::Duration> accepted_loss = {};
-  std::string override_fence = {};
 };
 
 // What is given outlives it.

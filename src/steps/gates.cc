@@ -231,8 +231,7 @@ Result<StepOutcome> ProveFence(const Work& work) {
     if (const auto ended = Nanoseconds(OutputOf(work, take, "ended_ns")))
       lease.ended = base::WallTime{*ended};
   }
-  const std::string& vouched = work.tools().override_fence;
-  evidence.override_text = vouched.empty() ? Optional(work, "override") : vouched;
+  evidence.override_text = Optional(work, "override");
   const auto killed_at = Nanoseconds(Optional(work, "killed-at-ns"));
   if (killed_at) {
     evidence.killed =

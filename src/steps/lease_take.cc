@@ -102,8 +102,7 @@ Result<LeaseStore> OpenLeaseStore(const Work& work) {
 Result<StepOutcome> LeaseTake(const Work& work) {
   const Result<Taking::Took> taken = Take(work);
   if (!taken.ok()) {
-    const bool overridden =
-        work.step().parameters.contains("override") || !work.tools().override_fence.empty();
+    const bool overridden = work.step().parameters.contains("override");
     if (!overridden || taken.error().code() == base::ErrorCode::kCancelled) return taken.error();
     return StepOutcome{"not taken, and overridden: " + taken.error().message(), {}};
   }

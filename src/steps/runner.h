@@ -46,8 +46,6 @@ struct Tools {
   std::function<std::string()> moot = {};
   // What whoever starts or goes on with a plan accepts to lose, beside what the plan says of it.
   std::optional<base::Duration> accepted_loss = {};
-  // "NAME: REASON": the same of a fence that cannot be proven.
-  std::string override_fence = {};
 };
 
 struct Limits {

@@ -192,22 +192,6 @@ TEST(GateTest, ARefusalBehindAFenceThatActedSaysWhatIsClosedAndWhatToDo) {
       std::string::npos);
 }
 
-// What is held is gone on with: its plan is from before.
-TEST(GateTest, WhoGoesOnMayVouchForTheFence) {
-  Shop shop;
-  shop.Add("gate.fence-proof", shop.recovery,
-           {{"old-region", "us-east-1"}, {"stores", "orders"}, {"fences", ""}});
-  EXPECT_EQ(shop.Run("gate.fence-proof").error().code(), ErrorCode::kRefused);
-  Tools tools = shop.TheTools();
-  tools.override_fence = "ann: power is off";
-  Runner vouching(tools);
-  const ports::StepContext context{shop.application,       shop.inventory, shop.plan,
-                                   shop.plan.steps.back(), shop.outputs,   1};
-  const auto proven = vouching.Run(context);
-  ASSERT_TRUE(proven.ok()) << proven.error().message();
-  EXPECT_EQ(proven->detail, "overridden by ann: power is off");
-}
-
 class EcsTest : public ::testing::Test {
  protected:
   EcsTest() {
