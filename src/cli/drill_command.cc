@@ -84,7 +84,17 @@ base::Result<Told> RunIn(const Arguments& arguments, World& outside, const Proje
     told.run = drill.Run();
     told.report = drill.MakeReport();
   }
-  if (!arguments.keep) RETURN_IF_ERROR(lab.Down());
+  if (arguments.keep) return told;
+  // What was measured is told all the same, and so is what may be left on this machine.
+  const base::Status down = lab.Down();
+  if (down.ok()) return told;
+  if (told.report.ok()) told.report->problems.push_back(down.error().message());
+  if (told.run.ok()) {
+    told.run = down;
+  } else if (!told.report.ok()) {
+    told.run = base::Error(told.run.error().code(),
+                           told.run.error().message() + "; " + down.error().message());
+  }
   return told;
 }
 

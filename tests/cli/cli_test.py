@@ -4,6 +4,7 @@
 import hashlib
 import json
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -221,6 +222,28 @@ class OutsideTest(OneLine):
         for action in ("failover", "switchover", "failback"):
             self.refuses(CANNOT_REACH, [action, "inventory.json", "leeward protect", "--state"],
                          *self.with_state([action, "--yes"]), AWS_ENDPOINT_URL="http://127.0.0.1:9", **KEYS)
+
+
+class DrillTest(OneLine):
+    """A drill by a program that stands beside a lab's which comes up as said, where nothing answers, and does not come down."""
+
+    def test_a_lab_that_does_not_come_down_costs_no_report(self):
+        program = os.path.join(self.folder, "bin", "leeward")
+        os.mkdir(os.path.dirname(program))
+        shutil.copy(LEEWARD, program)
+        up = {"gateway": "http://127.0.0.1:%d" % closed_port(), "dns": "127.0.0.1:%d" % closed_port(),
+              "regions": {name: {"network": "127.77.0.0/16"} for name in ("us-east-1", "us-west-2", "eu-west-1")}}
+        lab = self.write("bin/leeward-lab", "#!/bin/sh\nif [ \"$1\" = up ]; then echo '%s'; exit 0; fi\n"
+                                            "echo 'something is stuck' >&2\nexit 1\n" % json.dumps(up))
+        os.chmod(lab, 0o755)
+        page = os.path.join(self.folder, "drill.html")
+        done = self.run_program(program, "drill", SPEC, "--lab", "--lab-state", os.path.join(self.folder, "lab"), "--state",
+                                self.state, "--json", "--report", page)
+        self.is_one_line(done, CANNOT_REACH, "stage")
+        told = "leeward-lab down: something is stuck"
+        self.assertEqual(sum(told in problem for problem in json.loads(done.stdout)["problems"]), 1, done.stdout)
+        with open(page, encoding="utf-8") as file:
+            self.assertIn(told, file.read())
 
 
 class JournalTest(OneLine):
