@@ -66,15 +66,16 @@ Value Reader::Scalar(const YAML::Node& node, const shapes::Shape& shape) {
     case shapes::Type::kInteger:
     case shapes::Type::kLong: {
       std::int64_t number = 0;
-      if (std::from_chars(text.data(), end, number).ptr != end || text.empty())
+      const auto [at, error] = std::from_chars(text.data(), end, number);
+      if (error != std::errc() || at != end)
         throw Wrong{LineOf(node), "a whole number is expected here"};
       return number;
     }
     case shapes::Type::kFloat:
     case shapes::Type::kDouble: {
       double number = 0;
-      if (std::from_chars(text.data(), end, number).ptr != end || text.empty())
-        throw Wrong{LineOf(node), "a number is expected here"};
+      const auto [at, error] = std::from_chars(text.data(), end, number);
+      if (error != std::errc() || at != end) throw Wrong{LineOf(node), "a number is expected here"};
       return number;
     }
     default:

@@ -101,6 +101,9 @@ TEST(Stage, MistakesAreNamedWithTheirLine) {
       {head + "  - { region: a, service: rds, operation: DescribeDBInstances, input: { MaxRecords: "
               "many } }\n",
        "a whole number is expected"},
+      {head + "  - { region: a, service: rds, operation: DescribeDBInstances, input: { MaxRecords: "
+              "99999999999999999999 } }\n",
+       "a whole number is expected"},
       {head + "  - { region: a, service: rds, operation: DescribeDBInstances, inptu: {} }\n",
        "unknown key inptu"},
   };
