@@ -8,7 +8,8 @@
 
 namespace leeward::cli {
 
-// `folder` itself where every user may read it, else a copy of its files in `copy`.
-base::Result<std::string> ReadableByAll(const std::string& folder, const std::string& copy);
+// `folder` itself where that user may read it, else a copy of its files in `copy`, which is then
+// that user's alone: what its owner keeps from others is not opened to everybody.
+base::Result<std::string> ReadableByEngines(const std::string& folder, const std::string& copy);
 
 }  // namespace leeward::cli

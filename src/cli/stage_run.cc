@@ -41,7 +41,7 @@ base::Result<std::size_t> RunStage(World& world, const Project& project, const s
   ASSIGN_OR_RETURN(const Stage stage, ParseStage(*text, project.application.lab->file));
   std::string here = spec.parent_path().string();
   if (!copy.empty()) {
-    ASSIGN_OR_RETURN(here, ReadableByAll(here, copy));
+    ASSIGN_OR_RETURN(here, ReadableByEngines(here, copy));
   }
   StageHands hands;
   hands.call = [&world](const StageCall& call, const std::string& region,
