@@ -1,6 +1,10 @@
 #include "cli/history.h"
 
+#include <fmt/format.h>
+
 #include <string_view>
+
+#include "base/time.h"
 
 namespace leeward::cli {
 namespace {
@@ -55,6 +59,25 @@ std::map<model::ComponentName, std::string> PartedOf(const std::vector<model::Ev
   std::map<model::ComponentName, std::string> parted;
   for (const auto& [store, parting] : PartingsOf(events)) parted[store] = parting.at;
   return parted;
+}
+
+std::string LastTold(const std::vector<model::Event>& events) {
+  std::map<model::ExecutionId, std::string> moves;
+  std::string last = "nothing was carried out yet";
+  for (const model::Event& event : events) {
+    std::string& move = moves[event.execution];
+    const std::string at = base::FormatIso8601(event.at);
+    if (event.kind == model::EventKind::kExecutionStarted) {
+      move = fmt::format("{} from {} to {}", event.Field("action"), event.Field("from"),
+                         event.Field("to"));
+      last = move + ": begun " + at + ", not ended";
+    } else if (event.kind == model::EventKind::kExecutionResumed) {
+      last = move + ": gone on with " + at + ", not ended";
+    } else if (event.kind == model::EventKind::kExecutionFinished) {
+      last = fmt::format("{}: {} {}", move, event.Field("outcome"), at);
+    }
+  }
+  return last;
 }
 
 }  // namespace leeward::cli

@@ -23,6 +23,9 @@ std::map<model::ComponentName, Parting> PartingsOf(const std::vector<model::Even
 // The same as planning takes it.
 std::map<model::ComponentName, std::string> PartedOf(const std::vector<model::Event>& events);
 
+// What became of the execution that was begun, gone on with or ended last, for people.
+std::string LastTold(const std::vector<model::Event>& events);
+
 // Whether all that became of an execution until now is in these records: not, when they say that
 // somebody else went on with it.
 bool IsWholeIn(const std::vector<model::Event>& events, const model::ExecutionId& execution);

@@ -17,6 +17,31 @@ model::Event Make(EventKind kind, const std::string& execution, const std::strin
   return event;
 }
 
+TEST(HistoryTest, WhatIsToldLastIsOfTheExecutionThatWasBegunGoneOnWithOrEndedLast) {
+  std::vector<model::Event> events;
+  const auto after = [&](EventKind kind, const std::string& execution,
+                         std::map<std::string, std::string> fields) {
+    events.push_back(Make(kind, execution, "", std::move(fields)));
+    return LastTold(events);
+  };
+  EXPECT_EQ(LastTold({}), "nothing was carried out yet");
+  const std::string at = "1970-01-01T00:00:00.000Z";
+  const std::map<std::string, std::string> way = {{"from", "a"}, {"to", "b"}};
+  auto failover = way, protect = way;
+  failover["action"] = "failover";
+  protect["action"] = "protect";
+  EXPECT_EQ(after(EventKind::kExecutionStarted, "f1", failover),
+            "failover from a to b: begun " + at + ", not ended");
+  EXPECT_EQ(after(EventKind::kExecutionFinished, "f1", {{"outcome", "failed"}}),
+            "failover from a to b: failed " + at);
+  EXPECT_EQ(after(EventKind::kExecutionStarted, "p1", protect),
+            "protect from a to b: begun " + at + ", not ended");
+  EXPECT_EQ(after(EventKind::kExecutionResumed, "f1", {}),
+            "failover from a to b: gone on with " + at + ", not ended");
+  EXPECT_EQ(after(EventKind::kExecutionFinished, "f1", {{"outcome", "done"}}),
+            "failover from a to b: done " + at);
+}
+
 TEST(HistoryTest, TheLastFailoverCountsAndWhatWasPutAsideSince) {
   const model::ComponentName orders("orders");
   std::vector<model::Event> events = {

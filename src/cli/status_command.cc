@@ -1,11 +1,10 @@
 // status: roles, replication and health at a glance, as seen from here.
-#include <fmt/format.h>
-
 #include "cli/approvals_store.h"
 #include "cli/before.h"
 #include "cli/commands.h"
 #include "cli/emit.h"
 #include "cli/exit_code.h"
+#include "cli/history.h"
 #include "cli/inventory_file.h"
 #include "cli/look.h"
 #include "cli/signals.h"
@@ -25,20 +24,10 @@ constexpr char kClearScreen[] = "\x1b[H\x1b[2J";
 
 base::Result<std::string> LastExecution(World& world, const Project& project) {
   ASSIGN_OR_RETURN(const bool exists, world.files.Exists(project.JournalPath()));
-  if (!exists) return std::string("nothing was carried out yet");
+  if (!exists) return LastTold({});
   ASSIGN_OR_RETURN(const journal::Contents contents,
                    journal::Read(world.files, project.JournalPath()));
-  std::string last = "nothing was carried out yet";
-  for (const model::Event& event : contents.events) {
-    if (event.kind == model::EventKind::kExecutionStarted) {
-      last = fmt::format("{} from {} to {}: begun {}, not ended", event.Field("action"),
-                         event.Field("from"), event.Field("to"), base::FormatIso8601(event.at));
-    } else if (event.kind == model::EventKind::kExecutionFinished) {
-      last = last.substr(0, last.find(':')) +
-             fmt::format(": {} {}", event.Field("outcome"), base::FormatIso8601(event.at));
-    }
-  }
-  return last;
+  return LastTold(contents.events);
 }
 
 // What people are asked for now; where that cannot be read, nothing.
