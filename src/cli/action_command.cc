@@ -241,6 +241,8 @@ base::Result<std::optional<int>> FindOutWhatEnded(const Acting& acting) {
 }
 
 base::Result<int> Act(const Arguments& arguments, World& world) {
+  if (!arguments.override_fence.empty())
+    RETURN_IF_ERROR(CheckSigned("--override-fence", arguments.override_fence, "who vouches"));
   ASSIGN_OR_RETURN(Project project, OpenProject(world.files, arguments));
   InventoryKeeper inventory(world.files, project.InventoryPath());
   RETURN_IF_ERROR(inventory.Load());

@@ -177,8 +177,15 @@ std::string Moving(const model::Snapshot& snapshot, model::Action action) {
 }  // namespace
 
 base::Status CheckSigned(std::string_view option, const std::string& by, std::string_view who) {
-  const std::size_t colon = by.find(": ");
-  if (colon != std::string::npos && colon > 0 && colon + 2 < by.size()) return base::Ok();
+  const auto has_letters = [](std::string_view part) {
+    return part.find_first_not_of(" \t") != std::string_view::npos;
+  };
+  const std::string_view text = by;
+  const std::size_t colon = text.find(':');
+  // As the gate reads it that it is for.
+  if (colon != std::string_view::npos && has_letters(text.substr(0, colon)) &&
+      has_letters(text.substr(colon + 1)))
+    return base::Ok();
   return base::Invalid(fmt::format("{} needs \"NAME: REASON\": {}, and why", option, who));
 }
 

@@ -182,6 +182,8 @@ base::Result<std::string> Keeper::PlanNow() const {
 }
 
 base::Status Keeper::Start(const serve::Order& order) {
+  if (!order.override_fence.empty())
+    RETURN_IF_ERROR(CheckSigned("'override_fence'", order.override_fence, "who vouches"));
   if (!baton_->Held()) return base::WrongState("another controller acts; ask that one");
   const std::lock_guard lock(mutex_);
   if (running_) return base::WrongState("a failover is under way");

@@ -115,5 +115,15 @@ TEST_F(KeeperTest, AnAbortThatWasTakenStopsWhatWasAboutToBeGoneOnWith) {
       << "doing: " << keeper->Now().doing;
 }
 
+TEST_F(KeeperTest, AnOverrideWithoutANameIsNotTakenToBeRefusedByTheGate) {
+  const auto keeper = Start();
+  ASSERT_NE(keeper, nullptr);
+  for (const char* by : {"yes", "ann", "ann: ", ": it is off"}) {
+    const base::Status started = keeper->Start({.accept_loss = {}, .override_fence = by});
+    ASSERT_FALSE(started.ok());
+    EXPECT_EQ(started.error().code(), base::ErrorCode::kInvalid) << by;
+  }
+}
+
 }  // namespace
 }  // namespace leeward::cli

@@ -111,6 +111,12 @@ class UsageTest(OneLine):
             with self.subTest(arguments=arguments):
                 self.refuses(USAGE, (), *arguments)
 
+    def test_an_override_without_a_name_or_a_reason_is_bad_usage(self):
+        for override in ("yes", "ann", "ann:", ": it is off"):
+            with self.subTest(override=override):
+                self.refuses(USAGE, ["--override-fence", "NAME: REASON"], "failover", SPEC, "--yes", "--override-fence", override,
+                             "--state", self.state)
+
     def test_a_drill_outside_a_lab_is_refused_by_name(self):
         self.refuses(USAGE, ["--lab"], "drill", SPEC, "--state", self.state)
 
