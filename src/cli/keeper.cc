@@ -98,6 +98,7 @@ Keeper::~Keeper() {
   if (locator_.joinable()) locator_.join();
   StopMove();
   if (mover_.joinable()) mover_.join();
+  Reap();  // the baton waits for it, and a person may have ended it
   baton_.reset();
 }
 

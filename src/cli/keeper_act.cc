@@ -150,7 +150,7 @@ void Keeper::Reap() {
     locate_now_ = true;
     aborted = std::exchange(abort_, false);
   }
-  mover_.join();
+  if (mover_.joinable()) mover_.join();
   serve::MoveState state = serve::MoveState::kFailed;
   std::string why = ended->ok() ? (*ended)->finish.reason : ended->error().message();
   if (ended->ok()) state = StateOf((*ended)->finish.outcome);

@@ -125,5 +125,29 @@ TEST_F(KeeperTest, AnOverrideWithoutANameIsNotTakenToBeRefusedByTheGate) {
   }
 }
 
+TEST_F(KeeperTest, AControllerThatEndsInTheMiddleOfAMoveLeavesTheTurnToOthersAtOnce) {
+  BeginInJournal(kName);
+  PutMove(kName, serve::MoveState::kRunning);
+  auto keeper = Start();
+  ASSERT_NE(keeper, nullptr);
+  ASSERT_TRUE(Await([&] { return keeper->Now().running.has_value(); }));
+  keeper.reset();
+  const auto seen = lease::ReadFrom(*store_, ControllersKey(project_.application.name), Soon());
+  ASSERT_TRUE(seen.ok() && seen->has_value());
+  EXPECT_TRUE((*seen)->record.released);
+  EXPECT_EQ(MoveInStore(), serve::MoveState::kRunning) << "it is gone on with";
+}
+
+TEST_F(KeeperTest, AnAbortThatWasTakenOutlivesTheController) {
+  BeginInJournal(kName);
+  PutMove(kName, serve::MoveState::kRunning);
+  auto keeper = Start();
+  ASSERT_NE(keeper, nullptr);
+  ASSERT_TRUE(Await([&] { return keeper->Now().running.has_value(); }));
+  ASSERT_TRUE(keeper->Abort().ok());
+  keeper.reset();
+  EXPECT_EQ(MoveInStore(), serve::MoveState::kAborted);
+}
+
 }  // namespace
 }  // namespace leeward::cli
