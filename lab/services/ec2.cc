@@ -25,6 +25,13 @@ ApiError GroupNotFound(std::string_view id) {
       "InvalidGroup.NotFound", fmt::format("The security group '{}' does not exist", id), 400, {}};
 }
 
+ApiError NoRules() {
+  return {"MissingParameter",
+          "Either 'ipPermissions' or 'cidrIp' with a protocol should be provided.",
+          400,
+          {}};
+}
+
 bool Listed(const Value::List& wanted, std::string_view text) {
   return wanted.empty() ||
          std::any_of(wanted.begin(), wanted.end(), [&](const Value& v) { return v.str() == text; });
@@ -214,12 +221,7 @@ Answer Ec2::AuthorizeSecurityGroupIngress(const Value& input) {
   auto asked = RulesOf(input);
   if (const auto* error = std::get_if<ApiError>(&asked)) return *error;
   auto& rules = std::get<std::vector<Rule>>(asked);
-  if (rules.empty()) {
-    return ApiError{"MissingParameter",
-                    "Either 'ipPermissions' or 'cidrIp' with a protocol should be provided.",
-                    400,
-                    {}};
-  }
+  if (rules.empty()) return NoRules();
   for (Rule& rule : rules) {
     if (!rule.group.empty() && !groups_.contains(rule.group)) return GroupNotFound(rule.group);
     for (const Rule& old : group->rules) {
@@ -266,6 +268,7 @@ Answer Ec2::RevokeSecurityGroupIngress(const Value& input) {
     }
     rules.push_back(*found);
   }
+  if (rules.empty()) return NoRules();
   for (const Rule& rule : rules) {
     const bool known = std::any_of(group->rules.begin(), group->rules.end(),
                                    [&](const Rule& old) { return old.SameAs(rule); });

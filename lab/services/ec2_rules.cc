@@ -59,6 +59,8 @@ std::optional<ApiError> AddRules(const Value& permission, std::vector<Rule>& rul
   }
   rule.cidr.clear();
   for (const Value& pair : permission.Items("UserIdGroupPairs")) {
+    if (pair.String("GroupId").empty())
+      return Bad("Groups are named by id in this lab, not by name.");
     rule.group = pair.String("GroupId");
     rule.description = pair.String("Description");
     rules.push_back(rule);

@@ -89,6 +89,23 @@ TEST_F(Ec2Test, RulesLetInAndAreRevoked) {
   EXPECT_TRUE(ec2.Ingress({group}, 5432).empty());
 }
 
+TEST_F(Ec2Test, WhatNamesNoRuleOrNoSourceChangesNothing) {
+  const std::string group = MakeGroup("db");
+  const Value nothing = Value::Struct({{"GroupId", group}});
+  EXPECT_EQ(Code("AuthorizeSecurityGroupIngress", nothing), "MissingParameter");
+  EXPECT_EQ(Code("RevokeSecurityGroupIngress", nothing), "MissingParameter");
+  const Value by_name = Value::Struct({{"GroupName", "db"}});
+  const Value permission = Value::Struct({{"IpProtocol", "tcp"},
+                                          {"FromPort", 5432},
+                                          {"ToPort", 5432},
+                                          {"UserIdGroupPairs", Value(Value::List{by_name})}});
+  EXPECT_EQ(
+      Code("AuthorizeSecurityGroupIngress",
+           Value::Struct({{"GroupId", group}, {"IpPermissions", Value(Value::List{permission})}})),
+      "InvalidParameterValue");
+  EXPECT_EQ(rds.told, 0);
+}
+
 TEST_F(Ec2Test, DefaultGroupShowsTheRuleThatLetsTheLabsClientsIn) {
   const Value groups = Done("DescribeSecurityGroups", Value::Struct());
   ASSERT_EQ(groups.Items("SecurityGroups").size(), 1u);
