@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -69,6 +70,13 @@ std::string EndAll(pid_t child) {
   return ended.ok() ? "" : ended.error().message();
 }
 
+// Asked beside the descriptor that says it, because there may be none left. Leaves it to be reaped.
+bool HasEnded(pid_t child) {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         info.si_pid == child;
+}
+
 // The child has ended and is not reaped yet, so that its group's number is nobody else's.
 ProgramEnd Reap(pid_t child) {
   ::kill(-child, SIGKILL);
@@ -92,7 +100,7 @@ class Watching {
       const auto nap = std::clamp(base::Millis(left), std::int64_t{0}, base::Millis(kNap));
       ::poll(waits, 2, static_cast<int>(nap));
       output->Read();
-      if ((waits[0].revents & POLLIN) != 0) return Reap(child);
+      if (HasEnded(child)) return Reap(child);
       const bool stop = stopped && stopped();
       if (!stop && left > base::Duration(0)) continue;
       ProgramEnd end;

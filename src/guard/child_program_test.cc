@@ -1,17 +1,27 @@
 #include "guard/child_program.h"
 
+#include <errno.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <thread>
 
+#include "base/check.h"
 #include "os/clock.h"
+#include "os/process.h"
 
 namespace leeward::guard {
 namespace {
@@ -127,6 +137,29 @@ TEST_F(ChildProgramTest, StopsWhenItIsToldTo) {
       Shell("echo $$ > $0/self; sleep 100", 60s, [this] { return !Read("self").empty(); });
   EXPECT_EQ(end.ending, Ending::kStopped);
   EXPECT_TRUE(IsGone("self"));
+}
+
+// From now on the kernel gives this process no descriptor of another.
+void RefusePidDescriptors() {
+  sock_filter rules[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_open, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EMFILE),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{std::size(rules), rules};
+  CHECK(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+  CHECK(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+TEST_F(ChildProgramTest, HowItEndedIsKnownAlsoWhereNoDescriptorOfItIsLeft) {
+  const auto run = [this] {
+    RefusePidDescriptors();
+    CHECK(os::OpenPidDescriptor(::getpid()) < 0);
+    const ProgramEnd end = Shell("exit 3", 10s);
+    ::_exit(end.ending == Ending::kExited ? end.code : 99);
+  };
+  EXPECT_EXIT(run(), testing::ExitedWithCode(3), "");
 }
 
 }  // namespace
