@@ -141,10 +141,11 @@ base::Status PostgresDoor::Open(base::MonotonicTime until, const Cancelled& canc
                    control->Query("select pg_is_in_recovery()::int", {}, deadline));
   if (rows[0][0] == "1") return base::WrongState(address_.Text() + " is a replica");
   ASSIGN_OR_RETURN(const probe::HeldLogins held, probe::LookAtHeldLogins(*control, deadline));
-  if (held.count > 0 && !held.may_alter) {
+  if (held.count > 0 && !probe::MayHold(held)) {
     return base::Denied(address_.user + " may not alter the logins in " + probe::kHeldRole +
                         " at " + address_.Text() +
-                        "; give it CREATEROLE, or take them out of that role");
+                        "; give it CREATEROLE (from PostgreSQL 16 on also ADMIN OPTION on each of"
+                        " them), or take them out of that role");
   }
   ASSIGN_OR_RETURN(const std::int64_t until_us, OnServerClock(until, deadline));
   StopListening();

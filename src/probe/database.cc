@@ -1,5 +1,6 @@
 #include "probe/database.h"
 
+#include <array>
 #include <charconv>
 #include <string_view>
 
@@ -197,20 +198,32 @@ std::string HeldLoginsQuery() {
          "' and m.rolcanlogin and not m.rolsuper and m.rolname <> current_user";
 }
 
+bool MayHold(const HeldLogins& held) {
+  constexpr int kAdminOptionNeeded = 160000;
+  if (held.superuser) return true;
+  if (!held.create_role) return false;
+  return held.server_version < kAdminOptionNeeded || held.administered == held.count;
+}
+
 base::Result<HeldLogins> LookAtHeldLogins(PostgresSession& session, base::MonotonicTime deadline) {
-  ASSIGN_OR_RETURN(const std::vector<Row> rows,
-                   session.Query("select (select count(*) from (" + HeldLoginsQuery() +
-                                     ") held), (rolsuper or rolcreaterole)::int from pg_roles"
-                                     " where rolname = current_user",
-                                 {}, deadline));
-  if (rows.size() != 1 || rows[0].size() != 2 || !rows[0][0] || !rows[0][1]) {
-    return Malformed(session, "the logins that are held");
+  ASSIGN_OR_RETURN(
+      const std::vector<Row> rows,
+      session.Query(
+          "select h.count, h.administered, r.rolsuper::int, r.rolcreaterole::int,"
+          " current_setting('server_version_num') from pg_roles r, (select count(*) as count,"
+          " count(*) filter (where pg_has_role(rolname, 'member with admin option')) as "
+          "administered"
+          " from (" +
+              HeldLoginsQuery() + ") held) h where r.rolname = current_user",
+          {}, deadline));
+  if (rows.size() != 1 || rows[0].size() != 5) return Malformed(session, "the logins it holds");
+  std::array<int, 5> numbers{};
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const std::string text = rows[0][i].value_or("");
+    if (std::from_chars(text.data(), text.data() + text.size(), numbers[i]).ec != std::errc{})
+      return Malformed(session, "the logins it holds");
   }
-  HeldLogins held;
-  const std::string& count = *rows[0][0];
-  std::from_chars(count.data(), count.data() + count.size(), held.count);
-  held.may_alter = *rows[0][1] == "1";
-  return held;
+  return HeldLogins{numbers[0], numbers[1], numbers[2] == 1, numbers[3] == 1, numbers[4]};
 }
 
 base::Status LiftHold(PostgresSession& session, base::MonotonicTime deadline) {

@@ -75,9 +75,14 @@ inline constexpr const char* kHeldRole = "leeward_held";
 
 // Through any session of the server.
 struct HeldLogins {
-  int count = 0;           // members of kHeldRole that may log in, without this session's own
-  bool may_alter = false;  // this session's user may alter roles
+  int count = 0;         // members of kHeldRole that may log in, without this session's own
+  int administered = 0;  // of these: this session's user has ADMIN OPTION on them
+  bool superuser = false, create_role = false;  // what this session's user is
+  int server_version = 0;                       // 150004: 15.4
 };
+// Whether this session's user may say until when each of them is let in. From PostgreSQL 16 on
+// CREATEROLE alone is not enough.
+bool MayHold(const HeldLogins& held);
 base::Result<HeldLogins> LookAtHeldLogins(PostgresSession& session, base::MonotonicTime deadline);
 // Held logins may log in again whenever they like: for an application that no guard holds.
 base::Status LiftHold(PostgresSession& session, base::MonotonicTime deadline);

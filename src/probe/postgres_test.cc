@@ -180,6 +180,45 @@ TEST_F(PostgresTest, ReplicaShowsPositionsAndPromotes) {
   EXPECT_EQ(*WriterTimeline(**replica, In(soon)), 2u);
 }
 
+TEST_F(PostgresTest, WhichLoginsItMayHoldIsSeen) {
+  for (const char* statement :
+       {"create role leeward_held nologin", "create role web login", "create role jobs login",
+        "create role sleeper nologin", "grant leeward_held to web, jobs, sleeper",
+        "grant web to owner with admin option"})
+    server_->Sql("postgres", statement);
+  const auto session = Session("postgres");
+  HeldLogins held = LookAtHeldLogins(*session, In(std::chrono::seconds(5))).value();
+  EXPECT_EQ(held.count, 2);
+  EXPECT_EQ(held.administered, 1);
+  EXPECT_FALSE(held.create_role);
+  EXPECT_FALSE(held.superuser);
+  EXPECT_GE(held.server_version, 100000);
+  server_->Sql("postgres", "alter role owner createrole");
+  server_->Sql("postgres", "grant jobs to owner with admin option");
+  held = LookAtHeldLogins(*session, In(std::chrono::seconds(5))).value();
+  EXPECT_EQ(held.administered, 2);
+  EXPECT_TRUE(held.create_role);
+  EXPECT_TRUE(MayHold(held));
+  server_->Sql("postgres", "alter role owner nocreaterole");
+  server_->Sql("postgres", "drop role web, jobs, sleeper, leeward_held");
+}
+
+TEST(MayHoldTest, CreateRoleIsEnoughBeforePostgres16AndAdminOptionIsNeededFromThenOn) {
+  const HeldLogins before{.count = 2, .create_role = true, .server_version = 150014};
+  EXPECT_TRUE(MayHold(before));
+  HeldLogins after = before;
+  after.server_version = 160000;
+  EXPECT_FALSE(MayHold(after));
+  after.administered = 1;
+  EXPECT_FALSE(MayHold(after)) << "none is held unless all are";
+  after.administered = 2;
+  EXPECT_TRUE(MayHold(after));
+  after.create_role = false;
+  EXPECT_FALSE(MayHold(after));
+  const HeldLogins superuser{.count = 2, .superuser = true, .server_version = 170002};
+  EXPECT_TRUE(MayHold(superuser));
+}
+
 TEST(LogOffsetTest, OrdersPositionsAndRefusesOthers) {
   EXPECT_EQ(*LogOffset("16/B374D848"), 0x16B374D848u);
   EXPECT_GT(*LogOffset("1/0"), *LogOffset("0/FFFFFFFF"));
