@@ -188,7 +188,8 @@ base::Status Keeper::Start(const serve::Order& order) {
   if (!baton_->Held()) return base::WrongState("another controller acts; ask that one");
   const std::lock_guard lock(mutex_);
   if (running_) return base::WrongState("a failover is under way");
-  if (!WantsMove(ruling_.decision.goal) && !journal_.unfinished) {
+  const bool left = journal_.unfinished || (mirror_ && IsControllers(*mirror_));
+  if (!WantsMove(ruling_.decision.goal) && !left) {
     return base::WrongState("a failover is not what the verdicts want: " + ruling_.decision.reason +
                             "; `leeward failover` or `leeward switchover` ask nobody");
   }

@@ -85,7 +85,12 @@ base::Status Keeper::Refresh(Depth depth) {
 }
 
 base::Status Keeper::RefreshMirror() {
-  ASSIGN_OR_RETURN(mirror_, LookAtMirror(*world_, project_, *store_));
+  ASSIGN_OR_RETURN(std::optional<journal::MirrorHead> mirror,
+                   LookAtMirror(*world_, project_, *store_));
+  {
+    const std::lock_guard lock(mutex_);
+    mirror_ = std::move(mirror);
+  }
   const bool here = (journal_.unfinished || journal_.foreign_work) && journal_.mirrored;
   if (!here || !mirror_ || (!mirror_->over() && mirror_->execution == journal_.execution))
     return base::Ok();

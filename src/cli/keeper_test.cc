@@ -9,6 +9,7 @@
 #include "base/testing/scratch_folder.h"
 #include "cli/carry_out.h"
 #include "cli/inventory_file.h"
+#include "cli/mirroring.h"
 #include "execute/execute.h"
 #include "lease/in_store.h"
 #include "model/testing/shop.h"
@@ -22,6 +23,7 @@ using namespace std::chrono_literals;
 
 const model::Region kHome("us-east-1"), kRecovery("us-west-2");
 constexpr char kName[] = "00000000000000aa";  // the controller's
+constexpr char kOther[] = "00000000000000bb";
 
 class KeeperTest : public testing::Test {
  protected:
@@ -54,6 +56,17 @@ class KeeperTest : public testing::Test {
   void BeginInJournal(const std::string& controller) {
     auto opened = OpenJournal(world_->files, project_);
     ASSERT_TRUE(opened.ok());
+    ASSERT_TRUE(opened->journal->Append({Begun(controller)}).ok());
+  }
+  // Another controller's is in a journal elsewhere, and in the store.
+  void BeginElsewhere(const std::string& controller) {
+    Project elsewhere = project_;
+    elsewhere.state = folder_ + "/elsewhere";
+    auto opened = OpenJournal(world_->files, elsewhere);
+    ASSERT_TRUE(opened.ok());
+    const auto mirroring =
+        StartMirroring(*world_, elsewhere, "serve:" + controller, store_.get(), *opened);
+    ASSERT_TRUE(mirroring.ok()) << mirroring.error().message();
     ASSERT_TRUE(opened->journal->Append({Begun(controller)}).ok());
   }
   model::Event Begun(const std::string& controller) {
@@ -147,6 +160,16 @@ TEST_F(KeeperTest, AnAbortThatWasTakenOutlivesTheController) {
   ASSERT_TRUE(keeper->Abort().ok());
   keeper.reset();
   EXPECT_EQ(MoveInStore(), serve::MoveState::kAborted);
+}
+
+// Its journal has nothing of it; the store has all that another one left, and it was ended there.
+TEST_F(KeeperTest, WhatAnotherControllerLeftIsGoneOnWithWhenAPersonAsks) {
+  BeginElsewhere(kOther);
+  PutMove(kOther, serve::MoveState::kAborted);
+  const auto keeper = Start();
+  ASSERT_NE(keeper, nullptr);
+  EXPECT_TRUE(Await([&] { return keeper->Start({}).ok(); }));
+  EXPECT_TRUE(Await([&] { return keeper->Now().running.has_value(); })) << keeper->Now().doing;
 }
 
 }  // namespace
