@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "execute/promoted.h"
 #include "model/names.h"
 #include "plan/plan.h"
 
@@ -286,9 +287,10 @@ base::Status Controller::Carry(const driver::Ruling& ruling, bool* began) {
       GoOn(*unfinished, events);
     return base::Ok();
   }
-  base::Result<model::Plan> made =
-      plan::Make(model::Action::kFailover, world().scenario().application, {}, ruling.snapshot,
-                 PlanOptions(ruling.decision.reason));
+  plan::Options options = PlanOptions(ruling.decision.reason);
+  options.promoted = execute::PromotionsNotDone(events);
+  base::Result<model::Plan> made = plan::Make(
+      model::Action::kFailover, world().scenario().application, {}, ruling.snapshot, options);
   if (!made.ok()) {
     Close();
     return made.error();

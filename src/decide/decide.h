@@ -97,6 +97,8 @@ struct GateAnswer {
 struct LossBound {
   model::ComponentName component;
   std::optional<base::Duration> bound;
+  // Of one that cannot be told, where that is known: why, and what to do.
+  std::string why = {}, remedy = {};
 };
 // now − newest source commit or canary that is visible in the standby, plus the clocks' margin.
 // Absent when nothing was ever visible.

@@ -10,6 +10,7 @@ namespace {
 using model::OverRpo;
 
 std::string Described(const LossBound& bound) {
+  if (!bound.bound && !bound.why.empty()) return bound.component.str() + " " + bound.why;
   return bound.component.str() + (bound.bound
                                       ? " may lose up to " + base::HumanDuration(*bound.bound)
                                       : " may lose an amount that cannot be told");
@@ -34,8 +35,9 @@ GateAnswer OverBudget(const LossBound& worst, const LossTerms& terms) {
     case OverRpo::kAsk:
       if (!worst.bound) {
         return {Answer::kAsk,
-                what + accepted +
-                    "; find out why it cannot be measured, or set when-loss-over-rpo: proceed",
+                what + accepted + "; " +
+                    (worst.remedy.empty() ? "find out why it cannot be measured" : worst.remedy) +
+                    ", or set when-loss-over-rpo: proceed",
                 what};
       }
       return {Answer::kAsk,

@@ -45,6 +45,12 @@ enum class OnFailure {
   kContinue,  // best effort: the failure is recorded and the steps behind it run
 };
 
+// A store's promotion by a move.
+struct Promotion {
+  Region region;
+  ExecutionId by;
+};
+
 struct Step {
   StepId id;                // unique in the plan: "rds.promote/orders"
   StepKind kind;            // has exactly one runner

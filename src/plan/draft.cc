@@ -113,7 +113,15 @@ model::Step& TellWriter(const Draft& draft, model::Step& step) {
 
 model::Step& TellBudget(const Draft& draft, model::Step& step) {
   step.parameters["budget-ns"] = std::to_string(draft.application.objectives.rpo.count());
-  return TellSource(draft, step);
+  return TellSource(draft, TellPromoted(draft, step));
+}
+
+model::Step& TellPromoted(const Draft& draft, model::Step& step) {
+  const auto promoted = draft.options.promoted.find(step.component);
+  const bool here =
+      promoted != draft.options.promoted.end() && promoted->second.region == step.region;
+  if (here) step.parameters["promoted-by"] = promoted->second.by.str();
+  return step;
 }
 
 model::Step& TellParting(const Draft& draft, model::Step& step) {

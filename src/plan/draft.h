@@ -106,6 +106,8 @@ model::Step& TellSource(const Draft& draft, model::Step& step);
 model::Step& TellWriter(const Draft& draft, model::Step& step);
 // Of a store's `measure`: its source, and how much may be lost.
 model::Step& TellBudget(const Draft& draft, model::Step& step);
+// Of a store's steps that say what it would lose: who promoted it here, when that is known.
+model::Step& TellPromoted(const Draft& draft, model::Step& step);
 // Of a store's `late-writes`: its writer, and where the last failover parted it from that.
 model::Step& TellParting(const Draft& draft, model::Step& step);
 

@@ -51,6 +51,8 @@ struct Options {
   // Where each store's last failover parted it from its old writer, as that failover's journal
   // says; absent: not known.
   std::map<model::ComponentName, std::string> parted;
+  // What moves that are not done promoted, and where, as the journal says.
+  std::map<model::ComponentName, model::Promotion> promoted;
 };
 
 // The plan, or why there can be none. kInvalid: options out of range. kWrongState: the snapshot

@@ -414,6 +414,22 @@ TEST(PlanTest, GateParametersCarryWhatAPersonSaid) {
   EXPECT_EQ(plan.Find(StepId("gate.fence-proof"))->parameters.at("killed-at-ns"), "5");
 }
 
+TEST(PlanTest, WhatIsPromotedAlreadyIsKnownOnlyWhereAMoveDidIt) {
+  Options options;
+  options.promoted = {
+      {model::ComponentName("orders"), {kRecovery, model::ExecutionId("s1")}},
+      {model::ComponentName("sessions"), {kHome, model::ExecutionId("s1")}},
+  };
+  const auto plan =
+      Make(Action::kFailover, model::testing::ShopOfThreeStores(), {}, kHomeLost, options);
+  ASSERT_TRUE(plan.ok()) << plan.error().message();
+  for (const char* step : {"rds.measure/orders", "rds.drain/orders"})
+    EXPECT_EQ(plan->Find(StepId(step))->parameters.at("promoted-by"), "s1") << step;
+  EXPECT_FALSE(
+      plan->Find(StepId("elasticache.measure/sessions"))->parameters.contains("promoted-by"))
+      << "it was promoted the other way";
+}
+
 TEST(PlanTest, ALeaseIsTakenBeforeAnythingIsPromotedOrClosed) {
   model::Application shop = model::testing::Shop();
   EXPECT_EQ(MustMake(Action::kFailover, kHomeLost).Find(StepId("lease.take")), nullptr);

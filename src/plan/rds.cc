@@ -178,7 +178,7 @@ void Failover(const model::Component& component, Draft& draft) {
   const model::Region& to = draft.plan.to;
   TellBudget(draft, EmitFor("rds.measure", component, to, draft));
   if (draft.from_may_answer) EmitFor("rds.fence", component, from, draft);
-  EmitFor("rds.drain", component, to, draft);
+  TellPromoted(draft, EmitFor("rds.drain", component, to, draft));
   EmitFor("rds.promote", component, to, draft);
 }
 

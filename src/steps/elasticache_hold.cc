@@ -8,6 +8,7 @@
 #include "decide/decide.h"
 #include "probe/canary.h"
 #include "steps/elasticache.h"
+#include "steps/promoted.h"
 
 namespace leeward::steps {
 namespace {
@@ -101,15 +102,12 @@ Result<StepOutcome> ElasticacheMeasure(const Work& work) {
                  [&](RedisSession& session, base::MonotonicTime deadline) -> Result<StepOutcome> {
                    ASSIGN_OR_RETURN(const probe::RedisStanding standing,
                                     probe::ReadStanding(session, deadline));
-                   if (standing.primary) {
-                     return StepOutcome{
-                         Place(cache->replication_group, work.region()) +
-                             " takes writes already: its loss was decided when it was promoted",
-                         {{"already_promoted", "yes"}}};
-                   }
+                   if (standing.primary)
+                     return TakesWritesAlready(work,
+                                               Place(cache->replication_group, work.region()));
                    ASSIGN_OR_RETURN(const Stamp canary,
                                     probe::GetStamp(session, probe::CanaryOf(source), deadline));
-                   return BoundBy(work, Region(source), canary);
+                   return Measurable(work, BoundBy(work, Region(source), canary));
                  });
 }
 

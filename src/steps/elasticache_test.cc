@@ -215,6 +215,12 @@ TEST_F(ElasticacheTest, TheBoundIsTheAgeOfTheNewestCanary) {
   ASSERT_TRUE(measured.ok()) << Detail(measured);
   EXPECT_LT(std::stoll(measured->outputs.at("bound_ns")), base::Duration(seconds(20)).count());
   recovery_.server.FollowNobody();
+  const auto hand = shop_.Run("elasticache.measure/sessions");
+  EXPECT_FALSE(hand->outputs.contains("already_promoted")) << "somebody promoted it by hand";
+  EXPECT_FALSE(hand->outputs.contains("bound_ns"));
+  EXPECT_NE(hand->outputs.at("unknown_because").find("who promoted it is not known"),
+            std::string::npos);
+  shop_.plan.steps.back().parameters["promoted-by"] = "switchover-1";
   EXPECT_EQ(shop_.Run("elasticache.measure/sessions")->outputs.at("already_promoted"), "yes");
 }
 

@@ -7,6 +7,7 @@
 #include "model/names.h"
 #include "steps/approval.h"
 #include "steps/lease.h"
+#include "steps/promoted.h"
 
 namespace leeward::steps {
 namespace {
@@ -123,7 +124,16 @@ decide::LossTerms TermsOf(const Work& work) {
 }
 
 decide::LossBound BoundAsMeasured(const Work& work, const std::string& measure) {
-  return {ComponentOf(work, measure), Nanoseconds(OutputOf(work, measure, "bound_ns"))};
+  const std::string why = OutputOf(work, measure, kUnknownBecause);
+  if (why.empty())
+    return {ComponentOf(work, measure), Nanoseconds(OutputOf(work, measure, "bound_ns"))};
+  const model::ComponentName store = ComponentOf(work, measure);
+  const model::Plan& plan = work.context().plan;
+  return {store, std::nullopt, why,
+          "--accept-loss does not cover that: where " + plan.from.str() + " lives put " +
+              store.str() + " in " + plan.to.str() +
+              " aside and run `leeward protect`, else find out what it lacks and have people "
+              "approve of it (failover.approval)"};
 }
 
 // Of a store that is not read again behind the fence: what it has may only have become more, and
@@ -134,6 +144,7 @@ decide::LossBound BoundUntilTheFence(const Work& work, const std::string& measur
   const auto margin = Nanoseconds(OutputOf(work, measure, "clock_margin_ns"));
   if (!newest.ok() || !margin) return bound;
   model::StoreLag lag;
+  if (!bound.why.empty()) return bound;
   lag.component = bound.component;
   lag.newest_visible = *newest;
   return decide::BoundOf(lag, NoWritesAfter(work), *margin);

@@ -4,6 +4,7 @@
 #include "decide/decide.h"
 #include "probe/late_writes.h"
 #include "steps/gates.h"
+#include "steps/promoted.h"
 #include "steps/rds.h"
 
 namespace leeward::steps {
@@ -83,7 +84,7 @@ Result<Found> WithBound(const Work& work, const probe::PostgresAddress& address,
                         const probe::LogPosition& position, StepOutcome done) {
   ASSIGN_OR_RETURN(const std::optional<base::WallTime> canary, CanaryAt(work, address));
   done.outputs.merge(Measured(work, LagOf(work, position, canary), canary).outputs);
-  return Found(std::move(done));
+  return Found(Measurable(work, std::move(done)));
 }
 
 }  // namespace
@@ -96,11 +97,9 @@ Result<StepOutcome> RdsMeasure(const Work& work) {
                    LogPositionAt(work, ControlDatabase(address)));
   ASSIGN_OR_RETURN(const std::optional<base::WallTime> canary, CanaryAt(work, address));
   if (!position.in_recovery) {
-    return StepOutcome{Place(rds->instance, work.region()) +
-                           " takes writes already: its loss was decided when it was promoted",
-                       {{"already_promoted", "yes"}}};
+    return TakesWritesAlready(work, Place(rds->instance, work.region()));
   }
-  return Measured(work, LagOf(work, position, canary), canary);
+  return Measurable(work, Measured(work, LagOf(work, position, canary), canary));
 }
 
 Result<StepOutcome> RdsDrain(const Work& work) {
@@ -113,7 +112,7 @@ Result<StepOutcome> RdsDrain(const Work& work) {
         ASSIGN_OR_RETURN(const probe::LogPosition at,
                          LogPositionAt(work, ControlDatabase(address)));
         if (!at.in_recovery)
-          return Found(StepOutcome{"takes writes already", {{"already_promoted", "yes"}}});
+          return Found(TakesWritesAlready(work, Place(rds->instance, work.region())));
         // What arrives while this waits is not waited for: a source that lives would never be done.
         if (received_then.empty()) received_then = at.received;
         ASSIGN_OR_RETURN(const std::uint64_t goal, probe::LogOffset(received_then));

@@ -389,6 +389,23 @@ TEST_F(RdsTest, ADrainThatEndsInsideARecordStillSaysWhereTheNumbersPart) {
   EXPECT_EQ(drained->outputs.count("parted"), 1u) << "late writes could not be listed";
 }
 
+TEST_F(RdsTest, OfAReplicaThatSomebodyPromotedItIsNotKnownWhatItLacks) {
+  Replica().Sql("postgres", "select pg_promote(true)");
+  for (const char* step : {"rds.measure/orders", "rds.drain/orders"}) {
+    const auto hand = shop_.AddAndRun(step, shop_.recovery);
+    ASSERT_TRUE(hand.ok()) << hand.error().message();
+    EXPECT_FALSE(hand->outputs.contains("already_promoted")) << hand->detail;
+    EXPECT_FALSE(hand->outputs.contains("bound_ns")) << hand->detail;
+    EXPECT_EQ(hand->outputs.at("unknown_because"),
+              "takes writes in us-west-2 already, and who promoted it is not known here: what it "
+              "lacks cannot be told");
+    shop_.plan.steps.back().parameters["promoted-by"] = "switchover-1";
+    const auto known = shop_.Run(step);
+    ASSERT_TRUE(known.ok()) << known.error().message();
+    EXPECT_EQ(known->outputs.at("already_promoted"), "yes");
+  }
+}
+
 TEST_F(RdsTest, DrainEndsWhenAllThatWasReceivedIsReplayed) {
   Replica();
   home_->Sql("shop", "create table if not exists filler as select generate_series(1, 20000) n");

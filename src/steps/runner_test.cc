@@ -61,6 +61,24 @@ TEST(GateTest, LossIsComparedWithTheBudgetAndUnknownIsNotZero) {
   EXPECT_TRUE(shop.Run("gate.loss").ok()) << "there is nothing left to decide";
 }
 
+TEST(GateTest, WhatAStoreLacksThatSomebodyPromotedIsUnknownAndNoAcceptedLossCoversIt) {
+  Shop shop;
+  shop.Add("rds.measure/orders", shop.recovery);
+  shop.Add("gate.loss", shop.recovery,
+           {{"measures", "rds.measure/orders"}, {"accept-loss-ns", "36000000000000"}});
+  shop.outputs["rds.measure/orders.bound_ns"] = "1500000000";  // of an earlier look
+  shop.outputs["rds.measure/orders.unknown_because"] = "takes writes in us-west-2 already";
+  const auto refused = shop.Run("gate.loss");
+  EXPECT_EQ(refused.error().code(), ErrorCode::kRefused);
+  EXPECT_EQ(refused.error().message(),
+            "orders takes writes in us-west-2 already, the RPO is 5.00 s; only 10 h 0 min was "
+            "accepted; --accept-loss does not cover that: where us-east-1 lives put orders in "
+            "us-west-2 aside and run `leeward protect`, else find out what it lacks and have "
+            "people approve of it (failover.approval), or set when-loss-over-rpo: proceed");
+  shop.outputs["rds.measure/orders.unknown_because"] = "";
+  EXPECT_TRUE(shop.Run("gate.loss").ok()) << "it follows again";
+}
+
 constexpr char kFinalLoss[] = "gate.final-loss";
 
 void AddFinalLoss(Shop& shop) {
