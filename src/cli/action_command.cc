@@ -20,6 +20,7 @@
 #include "cli/result_json.h"
 #include "cli/signals.h"
 #include "cli/step_runners.h"
+#include "execute/promoted.h"
 #include "model/names.h"
 #include "plan/plan.h"
 
@@ -83,6 +84,7 @@ base::Result<model::Plan> MakePlan(Acting& acting, const std::vector<model::Even
   options.accept_loss = acting.arguments.accept_loss;
   options.override_fence = acting.arguments.override_fence;
   options.reason = fmt::format("asked for by {}", Actor(acting.world));
+  options.promoted = execute::PromotionsNotDone(history);
   RETURN_IF_ERROR(SetParted(acting, history, options));
   if (!IsKnown(snapshot)) options.to = model::Region(acting.arguments.to);
   if (called_off) {

@@ -9,6 +9,7 @@
 #include "cli/mirroring.h"
 #include "cli/step_runners.h"
 #include "execute/execute.h"
+#include "execute/promoted.h"
 #include "model/names.h"
 #include "plan/plan.h"
 
@@ -43,6 +44,7 @@ base::Result<model::Plan> MakePlan(const Project& project, const model::Inventor
   options.reason = ask.reason;
   options.starter = plan::Starter::kDaemon;
   options.parted = PartedOf(history);
+  options.promoted = execute::PromotionsNotDone(history);
   return plan::Make(model::Action::kFailover, project.application, inventory, ask.snapshot,
                     options);
 }
