@@ -141,6 +141,9 @@ const std::vector<OrderRule>& CommonOrder() {
       {"ecs.scale@to", "lease.hand-over", Scope::kAll},
       // Without the lease nothing of the move begins.
       {"lease.hand-over", "lease.take", Scope::kAll},
+      // Every store is complete before the first one serves: should the old Region be lost until
+      // then, nothing is promoted and the move can be given up.
+      {":completes@to", ":serves@to", Scope::kAll},
       {"lease.take", ":closes@from", Scope::kAll},
       {"lease.take", ":opens@to", Scope::kAll},
       {":replicates@to", "ecs.replicate@to", Scope::kAll},

@@ -78,10 +78,12 @@ struct NamedPart {
   Part part;
 };
 constexpr NamedPart kParts[] = {
-    {":measures", Part::kMeasures},     {":fences", Part::kFences},     {":stops", Part::kStops},
-    {":changes", Part::kChanges},       {":keeps", Part::kKeeps},       {":closes", Part::kCloses},
-    {":replicates", Part::kReplicates}, {":opens", Part::kOpens},       {":serves", Part::kServes},
-    {":retires", Part::kRetires},       {":restates", Part::kRestates},
+    {":measures", Part::kMeasures},     {":fences", Part::kFences},
+    {":stops", Part::kStops},           {":changes", Part::kChanges},
+    {":keeps", Part::kKeeps},           {":closes", Part::kCloses},
+    {":replicates", Part::kReplicates}, {":opens", Part::kOpens},
+    {":serves", Part::kServes},         {":retires", Part::kRetires},
+    {":restates", Part::kRestates},     {":completes", Part::kCompletes},
 };
 
 }  // namespace

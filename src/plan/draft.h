@@ -44,6 +44,7 @@ enum class Part : unsigned {
   kServes = 1u << 8,      // after it the store takes writes, or the service answers
   kRetires = 1u << 9,     // puts the old side away after a planned move
   kRestates = 1u << 10,   // states again, behind the fence, what its store would lose at most
+  kCompletes = 1u << 11,  // waits for a store's last write, in a planned move
 };
 constexpr Part operator|(Part a, Part b) {
   return static_cast<Part>(static_cast<unsigned>(a) | static_cast<unsigned>(b));

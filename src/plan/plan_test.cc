@@ -392,6 +392,20 @@ TEST(PlanTest, MixedAndUnknownStatesCanBeLeftByNamingTheRegion) {
   EXPECT_TRUE(MakeFor(Action::kFailover, model::Snapshot(), options).ok());
 }
 
+// Should the old Region be lost on the way, either nothing is promoted or every store is complete.
+TEST(PlanTest, APlannedMovePromotesNothingBeforeEveryStoreIsComplete) {
+  for (const auto& [action, seen] :
+       {std::pair(Action::kSwitchover, kAllWell), std::pair(Action::kFailback, kAway)}) {
+    const Plan plan = ThreeStores(action, seen);
+    for (const char* promotes :
+         {"rds.promote/orders", "dynamodb.open/carts", "elasticache.promote/sessions"}) {
+      for (const char* last :
+           {"rds.drain-to/orders", "dynamodb.drain-to/carts", "elasticache.drain-to/sessions"})
+        EXPECT_TRUE(WaitsFor(plan, promotes, last)) << promotes << " " << last;
+    }
+  }
+}
+
 TEST(PlanTest, OptionsOutOfRangeAreRefused) {
   Options options;
   options.timeouts.promote = base::Duration(0);
