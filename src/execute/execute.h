@@ -105,6 +105,9 @@ model::Event Abandoned(const model::ExecutionId& execution, const std::string& a
 // what was begun. A gate, or a wait for what was written last, promotes nothing. Absent: it may be
 // abandoned, with what its begun steps did left as it is.
 std::optional<model::StepId> KeepsFromAbandoning(const model::Plan& plan, const State& state);
+// Whether nobody can go on with it while `lost` is down, so that it may be abandoned all the same:
+// a planned move needs both of its Regions to its end, a failover the one that it goes to.
+bool CannotGoOnWithout(const model::Plan& plan, const model::Region& lost);
 
 // The first step that keeps a planned move from being called off: it has begun, and cannot be taken
 // back or moves traffic. Absent: the Region that it leaves can be opened again.

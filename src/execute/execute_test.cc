@@ -369,6 +369,22 @@ TEST(ExecuteTest, AWaitForTheLastWriteKeepsNobodyFromAbandoning) {
   EXPECT_EQ(KeepsFromAbandoning(plan, promoted), StepId("rds.promote/orders"));
 }
 
+TEST(ExecuteTest, WhatALostRegionIsNeededForMayBeAbandonedAtAnyStep) {
+  Plan plan;
+  plan.from = model::Region("us-east-1");
+  plan.to = model::Region("us-west-2");
+  for (const model::Action planned :
+       {model::Action::kSwitchover, model::Action::kFailback, model::Action::kCallOff}) {
+    plan.action = planned;
+    EXPECT_TRUE(CannotGoOnWithout(plan, plan.from));
+    EXPECT_TRUE(CannotGoOnWithout(plan, plan.to));
+    EXPECT_FALSE(CannotGoOnWithout(plan, model::Region()));
+  }
+  plan.action = model::Action::kFailover;
+  EXPECT_FALSE(CannotGoOnWithout(plan, plan.from)) << "that is what it is for";
+  EXPECT_TRUE(CannotGoOnWithout(plan, plan.to));
+}
+
 TEST(ExecuteTest, AMoveIsCalledOffUntilSomethingFinalHasBegun) {
   Plan plan = Diamond();
   for (model::Step& step : plan.steps) step.undo = "take it back";

@@ -1,4 +1,5 @@
 // How executions begin, go on, and are found again.
+#include "base/check.h"
 #include "execute/execute.h"
 #include "model/names.h"
 
@@ -76,6 +77,20 @@ std::optional<model::StepId> KeepsFromAbandoning(const model::Plan& plan, const 
     if (Begun(state, step.id)) return step.id;
   }
   return std::nullopt;
+}
+
+bool CannotGoOnWithout(const model::Plan& plan, const model::Region& lost) {
+  switch (plan.action) {
+    case model::Action::kProtect:
+      return false;
+    case model::Action::kFailover:
+      return lost == plan.to;
+    case model::Action::kSwitchover:
+    case model::Action::kFailback:
+    case model::Action::kCallOff:
+      return lost == plan.to || lost == plan.from;
+  }
+  CHECK_NEVER("Action outside its enum");
 }
 
 std::optional<model::StepId> KeepsFromCallingOff(const model::Plan& plan, const State& state) {
