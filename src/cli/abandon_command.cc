@@ -7,6 +7,8 @@
 #include "cli/commands.h"
 #include "cli/emit.h"
 #include "cli/exit_code.h"
+#include "cli/inventory_file.h"
+#include "cli/look.h"
 #include "cli/mirroring.h"
 #include "cli/project.h"
 #include "cli/world.h"
@@ -30,6 +32,32 @@ std::string Left(const model::Plan& plan, const execute::State& state) {
   return text.empty() ? "" : "What it did stays as it is:\n" + text;
 }
 
+// The Region of the plan that does not answer from here, while the other one does; empty: neither
+// or both are so, and who sees nothing at all cannot say which is lost.
+base::Result<model::Region> LostOf(World& world, const Project& project, const model::Plan& plan) {
+  RETURN_IF_ERROR(world.aws->CheckCredentials());
+  InventoryKeeper inventory(world.files, project.InventoryPath());
+  RETURN_IF_ERROR(inventory.Load());
+  const model::Snapshot snapshot =
+      SnapshotOf(LookAround(world, project, inventory.current()), project, inventory.current());
+  std::vector<model::Region> down;
+  for (const model::Region& region : {plan.from, plan.to}) {
+    const model::Verdict* verdict = snapshot.Of(region);
+    if (verdict != nullptr && verdict->health == model::Health::kDown) down.push_back(region);
+  }
+  return down.size() == 1 ? down.front() : model::Region();
+}
+
+// How the application is served again; empty: the Regions answer.
+std::string After(const model::Plan& plan, const model::Region& lost) {
+  if (lost.empty()) return "";
+  const model::Region& left = lost == plan.from ? plan.to : plan.from;
+  return fmt::format(
+      "{} does not answer from here. To serve in {}, also what is not promoted there yet: "
+      "`leeward failover --to {}`\n",
+      lost.str(), left.str(), left.str());
+}
+
 base::Result<int> Abandon(const Arguments& arguments, World& world) {
   RETURN_IF_ERROR(CheckSigned("--by", arguments.by, "who gives it up"));
   ASSIGN_OR_RETURN(const Project project, OpenProject(world.files, arguments));
@@ -47,15 +75,20 @@ base::Result<int> Abandon(const Arguments& arguments, World& world) {
   const execute::State state = execute::Replay(plan, unfinished->execution, opened.events);
   const std::string what =
       fmt::format("{} from {} to {}", model::Name(plan.action), plan.from.str(), plan.to.str());
+  model::Region lost;
   if (const auto step = execute::KeepsFromAbandoning(plan, state)) {
-    return base::Refused(
-        fmt::format("the {} has begun {}; run `leeward {}` again, which goes on from there", what,
-                    step->str(), model::Name(plan.action)));
+    ASSIGN_OR_RETURN(lost, LostOf(world, project, plan));
+    if (!execute::CannotGoOnWithout(plan, lost)) {
+      return base::Refused(
+          fmt::format("the {} has begun {}; run `leeward {}` again, which goes on from there", what,
+                      step->str(), model::Name(plan.action)));
+    }
   }
   ASSIGN_OR_RETURN(const auto recorded,
                    opened.journal->Append({execute::Abandoned(unfinished->execution, Actor(world),
                                                               arguments.by, world.clock.Now())}));
-  Emit("{} is abandoned and will not be gone on with.\n{}", what, Left(plan, state));
+  Emit("{} is abandoned and will not be gone on with.\n{}{}", what, Left(plan, state),
+       After(plan, lost));
   return kDone;
 }
 

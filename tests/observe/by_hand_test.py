@@ -170,6 +170,49 @@ class AbandonTest(cleaned.TestCase):
         shop.check("journal", "verify", shop.spec, "--state", hand.state)
 
 
+class LostOnTheWayTest(cleaned.TestCase):
+    """A planned move whose old Region is lost when a store is promoted and the rest is not."""
+
+    def test_it_is_given_up_and_a_failover_brings_the_rest(self):
+        with GuardedShop() as shop:
+            home, _ = [shop.guard(region) for region in (HOME, RECOVERY)]
+            until(lambda: "open, epoch" in shop.said("guard-" + HOME), PATIENCE, lambda: shop.said("guard-" + HOME))
+            hand = Controller(shop, "hand", shop.state)
+            until(lambda: shop.order(HOME, "last") in (200, 201), PATIENCE, "home takes orders")
+            self.begin_and_stop(shop, hand)
+            abandon = ("abandon", shop.spec, "--state", shop.state, "--by", "ana: home is lost")
+            refused = shop.leeward(*abandon)
+            self.assertEqual(refused.returncode, 3, refused.stdout)
+            self.assertIn("has begun rds.promote/orders; run `leeward switchover` again", refused.stderr)
+            shop.lab("kill", HOME)
+            shop.end(home)
+            failover = ("failover", shop.spec, "--state", shop.state, "--yes", "--json", "--accept-loss", "1h", "--to", RECOVERY)
+            self.assertIn("has not ended", shop.leeward(*failover).stderr)
+            given_up = shop.leeward(*abandon)
+            self.assertEqual((given_up.returncode, given_up.stderr), (0, ""), given_up.stdout)
+            self.assertIn("%s does not answer from here. To serve in %s, also what is not promoted there yet: `leeward failover "
+                          "--to %s`" % (HOME, RECOVERY, RECOVERY), given_up.stdout)
+            promoted = shop.writer(RECOVERY)
+            done = shop.leeward(*failover)
+            answer = json.loads(done.stdout)
+            self.assertEqual((done.returncode, answer["outcome"]), (0, "done"), done.stderr + done.stdout)
+            measured = {step["id"]: step for step in answer["steps"]}["rds.measure/orders"]["detail"]
+            if promoted:
+                self.assertIn("takes writes already, promoted by", measured)
+            self.assertIs(shop.writer(RECOVERY), True)
+            self.assertEqual(shop.sql(RECOVERY, "select count(*) from orders where id = 'last'"), "1", "nothing is lost")
+            until(lambda: shop.order(RECOVERY, "first") in (200, 201), PATIENCE, "the recovery Region takes orders")
+            shop.check("journal", "verify", shop.spec, "--state", shop.state)
+
+    def begin_and_stop(self, shop, hand):
+        move = shop.run("move", "switchover", shop.spec, "--state", shop.state, "--yes", "--json")
+        until(lambda: hand.of_step("step-intended", "rds.promote/orders"), PATIENCE, lambda: shop.said("move"))
+        move.send_signal(signal.SIGINT)
+        self.assertEqual(move.wait(timeout=PATIENCE), 1, shop.said("move"))
+        self.assertEqual(hand.records()[-1]["fields"]["outcome"], "aborted")
+        self.assertEqual(hand.of_step("step-intended", "route53.shift/traffic"), 0, "it was stopped before traffic moved")
+
+
 if __name__ == "__main__":
     if not os.path.exists(LEEWARD):
         sys.exit("by_hand_test: %s is not built; run cmake --build build" % LEEWARD)
