@@ -182,6 +182,12 @@ Result<StepOutcome> DynamodbQuiesce(const Work& work) {
   ASSIGN_OR_RETURN(const Dynamodb* dynamodb, work.Component<Dynamodb>());
   ASSIGN_OR_RETURN(const ItemTable table,
                    TableIn(work, *dynamodb, work.region(), work.limits().call));
+  // A fence of a run that was cut off has its marker from before it was obeyed, and what the
+  // application wrote until then is behind that. Only a write of ours that is let through and then
+  // denied shows where the end is, and nothing serves elsewhere yet.
+  ASSIGN_OR_RETURN(const std::string arn, ArnIn(work, *dynamodb));
+  ASSIGN_OR_RETURN(const Policy before, ReadPolicy(work, work.region(), arn, work.limits().call));
+  if (HasFence(before.text)) RETURN_IF_ERROR(OpenTable(work, *dynamodb));
   ASSIGN_OR_RETURN(const base::WallTime last, Close(work, *dynamodb, table, work.limits().call));
   return Closed(last);
 }

@@ -227,6 +227,21 @@ TEST_F(DynamodbTest, APlannedMoveClosesWaitsForTheLastWriteAndOpens) {
   EXPECT_TRUE(items_.home().policy.empty());
 }
 
+// The first run put its marker and the policy, and was cut off; until the policy was obeyed the
+// application wrote on.
+TEST_F(DynamodbTest, AFenceOfARunThatWasCutOffIsNotDrainedToItsOldMarker) {
+  Know();
+  items_.MakeReplica();
+  const base::WallTime marker = shop_.clock.Now();
+  ASSERT_TRUE(PutStamp(In(shop_.home), "fence:us-east-1", marker).ok());
+  const base::WallTime written = shop_.clock.Now();
+  items_.home().policy = *WithFence("", "arn");
+  const auto closed = Run("dynamodb.quiesce", shop_.home);
+  ASSERT_TRUE(closed.ok()) << Detail(closed);
+  EXPECT_GT(std::stoll(closed->outputs.at("final_ns")), written.since_epoch.count());
+  EXPECT_TRUE(HasFence(items_.home().policy));
+}
+
 TEST_F(DynamodbTest, APolicyThatIsObeyedAtOnceLeavesAMarkerToo) {
   Know();
   items_.MakeReplica();
