@@ -37,7 +37,7 @@ base::Result<std::string> StateDirectory(const std::string& given,
       "neither HOME nor XDG_STATE_HOME is set; say where state is kept with --state DIRECTORY");
 }
 
-base::Result<Project> OpenProject(ports::Files& files, const Arguments& arguments) {
+base::Result<Project> ReadProject(ports::Files& files, const Arguments& arguments) {
   base::Result<std::string> text = files.Read(arguments.spec, spec::kMaxBytes);
   if (!text.ok()) return ForUsage(text.error());
   auto parsed = spec::Parse(*text, arguments.spec);
@@ -51,6 +51,11 @@ base::Result<Project> OpenProject(ports::Files& files, const Arguments& argument
   project.application = std::get<model::Application>(std::move(parsed));
   project.spec_path = arguments.spec;
   project.spec_text = std::move(*text);
+  return project;
+}
+
+base::Result<Project> OpenProject(ports::Files& files, const Arguments& arguments) {
+  ASSIGN_OR_RETURN(Project project, ReadProject(files, arguments));
   ASSIGN_OR_RETURN(project.state, StateDirectory(arguments.state, project.application.name));
   return project;
 }

@@ -22,7 +22,9 @@ struct Project {
 };
 
 // Reads and checks the spec. When something is wrong with it every mistake has been printed, and
-// the error is only for its exit code.
+// the error is only for its exit code. Without a place for state, for the commands that keep none.
+base::Result<Project> ReadProject(ports::Files& files, const Arguments& arguments);
+// The same with it.
 base::Result<Project> OpenProject(ports::Files& files, const Arguments& arguments);
 // Its message is not to be printed again.
 bool AlreadyTold(const base::Error& error);

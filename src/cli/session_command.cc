@@ -193,7 +193,7 @@ class Teller {
 
 base::Status Serve(const Arguments& arguments, std::stop_token stop) {
   os::SystemFiles files;
-  ASSIGN_OR_RETURN(const Project project, OpenProject(files, arguments));
+  ASSIGN_OR_RETURN(const Project project, ReadProject(files, arguments));
   RETURN_IF_ERROR(CheckRegion(arguments, project.application.regions));
   WorldOptions world_options;
   world_options.resolver = arguments.resolver;

@@ -15,7 +15,7 @@ bool IsLocal(const std::string& endpoint) {
 }
 
 base::Result<int> PutInPlace(const Arguments& arguments, World& world) {
-  ASSIGN_OR_RETURN(const Project project, OpenProject(world.files, arguments));
+  ASSIGN_OR_RETURN(const Project project, ReadProject(world.files, arguments));
   if (!IsLocal(world.Variable("AWS_ENDPOINT_URL")) && !arguments.yes) {
     return base::Invalid(
         "stage makes resources, and AWS_ENDPOINT_URL is not a lab on this machine; set it, or say "

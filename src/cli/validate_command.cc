@@ -9,7 +9,7 @@ namespace leeward::cli {
 
 int RunValidate(const Arguments& arguments) {
   os::SystemFiles files;
-  base::Result<Project> project = OpenProject(files, arguments);
+  base::Result<Project> project = ReadProject(files, arguments);
   if (!project.ok()) return AlreadyTold(project.error()) ? kBadUsage : Complain(project.error());
   const model::Application& application = project->application;
   Emit("{}: good. {} with {} components, from {} to {}\n", arguments.spec, application.name.str(),

@@ -137,6 +137,10 @@ class SpecTest(OneLine):
         self.assertEqual(done.returncode, DONE, done.stderr)
         self.assertIn("shop with 3 components", done.stdout)
 
+    def test_a_spec_is_checked_where_no_state_can_be_kept(self):
+        done = self.leeward("validate", SPEC, HOME="", XDG_STATE_HOME="")
+        self.assertEqual((done.returncode, done.stderr), (DONE, ""))
+
     def test_schema_is_json(self):
         schema = json.loads(self.leeward("schema").stdout)
         self.assertIn("components", schema["properties"])
