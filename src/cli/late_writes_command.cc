@@ -101,7 +101,8 @@ base::Result<model::Region> WriterRegion(Looking& looking, const model::Componen
 
 class Listing {
  public:
-  explicit Listing(bool people) : people_(people) {}
+  explicit Listing(const Arguments& arguments)
+      : people_(!arguments.json), exported_(!arguments.export_file.empty()) {}
 
   base::Status Take(const model::ComponentName& store, const probe::LateRow& row) {
     Json line;
@@ -135,14 +136,14 @@ class Listing {
 
  private:
   base::Status Add(const std::string& line, const std::string& shown) {
-    if (export_.size() + line.size() > kMaxExport)
+    if (exported_ && export_.size() + line.size() > kMaxExport)
       return base::Exhausted("more than 256 MiB of late writes; compare the stores themselves");
-    export_ += line;
+    if (exported_) export_ += line;
     if (people_ && shown_++ < kMaxShown) sample_ += shown;
     return base::Ok();
   }
 
-  const bool people_;
+  const bool people_, exported_;
   std::string export_, sample_;
   std::size_t shown_ = 0;
 };
@@ -236,6 +237,14 @@ base::Result<std::vector<model::Event>> ReadHistory(World& world, const Project&
   return std::move(contents.events);
 }
 
+std::string Told(const Found& found) {
+  const std::string store = found.store.str(), region = found.parting.old_region.str();
+  if (found.items)
+    return fmt::format("{}: {} sent {}", store, region, steps::Summary(*found.items));
+  return fmt::format("{}: {} in {} alone holds {}", store, found.old_instance, region,
+                     probe::Summary(found.tables));
+}
+
 base::Result<int> List(const Arguments& arguments, World& world) {
   ASSIGN_OR_RETURN(Project project, OpenProject(world.files, arguments));
   InventoryKeeper inventory(world.files, project.InventoryPath());
@@ -252,17 +261,22 @@ base::Result<int> List(const Arguments& arguments, World& world) {
                     "is told of there (--state)",
                     looking.project.state));
   }
-  Listing listing(!arguments.json);
+  Listing listing(arguments);
   Json stores = Json::array();
   std::string told;
+  base::Status all = base::Ok();
   for (const auto& [store, parting] : partings) {
-    ASSIGN_OR_RETURN(const Found found, ListStore(looking, store, parting, listing));
-    stores.push_back(JsonOf(found));
-    told += found.items
-                ? fmt::format("{}: {} sent {}\n", store.str(), parting.old_region.str(),
-                              steps::Summary(*found.items))
-                : fmt::format("{}: {} in {} alone holds {}\n", store.str(), found.old_instance,
-                              parting.old_region.str(), probe::Summary(found.tables));
+    const base::Result<Found> found = ListStore(looking, store, parting, listing);
+    if (found.ok()) {
+      stores.push_back(JsonOf(*found));
+      told += Told(*found) + "\n";
+      continue;
+    }
+    // What the other stores hold is worth knowing all the same.
+    stores.push_back({{"component", store.str()}, {"failure", found.error().message()}});
+    told += store.str() + ": not compared to its end\n";
+    if (all.ok()) all = base::Error(found.error()).Context(store.str());
+    if (partings.size() == 1 || looking.world.stop.stop_requested()) return all.error();
   }
   if (!arguments.export_file.empty())
     RETURN_IF_ERROR(world.files.WriteAtomically(arguments.export_file, listing.lines()));
@@ -274,6 +288,7 @@ base::Result<int> List(const Arguments& arguments, World& world) {
   } else {
     Emit("{}{}", told, listing.Sample());
   }
+  RETURN_IF_ERROR(all);
   return kDone;
 }
 

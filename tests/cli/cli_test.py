@@ -301,6 +301,24 @@ class GoingOnTest(OneLine):
         self.assertEqual(proof("--override-fence", "ann: it is off"), ["pass"])
 
 
+class LateWritesTest(OneLine):
+    def test_a_store_that_cannot_be_compared_does_not_hide_the_others(self):
+        events = [{"kind": "execution-started", "execution": "f1", "fields": {"action": "failover", "from": "us-east-1"}},
+                  {"kind": "step-done", "execution": "f1", "step": "rds.drain/orders", "fields": {"out.parted": "7:9"}},
+                  {"kind": "step-done", "execution": "f1", "step": "dynamodb.ready/carts",
+                   "fields": {"out.parted": "2026-11-23T08:20:53.123Z"}}]
+        os.makedirs(os.path.join(self.state, "journal"))
+        with open(os.path.join(self.state, "journal", "journal.lwj"), "wb") as file:
+            file.write(journal_of([{"at": "1970-01-01T00:00:01.000Z", "at_ns": 1000000000, **each} for each in events])[0])
+        done = self.leeward("late-writes", os.path.join(os.path.dirname(SPEC), "shop.yaml"), "--json", "--state", self.state,
+                            AWS_ENDPOINT_URL="http://127.0.0.1:%d" % closed_port(), **KEYS)
+        self.is_one_line(done, CANNOT_REACH, "carts")
+        stores = json.loads(done.stdout)["stores"]
+        self.assertEqual([store["component"] for store in stores], ["carts", "orders"])
+        for store in stores:
+            self.assertTrue(store["failure"])
+
+
 class QuotedHashTest(OneLine):
     """A journal of three records, as docs/formats/journal.md says that it is written."""
 
