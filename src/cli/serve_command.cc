@@ -106,7 +106,6 @@ base::Status Serve(const Arguments& arguments, std::stop_token stop) {
                    ReadSecret({arguments.token_file, kTokenVariable, serve::kMinToken}, files));
   os::EventLoop loop;
   Served served;
-  for (const std::string& spec : arguments.specs) RETURN_IF_ERROR(served.Add(arguments, spec));
   const serve::Api api(token, served);
   os::HttpServerOptions options;
   options.max_head = kMaxHead;
@@ -118,6 +117,8 @@ base::Status Serve(const Arguments& arguments, std::stop_token stop) {
       os::HttpServer::Start(
           loop, listen, [&](std::shared_ptr<os::HttpExchange> each) { Answer(*each, api); },
           options));
+  // Not before: a daemon that cannot be asked anything moves nothing.
+  for (const std::string& spec : arguments.specs) RETURN_IF_ERROR(served.Add(arguments, spec));
   Emit("serving {} applications: http://{}/{}\n", arguments.specs.size(),
        server->address().ToString(), token.empty() ? "; the API is off: no token" : "");
   std::fflush(stdout);

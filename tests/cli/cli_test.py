@@ -256,6 +256,19 @@ class DrillTest(OneLine):
             self.assertIn(told, file.read())
 
 
+class ServeTest(OneLine):
+    def test_a_daemon_whose_port_is_taken_has_acted_on_nothing(self):
+        spec = self.write("shop.yaml", shop().replace("lease: 2s }", "lease: 2s, store: \"sqlite:store.db\" }"))
+        os.mkdir(self.state)
+        fact = {"component": "orders", "region": "us-east-1", "name": "endpoint.address", "value": "127.0.0.1"}
+        self.write("state/inventory.json", json.dumps(
+            {"schema": "leeward/inventory/v1", "refreshed": "2026-11-23T08:20:53.123Z", "facts": [fact]}))
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            listen = "127.0.0.1:%d" % taken.getsockname()[1]
+            self.refuses(FAILED, [listen], "serve", spec, "--state", self.state, "--listen", listen,
+                         AWS_ENDPOINT_URL="http://127.0.0.1:%d" % closed_port(), **KEYS)
+
+
 class JournalTest(OneLine):
     def test_nothing_to_abandon(self):
         self.refuses(USAGE, ["NAME: REASON"], "abandon", SPEC, "--state", self.state, "--by", "somebody")
