@@ -129,6 +129,7 @@ struct Intent {
   std::optional<Interrupted> interrupted;
   model::Plan plan;
   std::vector<model::Event> history;
+  std::string vouched;        // who vouches for the interrupted one's fence anew
   std::uint64_t records = 0;  // of the journal when this was decided
 };
 
@@ -155,7 +156,7 @@ base::Result<Intent> Decide(Acting& acting) {
     ASSIGN_OR_RETURN(intent.interrupted, FindInterrupted(intent.history, acting.action));
   }
   if (intent.interrupted) {
-    Vouch(acting.arguments.override_fence, intent.interrupted->plan);
+    intent.vouched = Vouch(acting.arguments.override_fence, intent.interrupted->plan);
     intent.plan = intent.interrupted->plan;
     RETURN_IF_ERROR(
         CheckTo(acting.arguments.to, intent.plan, "that one was begun and has not ended"));
@@ -190,8 +191,8 @@ base::Result<Carried> Carry(Acting& acting, const Intent& intent,
   const Carrier carrier{acting.world,    acting.project, acting.inventory.current(), *steps,
                         *opened.journal, *sink,          Actor(acting.world)};
   if (!intent.interrupted) return CarryOut(carrier, intent.plan);
-  RETURN_IF_ERROR(NoteVouched(acting.arguments.override_fence, *intent.interrupted,
-                              acting.world.clock.Now(), *opened.journal));
+  RETURN_IF_ERROR(
+      NoteVouched(intent.vouched, *intent.interrupted, acting.world.clock.Now(), *opened.journal));
   return GoOnWith(carrier, *intent.interrupted, opened.events);
 }
 

@@ -104,9 +104,8 @@ base::Result<Carried> RunFailover(World& world, const Project& project, const Fa
   const Carrier carrier{world, project,  inventory.current(), *steps, *opened.journal,
                         sink,  ask.actor};
   if (interrupted) {
-    Vouch(ask.order.override_fence, interrupted->plan);
-    RETURN_IF_ERROR(
-        NoteVouched(ask.order.override_fence, *interrupted, world.clock.Now(), *opened.journal));
+    const std::string vouched = Vouch(ask.order.override_fence, interrupted->plan);
+    RETURN_IF_ERROR(NoteVouched(vouched, *interrupted, world.clock.Now(), *opened.journal));
     return GoOnWith(carrier, *interrupted, opened.events);
   }
   ASSIGN_OR_RETURN(const model::Plan plan,

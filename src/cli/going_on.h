@@ -15,10 +15,10 @@ namespace leeward::cli {
 base::Status CheckTo(const std::string& asked, const model::Plan& plan, const std::string& why);
 
 // The plan's fence is vouched for by that person ("NAME: REASON") from now on, as if it had been
-// from the beginning. Empty: it stays as it was.
-void Vouch(const std::string& by, model::Plan& plan);
-// What the plan in the journal does not say of that.
-base::Status NoteVouched(const std::string& by, const Interrupted& interrupted, base::WallTime now,
-                         journal::Journal& journal);
+// from the beginning. Who does so anew; empty: nobody, or the plan says it already.
+std::string Vouch(const std::string& by, model::Plan& plan);
+// What the plan in the journal does not say of that: `anew` as above.
+base::Status NoteVouched(const std::string& anew, const Interrupted& interrupted,
+                         base::WallTime now, journal::Journal& journal);
 
 }  // namespace leeward::cli

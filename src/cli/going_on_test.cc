@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "base/testing/scratch_folder.h"
 #include "model/testing/shop.h"
+#include "os/files.h"
 #include "plan/plan.h"
 
 namespace leeward::cli {
@@ -37,10 +39,28 @@ TEST(GoingOnTest, AFenceIsVouchedForLaterAsFromTheBeginning) {
   const model::Plan meant = Failover(vouched);
   model::Plan plan = Failover({});
   ASSERT_NE(plan::ToJson(plan), plan::ToJson(meant));
-  Vouch("", plan);
+  EXPECT_EQ(Vouch("", plan), "");
   EXPECT_EQ(plan::ToJson(plan), plan::ToJson(Failover({})));
-  Vouch(kBy, plan);
+  EXPECT_EQ(Vouch(kBy, plan), kBy);
   EXPECT_EQ(plan::ToJson(plan), plan::ToJson(meant));
+  EXPECT_EQ(Vouch(kBy, plan), "") << "the plan says so already";
+}
+
+TEST(GoingOnTest, TheJournalHasANoteOfWhoVouchedLater) {
+  const base::testing::ScratchFolder scratch("leeward-going-on-XXXXXX");
+  Project project;
+  project.state = scratch.path();
+  os::SystemFiles files;
+  auto opened = OpenJournal(files, project);
+  ASSERT_TRUE(opened.ok()) << opened.error().message();
+  const Interrupted begun{model::ExecutionId("e1"), {}};
+  ASSERT_TRUE(NoteVouched("", begun, {}, *opened->journal).ok());
+  ASSERT_TRUE(NoteVouched(kBy, begun, {}, *opened->journal).ok());
+  const auto contents = journal::Read(files, project.JournalPath());
+  ASSERT_TRUE(contents.ok());
+  ASSERT_EQ(contents->events.size(), 1u);
+  EXPECT_EQ(contents->events[0].Field("text"),
+            "e1 is gone on with, and its fence is vouched for by ann: it is switched off");
 }
 
 }  // namespace
