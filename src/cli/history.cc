@@ -70,9 +70,9 @@ std::string LastTold(const std::vector<model::Event>& events) {
     if (event.kind == model::EventKind::kExecutionStarted) {
       move = fmt::format("{} from {} to {}", event.Field("action"), event.Field("from"),
                          event.Field("to"));
-      last = move + ": begun " + at + ", not ended";
+      last = fmt::format("{}: begun {}, not ended", move, at);
     } else if (event.kind == model::EventKind::kExecutionResumed) {
-      last = move + ": gone on with " + at + ", not ended";
+      last = fmt::format("{}: gone on with {}, not ended", move, at);
     } else if (event.kind == model::EventKind::kExecutionFinished) {
       last = fmt::format("{}: {} {}", move, event.Field("outcome"), at);
     }
