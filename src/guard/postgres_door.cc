@@ -182,7 +182,7 @@ base::Status PostgresDoor::Close(base::MonotonicTime deadline) {
   StopListening();
   // Watchdogs stand while it is being closed: were they ended first, a guard that is lost or cut
   // off just then would leave an open door behind that nobody shuts.
-  const base::Status closed = probe::CloseDatabase(*control, address_.database, deadline);
+  base::Status closed = probe::CloseDatabase(*control, address_.database, deadline);
   if (!closed.ok() && !PassesByItself(closed.error())) return closed;
   // One that has just begun would open behind our back. The server ends it and shuts in one go, and
   // goes on with that when it hears no more of us: until then this session is a watchdog, too.

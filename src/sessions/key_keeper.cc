@@ -117,7 +117,7 @@ base::Status KeyKeeper::Withdraw(const std::string& kid, base::MonotonicTime dea
   }
   const base::WallTime until =
       clock_.Now() + 3 * terms_.rotation.every + terms_.rotation.longest_token;
-  const base::Status added = store_.AddDocument({kWithdrawn + kid, "{}"}, until, deadline);
+  base::Status added = store_.AddDocument({kWithdrawn + kid, "{}"}, until, deadline);
   if (!added.ok() && added.error().code() != base::ErrorCode::kAlready) return added;
   {
     const std::lock_guard lock(mutex_);

@@ -189,7 +189,7 @@ TEST(ServiceTest, HealthAndMetricsSayWhetherTheStoreAnswers) {
 
 // Each needs the other's address: the first is told by being started again.
 struct Pair {
-  explicit Pair(Wanted setup = {}) {
+  explicit Pair(const Wanted& setup = {}) {
     away = std::make_unique<Running>("us-west-2", setup);
     Wanted with = setup;
     with.peers = {away->peer_url()};
@@ -225,8 +225,8 @@ TEST(ExchangeTest, AnAcknowledgedRevocationIsInTheOtherRegionAlready) {
 
 TEST(ExchangeTest, WithoutTheOtherRegionARevocationSaysSoAndArrivesWhenItIsBack) {
   Pair regions;
-  std::vector<std::string> ids;
-  for (int i = 0; i < 150; ++i) ids.push_back(regions.home->Create("ann"));
+  std::vector<std::string> ids(150);
+  for (std::string& id : ids) id = regions.home->Create("ann");
   EXPECT_TRUE(Eventually([&] { return regions.away->StatusOf(ids.back()) == 200; }));
   Wanted again;
   again.peer_port = regions.away->peer_port();
