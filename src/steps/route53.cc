@@ -63,8 +63,7 @@ Result<StepOutcome> Route53Shift(const Work& work) {
 Result<StepOutcome> Route53Confirm(const Work& work) {
   ASSIGN_OR_RETURN(const model::Route53* route53, work.Component<model::Route53>());
   ASSIGN_OR_RETURN(const std::string region, work.Parameter("region"));
-  ASSIGN_OR_RETURN(const std::set<std::string> front,
-                   FrontAddresses(work, *route53, Region(region)));
+  ASSIGN_OR_RETURN(std::set<std::string> front, FrontAddresses(work, *route53, Region(region)));
   const std::string url =
       "http://" + route53->name + ":" + std::to_string(route53->port) + route53->health_path;
   std::string seen;
@@ -79,10 +78,17 @@ Result<StepOutcome> Route53Confirm(const Work& work) {
         const std::string& address = answer.addresses.front();
         if (address != seen) work.Say(route53->name + " is " + address);
         seen = address;
-        const bool all_there =
-            std::all_of(answer.addresses.begin(), answer.addresses.end(),
-                        [&](const std::string& one) { return front.contains(one); });
-        if (!all_there) return std::optional<StepOutcome>();
+        const auto all_there = [&] {
+          return std::all_of(answer.addresses.begin(), answer.addresses.end(),
+                             [&](const std::string& one) { return front.contains(one); });
+        };
+        // A load balancer changes its addresses, and tells some of them at a time.
+        if (!all_there()) {
+          ASSIGN_OR_RETURN(const std::set<std::string> now,
+                           FrontAddresses(work, *route53, Region(region)));
+          front.insert(now.begin(), now.end());
+        }
+        if (!all_there()) return std::optional<StepOutcome>();
         ASSIGN_OR_RETURN(
             const probe::HttpReply reply,
             probe::AskHttp(

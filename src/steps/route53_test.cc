@@ -135,6 +135,23 @@ TEST(ConfirmTest, WaitsUntilTheNameLeadsToTheRegionAndItServes) {
   EXPECT_EQ(confirmed->outputs.at("address"), "127.79.2.1");
 }
 
+TEST(ConfirmTest, AFrontMayChangeItsAddressesMeanwhile) {
+  probe::testing::DnsServerOfOne dns({.address = "127.79.2.1"});
+  const probe::testing::HttpServer first("127.79.2.1", 0, [&](auto&&...) {
+    dns.Set({.address = "127.79.2.2"});
+    return 503;
+  });
+  const probe::testing::HttpServer then("127.79.2.2", first.port(), [](auto&&...) { return 200; });
+  Shop shop({}, {{"127.0.0.1", dns.port()}});
+  std::get<model::Route53>(shop.application.components[2].kind).port = first.port();
+  shop.Know("traffic", shop.recovery, "load-balancer.address", "front.example.test");
+  shop.Add("route53.confirm/traffic", shop.recovery, {{"region", "us-west-2"}});
+  shop.patience = std::chrono::seconds(10);
+  const auto confirmed = shop.Run("route53.confirm/traffic");
+  ASSERT_TRUE(confirmed.ok()) << confirmed.error().message();
+  EXPECT_EQ(confirmed->outputs.at("address"), "127.79.2.2");
+}
+
 // ARC's configuration, Route 53 and the load balancers as far as protecting traffic needs them.
 class ProtectTest : public ::testing::Test {
  protected:
