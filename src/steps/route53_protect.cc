@@ -235,18 +235,33 @@ bool SameRecord(const Value& wanted, const Value& there) {
   return true;
 }
 
+// The zone's records of that name. They are listed from there to the zone's end, which may be
+// thousands of records away.
+Result<Value::List> RecordsOf(const Work& work, const std::string& zone, const std::string& name) {
+  Value::List records;
+  Value input = Value::Struct({{"HostedZoneId", zone}, {"StartRecordName", name}});
+  while (true) {
+    ASSIGN_OR_RETURN(const Value page,
+                     work.Call(DnsRegion(), "route53", "ListResourceRecordSets", input));
+    for (const Value& record : page.Items("ResourceRecordSets")) {
+      if (record.String("Name") == name) records.push_back(record);
+    }
+    if (!page.Flag("IsTruncated", false) || page.String("NextRecordName") != name) return records;
+    input.Set("StartRecordType", page.String("NextRecordType"));
+    const std::string_view next = page.String("NextRecordIdentifier");
+    if (!next.empty()) input.Set("StartRecordIdentifier", next);
+  }
+}
+
 // The records to write. kWrongState when the name is taken by records that are not these.
 Result<Value::List> Changes(const Work& work, const model::Route53& route53,
                             const std::string& zone, const std::array<Side, 2>& sides) {
   const std::string name = Dotted(route53.name);
-  ASSIGN_OR_RETURN(const Value answer,
-                   work.Pages(DnsRegion(), "route53", "ListResourceRecordSets",
-                              Value::Struct({{"HostedZoneId", zone}, {"StartRecordName", name}})));
+  ASSIGN_OR_RETURN(const Value::List records, RecordsOf(work, zone, name));
   std::array<bool, 2> right{};
-  for (const Value& record : answer.Items("ResourceRecordSets")) {
+  for (const Value& record : records) {
     const std::string_view type = record.String("Type");
-    if (record.String("Name") != name || (type != "A" && type != "AAAA" && type != "CNAME"))
-      continue;
+    if (type != "A" && type != "AAAA" && type != "CNAME") continue;
     bool ours = false;
     for (std::size_t i = 0; i < sides.size(); ++i) {
       if (type != "A" || record.String("SetIdentifier") != SetIdentifier(sides[i].region)) continue;

@@ -309,6 +309,23 @@ TEST_F(ProtectTest, ARecordInTheWayIsRefusedBeforeAnythingIsMade) {
   EXPECT_EQ(Changing(), 0u);
 }
 
+TEST_F(ProtectTest, AZoneIsNotListedBehindTheRecordsOfTheName) {
+  const Value mine =
+      Value::Struct({{"Name", "shop.example.test."}, {"Type", "AAAA"}, {"SetIdentifier", "x"}});
+  shop_.aws.On("route53:ListResourceRecordSets", [&](const SeenCall& call) -> Result<Value> {
+    const bool second = call.input.String("StartRecordType") == "AAAA";
+    return Value::Struct({{"ResourceRecordSets", second ? Value::List{mine} : Value::List{}},
+                          {"IsTruncated", true},
+                          {"NextRecordName", second ? "zebra.example.test." : "shop.example.test."},
+                          {"NextRecordType", second ? "A" : "AAAA"},
+                          {"MaxItems", "300"}});
+  });
+  const auto refused = shop_.Run("route53.protect/traffic");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), ErrorCode::kWrongState) << "the next page of the name is read";
+  EXPECT_EQ(shop_.aws.Calls("route53:ListResourceRecordSets").size(), 2u);
+}
+
 TEST_F(ProtectTest, NeverMovesTrafficThatIsSwitchedElsewhere) {
   ASSERT_TRUE(shop_.Run("route53.protect/traffic").ok());
   states_ = {{"arn:shop-us-east-1", "Off"}, {"arn:shop-us-west-2", "On"}};
