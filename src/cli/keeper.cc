@@ -182,14 +182,15 @@ base::Result<std::string> Keeper::PlanNow() const {
   return plan::ToJson(plan);
 }
 
+bool Keeper::Left() const { return journal_.unfinished || (mirror_ && IsControllers(*mirror_)); }
+
 base::Status Keeper::Start(const serve::Order& order) {
   if (!order.override_fence.empty())
     RETURN_IF_ERROR(CheckSigned("'override_fence'", order.override_fence, "who vouches"));
   if (!baton_->Held()) return base::WrongState("another controller acts; ask that one");
   const std::lock_guard lock(mutex_);
   if (running_) return base::WrongState("a failover is under way");
-  const bool left = journal_.unfinished || (mirror_ && IsControllers(*mirror_));
-  if (!WantsMove(ruling_.decision.goal) && !left) {
+  if (!WantsMove(ruling_.decision.goal) && !Left()) {
     return base::WrongState("a failover is not what the verdicts want: " + ruling_.decision.reason +
                             "; `leeward failover` or `leeward switchover` ask nobody");
   }
@@ -202,8 +203,9 @@ base::Status Keeper::Abort() {
   if (!baton_->Held()) return base::WrongState("another controller acts; ask that one");
   const std::lock_guard lock(mutex_);
   const bool marked = move_ && move_->state == serve::MoveState::kRunning;
+  const bool again = move_ && move_->state == serve::MoveState::kFailed && Left();
   const bool waits = std::exchange(order_, std::nullopt).has_value();
-  if (!running_ && !marked && !waits) return base::WrongState("no failover is under way");
+  if (!running_ && !marked && !again && !waits) return base::WrongState("no failover is under way");
   abort_ = true;
   if (move_stop_) move_stop_->request_stop();
   return base::Ok();

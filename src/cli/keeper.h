@@ -80,6 +80,7 @@ class Keeper {
   void Tidy(const Ruling& ruling);
   void SightLease();
   void LookForApproval();
+  bool Left() const;  // something of a controller's can be gone on with; the lock is held
   std::string Moot(const model::Region& from, base::WallTime since) const;
   void StopMove();
   model::Regions Way(const Ruling& ruling, serve::Do what) const;

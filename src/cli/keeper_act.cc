@@ -174,7 +174,7 @@ void Keeper::Reap() {
     if (!marked.ok()) {
       say_("the end of the failover is not in the store yet: " + marked.error().message());
       const std::lock_guard lock(mutex_);
-      abort_ = aborted;  // else it would be gone on with
+      if (aborted && state == serve::MoveState::kAborted) abort_ = true;  // it stands until then
     }
   }
   running_ = false;
@@ -190,7 +190,9 @@ void Keeper::Tidy(const Ruling& ruling) {
     aborting = std::exchange(abort_, false);
   }
   if (aborting && !leading) say_("the failover was not aborted: another controller acts now");
-  if (!leading || !move_ || move_->state != serve::MoveState::kRunning) return;
+  if (!leading || !move_) return;
+  const bool again = aborting && move_->state == serve::MoveState::kFailed;
+  if (move_->state != serve::MoveState::kRunning && !again) return;
   model::Regions way = project_.application.regions;
   way.home = move_->from;
   way.recovery = move_->to;

@@ -172,5 +172,17 @@ TEST_F(KeeperTest, WhatAnotherControllerLeftIsGoneOnWithWhenAPersonAsks) {
   EXPECT_TRUE(Await([&] { return keeper->Now().running.has_value(); })) << keeper->Now().doing;
 }
 
+TEST_F(KeeperTest, AnAbortEndsWhatFailedAndWaitsToBeTriedAgain) {
+  BeginInJournal(kName);
+  PutMove(kName, serve::MoveState::kRunning);
+  const auto keeper = Start();
+  ASSERT_NE(keeper, nullptr);
+  ASSERT_TRUE(Await([&] { return MoveInStore() == serve::MoveState::kFailed; }));
+  ASSERT_TRUE(Await([&] { return !keeper->Now().running; }));
+  const base::Status aborted = keeper->Abort();
+  EXPECT_TRUE(aborted.ok()) << aborted.error().message();
+  EXPECT_TRUE(Await([&] { return MoveInStore() == serve::MoveState::kAborted; }));
+}
+
 }  // namespace
 }  // namespace leeward::cli
