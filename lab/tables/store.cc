@@ -11,6 +11,7 @@
 #include <array>
 #include <functional>
 #include <set>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -217,9 +218,7 @@ struct Store::Parts {
   base::Status Settle();
   // What cannot be made is not there: that is all those who look have to know. Those who wrote it
   // are told by the hook.
-  void SettleToLook() {
-    std::ignore = Settle();
-  }
+  void SettleToLook() { std::ignore = Settle(); }
 };
 
 base::Status Store::Parts::Settle() {
