@@ -86,7 +86,7 @@ class Asking {
   // Why nobody need approve any more, and then nobody is asked any more; empty: it is still wanted.
   std::string NoLonger() {
     const bool asked = until_ == Wanted::kUntilMoot && work_.tools().moot;
-    const std::string why = asked ? work_.tools().moot() : "";
+    std::string why = asked ? work_.tools().moot() : "";
     if (why.empty()) return why;
     const auto entry = store_.Get(key_, Soon());
     if (entry.ok() && *entry) {
