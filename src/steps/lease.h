@@ -14,6 +14,13 @@ Result<StepOutcome> LeaseTake(const Work& work);
 // the lease can be taken: given up, ended, or never obeyed by a guard. kRefused when the guard goes
 // on renewing; the request is withdrawn then.
 Result<StepOutcome> LeaseHandOver(const Work& work);
+// The same of the guard of `region`.
+Result<StepOutcome> AskToHandOver(const Work& work, const Region& region);
+
+// The plan's step by which the Region that is left gives its lease up; nullptr: it is not asked.
+// Where it found a controller in that place, a guard of its Region may have taken the lease up
+// since.
+const model::Step* HandOverOf(const model::Plan& plan);
 
 // A holder that still renews after so many times the taker's wait is alive.
 constexpr int kLeaseWaits = 3;

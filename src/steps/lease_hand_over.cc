@@ -1,5 +1,6 @@
 // Having the guard of the Region that is left give its writer lease up.
 #include <algorithm>
+#include <utility>
 
 #include "lease/hand_over.h"
 #include "lease/in_store.h"
@@ -13,8 +14,9 @@ constexpr base::Duration kFirstLook = std::chrono::seconds(2);
 
 class Asking {
  public:
-  Asking(const Work& work, const LeaseStore& at)
+  Asking(const Work& work, const LeaseStore& at, Region region)
       : work_(work),
+        region_(std::move(region)),
         store_(*at.store),
         terms_(at.terms),
         clock_(work.tools().clock),
@@ -64,7 +66,7 @@ class Asking {
     if (!known_) return "";
     if (!seen_) return "there is no lease yet";
     const std::string lease = lease::Describe(seen_->record);
-    if (seen_->record.holder != work_.region()) return "the lease is " + lease + " already";
+    if (seen_->record.holder != region_) return "the lease is " + lease + " already";
     if (seen_->record.released) return "given up: " + lease;
     if (!seen_->record.guarded) return "no guard obeys the lease, so none is asked: " + lease;
     if (clock_.Monotonic() - since_ >= Wait()) return "its lease has ended: " + lease;
@@ -120,6 +122,7 @@ class Asking {
   }
 
   const Work& work_;
+  const Region region_;
   ports::SharedStore& store_;
   const lease::Terms terms_;
   const ports::Clock& clock_;
@@ -134,9 +137,18 @@ class Asking {
 
 }  // namespace
 
-Result<StepOutcome> LeaseHandOver(const Work& work) {
+Result<StepOutcome> AskToHandOver(const Work& work, const Region& region) {
   ASSIGN_OR_RETURN(const LeaseStore at, OpenLeaseStore(work));
-  return Asking(work, at).Run();
+  return Asking(work, at, region).Run();
+}
+
+Result<StepOutcome> LeaseHandOver(const Work& work) { return AskToHandOver(work, work.region()); }
+
+const model::Step* HandOverOf(const model::Plan& plan) {
+  const auto found =
+      std::find_if(plan.steps.begin(), plan.steps.end(),
+                   [](const model::Step& step) { return step.kind.str() == "lease.hand-over"; });
+  return found == plan.steps.end() ? nullptr : &*found;
 }
 
 }  // namespace leeward::steps

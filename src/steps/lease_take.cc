@@ -79,12 +79,22 @@ class Taking {
   lease::Taker taker_;
 };
 
-Result<Taking::Took> Take(const Work& work) {
+Result<Taking::Took> TakeOnce(const Work& work) {
   ASSIGN_OR_RETURN(const LeaseStore at, OpenLeaseStore(work));
   return Taking(work, *at.store,
                 {at.terms, work.region(), "controller-" + work.tools().random.Hex(kNameDigits),
                  work.tools().lease_sighting})
       .Run();
+}
+
+Result<Taking::Took> Take(const Work& work) {
+  Result<Taking::Took> taken = TakeOnce(work);
+  const model::Plan& plan = work.context().plan;
+  if (taken.ok() || taken.error().code() != base::ErrorCode::kRefused ||
+      HandOverOf(plan) == nullptr)
+    return taken;
+  const auto handed = AskToHandOver(work, plan.from);
+  return handed.ok() ? TakeOnce(work) : taken;
 }
 
 }  // namespace

@@ -186,6 +186,27 @@ TEST_F(LeaseTest, NobodyIsAskedWhereNoGuardHoldsTheLease) {
   EXPECT_EQ(at_.requests, 0);
 }
 
+// When the hand-over looked, a controller held it for the Region.
+TEST_F(LeaseTest, AGuardThatHasTakenTheLeaseUpSinceIsAskedToo) {
+  shop_.plan.from = shop_.home;
+  Hold(/*guarded=*/true);
+  at_.renewed = at_.hands_over = true;
+  const auto taken = shop_.Run("lease.take");
+  ASSERT_TRUE(taken.ok()) << taken.error().message();
+  EXPECT_EQ(taken->detail, "epoch 4 is us-west-2's; epoch 3 of us-east-1 was released");
+  EXPECT_EQ(at_.requests, 1);
+  EXPECT_FALSE(at_.entries.contains(kRequestKey)) << "withdrawn";
+}
+
+TEST_F(LeaseTest, WhereTheLeaseIsNotHandedOverNobodyIsAsked) {
+  shop_.plan.from = shop_.home;
+  shop_.plan.steps.erase(shop_.plan.steps.begin());
+  Hold(/*guarded=*/true);
+  at_.renewed = at_.hands_over = true;
+  EXPECT_EQ(shop_.Run("lease.take").error().code(), ErrorCode::kRefused);
+  EXPECT_EQ(at_.requests, 0);
+}
+
 TEST_F(LeaseTest, AGuardThatIsGoneIsWaitedOutAndAnUnreadableLeaseIsNotCalledGivenUp) {
   Hold(/*guarded=*/true);
   const auto ended = shop_.Run("lease.hand-over");

@@ -51,7 +51,13 @@ Result<Finding> WatchTaker(const Work& work, LeaseStore at) {
     const base::Duration patience =
         kFirstLook +
         (seen ? kWaits * lease::TakerWait(at.terms, seen->record.ttl) : base::Duration(0));
-    if (clock.Monotonic() >= start + patience) return IsHeld(taker);
+    if (clock.Monotonic() >= start + patience) {
+      const model::Plan& plan = work.context().plan;
+      const model::Step* asks = HandOverOf(plan);
+      if (asks != nullptr && seen && seen->record.guarded && seen->record.holder == plan.from)
+        return Later(*asks, "the lease is " + lease::Describe(seen->record));
+      return IsHeld(taker);
+    }
     RETURN_IF_ERROR(work.Pause(
         std::clamp(taker.NextWake() - clock.Monotonic(), base::Duration(1), at.terms.renew_every)));
     ours = lease::Give(taker, lease::Tick{}, store, key, clock);
