@@ -1,5 +1,6 @@
 #include "lab/services/cloudwatch.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "lab/core/testing.h"
