@@ -173,7 +173,8 @@ class Trial:
 
     def late_ids(self):
         export = os.path.join(self.shop.folder, "late-%d.jsonl" % self.fault.number)
-        done = self.shop.leeward("late-writes", self.shop.spec, "--json", "--export", export, "--state", self.mover.state)
+        done = self.shop.leeward_in(CONTROLLERS[self.mover.name], "late-writes", self.shop.spec, "--json", "--export", export,
+                                    "--state", self.mover.state)
         if done.returncode != 0:
             self.said["late_writes"] = done.stderr.strip()
             return None

@@ -5,6 +5,7 @@ of etcd stand behind a relay that is broken together with the lab's network.
 """
 
 import base64
+import contextlib
 import json
 import os
 import subprocess
@@ -130,12 +131,25 @@ class RegionalShop(EtcdShop):
         region = CONTROLLERS.get(name) or next((each for each in REGIONS if name.endswith(each)), None)
         if region is None:
             return super().run(name, *arguments)
+        with self.at(region):
+            return super().run(name, *self.with_spec_of(region, arguments))
+
+    def leeward_in(self, region, *arguments):
+        """As a person of that Region asks: the relay of etcd carries nobody's bytes who is in none."""
+        with self.at(region):
+            return self.leeward(*self.with_spec_of(region, arguments))
+
+    @contextlib.contextmanager
+    def at(self, region):
         kept = self.environment
         self.environment = {**kept, "LD_PRELOAD": SOURCE, "LEEWARD_SOURCE_ADDRESS": self.source(region)}
         try:
-            return super().run(name, *[self.specs[region] if each == self.spec else each for each in arguments])
+            yield
         finally:
             self.environment = kept
+
+    def with_spec_of(self, region, arguments):
+        return [self.specs[region] if each == self.spec else each for each in arguments]
 
     def guard(self, region):
         port = self.guard_ports.setdefault(region, free_port())
