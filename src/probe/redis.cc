@@ -115,7 +115,7 @@ base::Error RedisSession::Break(base::Error error) {
 
 base::Status RedisSession::Flush(base::MonotonicTime deadline, const Cancelled& cancelled) {
   for (int done = 0; done == 0;) {
-    const base::Status ready = WaitFor(context_->fd, Ready::kWrite, deadline, clock_, cancelled);
+    base::Status ready = WaitFor(context_->fd, Ready::kWrite, deadline, clock_, cancelled);
     if (!ready.ok()) return ready;
     if (redisBufferWrite(context_, &done) != REDIS_OK) return base::Unreachable(context_->errstr);
   }
