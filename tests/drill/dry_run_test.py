@@ -87,6 +87,7 @@ class DryRunTest(unittest.TestCase):
             gateway = shop.environment["AWS_ENDPOINT_URL"]
             recorder = Recorder(gateway)
             self.addCleanup(recorder.stop)
+            until(lambda: self.backed_up(shop, gateway), 60, "home's first backup, which nobody asked for, is over")
             before = self.everything(shop, gateway, (HOME, RECOVERY))
             shop.environment["AWS_ENDPOINT_URL"] = recorder.url
             self.healthy(shop)
@@ -172,14 +173,20 @@ class DryRunTest(unittest.TestCase):
                 "where d.datname = 'shop'")
             for action, service, version in (("DescribeDBInstances", "rds", "2014-10-31"),
                                              ("DescribeTargetGroups", "elasticloadbalancing", "2015-12-01")):
-                status, body = signed.call(gateway, region, action, service, version, key=KEY,
-                                           secret=shop.aws_secret)
-                self.assertEqual(status, 200, body)
-                seen[region, action] = body.split("<ResponseMetadata>")[0]
+                seen[region, action] = self.described(shop, gateway, region, action, service, version)
         status = json.loads(shop.check("status", SPEC, "--state", shop.state, "--json"))
         seen["routing"] = [region.get("routing_control") for region in status["regions"]]
         seen["active"] = status["active"]
         return seen
+
+    def described(self, shop, gateway, region, action, service, version):
+        status, body = signed.call(gateway, region, action, service, version, key=KEY, secret=shop.aws_secret)
+        self.assertEqual(status, 200, body)
+        return body.split("<ResponseMetadata>")[0]
+
+    def backed_up(self, shop, gateway):
+        body = self.described(shop, gateway, HOME, "DescribeDBInstances", "rds", "2014-10-31")
+        return "<LatestRestorableTime>" in body and "<DBInstanceStatus>available<" in body
 
     @staticmethod
     def files(folder):
