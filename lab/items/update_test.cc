@@ -34,7 +34,7 @@ std::string Updated(std::string_view text, std::string_view item = kItem) {
 
 // Of one attribute.
 std::string After(std::string_view text, std::string_view name) {
-  const std::string json = Updated(text);
+  std::string json = Updated(text);
   if (json.empty() || json[0] != '{') return json;
   const Item item = ItemOf(json);
   const Attribute* value = item.Find(name);

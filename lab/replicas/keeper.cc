@@ -238,13 +238,13 @@ bool Keeper::NamesStrong(const Value& input) const {
 
 void Keeper::Admit(Intent intent, std::vector<Touched> touched,
                    std::function<void(items::Verdict)> proceed) {
-  if (intent == Intent::kRead) return strong_->AdmitRead(std::move(touched), std::move(proceed));
+  if (intent == Intent::kRead) return strong_->AdmitRead(std::move(touched), proceed);
   strong_->AdmitWrite(std::move(touched), std::move(proceed));
 }
 
 void Keeper::Settle(std::vector<Touched> touched, std::uint64_t first, std::uint64_t last,
                     std::function<void(items::Verdict)> done) {
-  strong_->Settle(touched, first, last, std::move(done));
+  strong_->Settle(touched, first, last, done);
 }
 
 }  // namespace leeward::lab::replicas

@@ -361,7 +361,7 @@ void Keeper::Ship(const std::string& table, const std::string& region, const std
                   std::uint64_t sequence) {
   const auto piece = engine_->replication().Ship(table, from, options_.limits.bytes);
   if (!piece.ok() || Find(table) == nullptr) return;
-  const Value message = Value::Struct({{"table", table}, {"changes", ToValue(piece->changes)}});
+  Value message = Value::Struct({{"table", table}, {"changes", ToValue(piece->changes)}});
   Insist(
       region, "apply", [message] { return message; },
       [this, table, region, next = piece->next, sequence](const Value&) {

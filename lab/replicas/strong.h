@@ -68,7 +68,7 @@ class Strong {
 
   // As the members of ReplicaKeeper.
   void AdmitWrite(std::vector<Touched> touched, Proceed proceed);
-  void AdmitRead(std::vector<Touched> touched, Proceed proceed);
+  void AdmitRead(std::vector<Touched> touched, const Proceed& proceed);
   void Settle(const std::vector<Touched>& touched, std::uint64_t first, std::uint64_t last,
               const Proceed& done);
 

@@ -18,7 +18,7 @@ ApiError NoMajority() { return {"InternalServerError", "Internal server error", 
 
 }  // namespace
 
-void Strong::AdmitRead(std::vector<Touched> touched, Proceed proceed) {
+void Strong::AdmitRead(std::vector<Touched> touched, const Proceed& proceed) {
   std::vector<Touched> keys;
   std::set<std::string> whole;
   for (Touched& one : touched) {

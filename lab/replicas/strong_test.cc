@@ -234,19 +234,19 @@ TEST_F(StrongTest, CutsAndKillsLoseNothingThatWasAcknowledged) {
   int unknown = 0;
   std::set<std::string> keys;
   for (int round = 0; round < 60; ++round) {
-    const std::string from = kRegions[world_.random.Below(3)];
-    const std::string to = kRegions[world_.random.Below(3)];
+    const std::string& from = kRegions[world_.random.Below(3)];
+    const std::string& to = kRegions[world_.random.Below(3)];
     world_.random.Below(2) == 0 ? world_.Cut(from, to) : world_.CutBoth(from, to);
     std::vector<std::shared_ptr<World::Answer>> answers;
     for (int i = 0; i < 4; ++i) {
-      const std::string region = kRegions[world_.random.Below(3)];
+      const std::string& region = kRegions[world_.random.Below(3)];
       answers.push_back(world_.Begin(region, "UpdateItem", Increment()));
       world_.Turn(1ms * static_cast<int>(world_.random.Below(60)));
       const std::string key = std::to_string(round) + "." + std::to_string(i);
       if (Put(region, key, "v").status == 200) keys.insert(key);
     }
     if (world_.random.Below(6) == 0) {
-      const std::string dead = kRegions[world_.random.Below(3)];
+      const std::string& dead = kRegions[world_.random.Below(3)];
       world_.Kill(dead);
       world_.Start(dead);
     }

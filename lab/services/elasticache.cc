@@ -8,8 +8,6 @@
 
 namespace leeward::lab::elasticache {
 
-using shapes::Value;
-
 ElastiCache::ElastiCache(Host& host) : host_(host) {}
 
 ElastiCache::~ElastiCache() {

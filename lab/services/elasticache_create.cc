@@ -224,7 +224,7 @@ Flow<Answer> ElastiCache::AskToJoin(Value ask) {
   std::string silent;
   const std::vector<std::string> regions = RegionsToAsk(id, host_.region());
   for (std::size_t i = 0; i < regions.size(); ++i) {
-    const std::string region = regions[i];
+    const std::string& region = regions[i];
     const Answer given =
         co_await AskRegion(host_, region, "elasticache", "JoinGlobal", ask, limits.call);
     if (const auto* error = std::get_if<ApiError>(&given)) {

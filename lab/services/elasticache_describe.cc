@@ -9,8 +9,6 @@
 namespace leeward::lab::elasticache {
 namespace {
 
-using shapes::Value;
-
 constexpr std::int64_t kDefaultEventMinutes = 60;
 constexpr std::int64_t kMostEventMinutes = std::int64_t{14} * 24 * 60;
 

@@ -8,8 +8,6 @@
 namespace leeward::lab::elasticache {
 namespace {
 
-using shapes::Value;
-
 constexpr base::Duration kPromoteAws = std::chrono::seconds(20);
 constexpr base::Duration kReplaceAws = std::chrono::minutes(3);
 constexpr std::size_t kMostTests = 15;

@@ -6,8 +6,6 @@
 namespace leeward::lab::elasticache {
 namespace {
 
-using shapes::Value;
-
 constexpr base::Duration kModifyAws = std::chrono::seconds(60);
 constexpr base::Duration kDeleteAws = std::chrono::minutes(3);
 constexpr base::Duration kSettlePoll = std::chrono::milliseconds(20);

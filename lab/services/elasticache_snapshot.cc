@@ -11,7 +11,6 @@
 namespace leeward::lab::elasticache {
 namespace {
 
-using shapes::Value;
 namespace fs = std::filesystem;
 
 constexpr base::Duration kSnapshotAws = std::chrono::minutes(2);

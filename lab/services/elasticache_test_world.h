@@ -130,7 +130,7 @@ class CarryingRegion : public rds::TestRegion {
     const std::string name = std::string(to) + "/" + std::string(address);
     const auto [known, added] = links_.emplace(
         name, "127." + std::to_string(block_) + ".1." + std::to_string(links_.size() + 10));
-    const std::pair<std::string, std::uint16_t> here = {known->second, port};
+    std::pair<std::string, std::uint16_t> here = {known->second, port};
     for (CarryingRegion* other : *everyone) {
       if (other->region() != to) continue;
       for (const auto& [key, endpoint] : other->endpoints) {

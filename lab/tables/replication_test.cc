@@ -44,16 +44,16 @@ TEST(ReplicationTest, TheLastWriterWinsEverywhere) {
   a.Later(1s);
   b.Later(2s);
   b.Put("x", "from b, later");
-  std::uint64_t of_a = Ship(a, b, 0);
-  std::uint64_t of_b = Ship(b, a, 0);
+  const std::uint64_t of_a = Ship(a, b, 0);
+  const std::uint64_t of_b = Ship(b, a, 0);
   EXPECT_NE(a.All().find("from b, later"), std::string::npos);
   EXPECT_EQ(a.All(), b.All());
   // At the same instant the Region decides, the same one on both sides.
   a.Later(1s);
   a.Put("y", "from a");
   b.Put("y", "from b");
-  of_a = Ship(a, b, of_a);
-  of_b = Ship(b, a, of_b);
+  Ship(a, b, of_a);
+  Ship(b, a, of_b);
   EXPECT_EQ(a.All(), b.All());
   EXPECT_NE(a.All().find("'from b'"), std::string::npos);
   // What came from elsewhere is not shipped on.

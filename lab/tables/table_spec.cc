@@ -169,6 +169,7 @@ std::string NamesOf(const Value::List& schema) {
 
 std::string NamesOf(const std::vector<items::KeyPart>& attributes) {
   std::vector<std::string_view> names;
+  names.reserve(attributes.size());
   for (const items::KeyPart& part : attributes) names.push_back(part.name);
   return fmt::format("[{}]", fmt::join(names, ", "));
 }
