@@ -84,8 +84,8 @@ void Asker::Consider() {
 }
 
 void Asker::Again() {
-  process_.After(options_.terms.renew_every, [this, here = StillHere()] {
-    if (here()) Look();
+  process_.After(options_.terms.renew_every, [this, here = std::weak_ptr<bool>(here_)] {
+    if (!here.expired()) Look();
   });
 }
 

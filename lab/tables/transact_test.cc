@@ -109,12 +109,13 @@ TEST_F(TransactTest, BatchesWriteAndRead) {
 
 TEST_F(TransactTest, ABatchIsCutAtSixteenMegabytes) {
   MakeTable("carts");
-  const std::string large(390 * 1024, 'x');
+  const std::string large(std::size_t{390} << 10, 'x');
   std::string keys;
   for (int i = 0; i < 50; ++i) {
     const std::string key = "{'pk':{'S':'" + std::to_string(i) + "'}";
     Do("PutItem", "{'TableName':'carts','Item':" + key + ",'v':{'S':'" + large + "'}}}");
-    keys += (i == 0 ? "" : ",") + key + "}";
+    if (i > 0) keys += ',';
+    keys.append(key).append("}");
   }
   const std::string answer = Do(
       "BatchGetItem", "{'RequestItems':{'carts':{'Keys':[" + keys + "],'ConsistentRead':true}}}");
