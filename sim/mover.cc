@@ -207,7 +207,7 @@ void Mover::Stop() {
   End({std::nullopt, base::ErrorCode::kCancelled, "stopped on request"});
 }
 
-void Mover::End(Finish finish) {
+void Mover::End(const Finish& finish) {
   reason_ = finish.reason;
   Drop();
   Close();

@@ -93,7 +93,7 @@ class Mover : public Process, public driver::EventSink {
   void NoteEnds(const std::vector<model::Event>& events, std::size_t from);
   void CarryOut(model::Plan plan, execute::State state, model::Event first);
   void Advance();
-  void End(Finish finish);
+  void End(const Finish& finish);
   void Drop();
 
   void Launch(const execute::Command& command);

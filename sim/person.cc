@@ -122,7 +122,7 @@ base::Status Person::CheckHands() {
 base::Status Person::Try() {
   if (command_ != Command::kAbandon) RETURN_IF_ERROR(CheckHands());
   ASSIGN_OR_RETURN(const std::vector<model::Event> events, Open());
-  const base::Status moved = Move(events);
+  base::Status moved = Move(events);
   if (!moving()) Close();
   return moved;
 }
