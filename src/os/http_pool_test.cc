@@ -65,6 +65,7 @@ TEST_F(HttpPoolTest, RequestsAtTheSameTimeHaveConnectionsOfTheirOwn) {
   HttpPool pool(loop_, {.max_idle = 2});
   int answers = 0;
   std::vector<std::unique_ptr<HttpCall>> calls;
+  calls.reserve(3);
   const ports::Headers headers{{"Host", "h"}};
   for (int i = 0; i < 3; ++i) {
     calls.push_back(pool.Start({.to = server_->address(), .deadline = 5s},
