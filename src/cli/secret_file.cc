@@ -26,7 +26,7 @@ base::Result<std::string> Checked(std::string secret, const std::string& from, s
 }  // namespace
 
 base::Result<std::string> ReadSecret(const SecretPlace& place, ports::Files& files) {
-  const std::string variable = os::Environment(place.variable.c_str()).value_or("");
+  const std::string variable = os::Environment(place.variable).value_or("");
   if (place.file.empty()) {
     return variable.empty() ? base::Result<std::string>(std::string())
                             : Checked(variable, place.variable, place.least);

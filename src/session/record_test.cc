@@ -30,7 +30,7 @@ Session Some() {
 
 // A change that any node may have made, few enough apart that they meet.
 Held RandomHeld(std::mt19937& chance) {
-  const auto below = [&](unsigned bound) { return chance() % bound; };
+  const auto below = [&](unsigned bound) { return static_cast<unsigned>(chance() % bound); };
   Held held;
   if (below(4) != 0) {
     held.session = Some();

@@ -103,7 +103,8 @@ struct Region {
   }
   static std::string ToText(const session::Session& session) {
     std::string text = std::to_string(session::MillisOf(session.expires));
-    for (const auto& [name, value] : DataOf(session)) text += "," + name + "=" + value;
+    for (const auto& [name, value] : DataOf(session))
+      text.append(",").append(name).append("=").append(value);
     return text;
   }
 

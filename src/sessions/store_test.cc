@@ -95,6 +95,7 @@ TEST_P(StoreTest, OfManyAtOnceOneWrites) {
   const std::uint64_t first = store_->Write(one, kNoVersion, Soon()).value();
   std::atomic<int> done{0}, refused{0};
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&] {
       const auto written = store_->Write(one, first, Soon());

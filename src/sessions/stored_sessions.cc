@@ -34,7 +34,7 @@ bool IsConflict(const base::Error& error) { return error.code() == base::ErrorCo
 
 StoredSessions::StoredSessions(Terms terms, Place place, Surroundings around,
                                Replication replication)
-    : BaseSessions(std::move(terms), std::move(place), around),
+    : BaseSessions(terms, std::move(place), around),
       replication_(replication),
       hybrid_(place_.node) {}
 

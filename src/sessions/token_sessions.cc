@@ -22,7 +22,7 @@ View ViewOf(const session::Claims& claims, std::string token) {
 }  // namespace
 
 TokenSessions::TokenSessions(Terms terms, Place place, Surroundings around, TokenTerms tokens)
-    : BaseSessions(std::move(terms), std::move(place), around),
+    : BaseSessions(terms, std::move(place), around),
       tokens_(std::move(tokens)),
       keys_(tokens_.keys, around.store, around.clock, around.random),
       revoked_(tokens_.most_revoked) {}

@@ -241,7 +241,7 @@ Status SendCanary(const Work& work, const Dynamodb& dynamodb, const Table& table
   const std::string what = probe::CanaryOf(source.str());
   const base::WallTime stamp = work.tools().clock.Now();
   const ItemTable there = in(source), here = in(work.region());
-  const Status sent = PutStamp(there, what, stamp);
+  Status sent = PutStamp(there, what, stamp);
   if (!sent.ok()) return sent;
   const auto arrived = work.Await<bool>(
       "a canary of " + source.str() + " in " + Place(dynamodb.table, work.region()), work.ApiPace(),
