@@ -29,6 +29,7 @@ inline constexpr std::size_t kMaxRangeKeySize = 1024;  // bytes
 enum class Type : unsigned char { kS, kN, kB, kBool, kNull, kSS, kNS, kBS, kL, kM };
 // "S", "N", "B", "BOOL", "NULL", "SS", "NS", "BS", "L", "M".
 std::string_view Name(Type type);
+inline bool IsSet(Type type) { return type >= Type::kSS && type <= Type::kBS; }
 
 class Attribute;
 struct Entry;

@@ -13,8 +13,6 @@ namespace {
 
 using Json = rapidjson::Value;
 
-std::string_view TextOf(const Json& json) { return {json.GetString(), json.GetStringLength()}; }
-
 std::optional<Type> TypeNamed(std::string_view name) {
   switch (name.size()) {
     case 1:

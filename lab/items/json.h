@@ -23,6 +23,11 @@
 
 namespace leeward::lab::items {
 
+// The characters of a JSON string, which is not copied.
+inline std::string_view TextOf(const rapidjson::Value& json) {
+  return {json.GetString(), json.GetStringLength()};
+}
+
 // A JSON value that is one AttributeValue: {"S": "a"}.
 Outcome<Attribute> AttributeFromJson(const rapidjson::Value& json);
 // A JSON value that is a map of name to AttributeValue: Item, Key, ExpressionAttributeValues,

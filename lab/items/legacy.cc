@@ -17,8 +17,6 @@ using Json = rapidjson::Value;
 using tree::Node;
 using tree::Operand;
 
-std::string_view TextOf(const Json& json) { return {json.GetString(), json.GetStringLength()}; }
-
 Operand PathOperand(std::string_view name) {
   Operand operand;
   operand.path.top = name;

@@ -19,8 +19,6 @@ constexpr std::array<std::string_view, 13> kOperators = {
 
 std::string_view Name(LegacyOperator op) { return kOperators[static_cast<std::size_t>(op)]; }
 
-std::string_view TextOf(const Json& json) { return {json.GetString(), json.GetStringLength()}; }
-
 // One entry as it came.
 struct Raw {
   std::string name;
@@ -84,8 +82,6 @@ Outcome<std::vector<Raw>> ReadEntries(const Json& json, std::string_view class_n
   }
   return entries;
 }
-
-bool IsSet(Type type) { return type >= Type::kSS && type <= Type::kBS; }
 
 bool CountFits(LegacyOperator op, std::size_t count) {
   switch (op) {

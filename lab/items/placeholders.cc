@@ -13,8 +13,6 @@ constexpr std::string_view kNamesParameter = "ExpressionAttributeNames";
 constexpr std::string_view kValuesParameter = "ExpressionAttributeValues";
 constexpr std::size_t kMaxKeySize = 255;
 
-std::string_view TextOf(const Json& json) { return {json.GetString(), json.GetStringLength()}; }
-
 bool Given(const Json* json) { return json != nullptr && !json->IsNull(); }
 
 bool IsKey(char mark, std::string_view key) {

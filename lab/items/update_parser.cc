@@ -23,8 +23,6 @@ std::string_view LongName(Type type) {
   return kNames[static_cast<std::size_t>(type)];
 }
 
-bool IsSet(Type type) { return type >= Type::kSS && type <= Type::kBS; }
-
 class UpdateParser : Parser {
  public:
   UpdateParser(std::string_view text, Placeholders& placeholders)

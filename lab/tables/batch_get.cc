@@ -18,7 +18,7 @@ namespace leeward::lab::tables {
 namespace {
 
 constexpr std::size_t kMaxKeys = 100;
-constexpr std::size_t kMaxBytes = std::size_t{16} << 20;
+constexpr std::size_t kMaxAnswerBytes = std::size_t{16} << 20;
 
 // What is asked of one table.
 struct Part {
@@ -49,7 +49,7 @@ Outcome<Part> ReadPart(std::string_view name, const Json& asked) {
   return part;
 }
 
-Outcome<std::vector<Part>> Read(const Json& body) {
+Outcome<std::vector<Part>> ReadGets(const Json& body) {
   std::vector<Part> parts;
   std::size_t keys = 0;
   for (const auto& entry : Find(body, "RequestItems")->GetObject()) {
@@ -80,16 +80,16 @@ Verdict FindTables(const Core& core, std::vector<Part>& parts) {
   return {};
 }
 
-class Reader {
+class BatchReader {
  public:
-  explicit Reader(Core& core) : core_(core) {}
+  explicit BatchReader(Core& core) : core_(core) {}
 
   // The items of one table as JSON, and what they cost.
   Outcome<std::string> ReadTable(Part& part, Meter& meter) {
     std::string out;
     for (; part.done < part.places.size() && !full_; ++part.done) {
       ASSIGN_OR_RETURN(const Found found, ReadItem(core_, part.places[part.done]));
-      full_ = bytes_ + found.size() > kMaxBytes;
+      full_ = bytes_ + found.size() > kMaxAnswerBytes;
       if (full_) break;
       meter.Read(ReadUnits(found.size(), part.consistency));
       if (!found.exists()) continue;
@@ -134,12 +134,12 @@ void AppendUnprocessed(const Part& part, std::string& out) {
   out.append(buffer.GetString(), buffer.GetSize());
 }
 
-Outcome<std::string> Carry(const Request& request) {
+Outcome<std::string> CarryGets(const Request& request) {
   Core& core = request.core;
-  ASSIGN_OR_RETURN(std::vector<Part> parts, Read(request.body));
+  ASSIGN_OR_RETURN(std::vector<Part> parts, ReadGets(request.body));
   RETURN_IF_ERROR(FindTables(core, parts));
   const Shown shown = ShownBy(request.body);
-  Reader reader(core);
+  BatchReader reader(core);
   std::string responses;
   std::string left;
   std::string consumed;
@@ -173,6 +173,6 @@ Outcome<std::string> Carry(const Request& request) {
 
 }  // namespace
 
-WireAnswer BatchGetItem(const Request& request) { return ToAnswer(Carry(request)); }
+WireAnswer BatchGetItem(const Request& request) { return ToAnswer(CarryGets(request)); }
 
 }  // namespace leeward::lab::tables

@@ -24,14 +24,14 @@ struct One {
 };
 
 // What is asked of one table.
-struct Part {
+struct TableWrites {
   std::string_view name;  // as the request has it
   const Json* asked = nullptr;
   std::vector<One> requests;
   Table* table = nullptr;
 };
 
-Outcome<One> ReadOne(const Json& asked) {
+Outcome<One> ReadWrite(const Json& asked) {
   const Json* put = Find(asked, "PutRequest");
   const Json* deletion = Find(asked, "DeleteRequest");
   if ((put == nullptr) == (deletion == nullptr)) {
@@ -50,16 +50,16 @@ Outcome<One> ReadOne(const Json& asked) {
   return one;
 }
 
-Outcome<std::vector<Part>> Read(const Json& body) {
-  std::vector<Part> parts;
+Outcome<std::vector<TableWrites>> ReadWrites(const Json& body) {
+  std::vector<TableWrites> parts;
   std::size_t count = 0;
   for (const auto& entry : Find(body, "RequestItems")->GetObject()) {
     if (entry.value.IsNull()) continue;
-    Part part;
+    TableWrites part;
     part.name = TextOf(entry.name);
     part.asked = &entry.value;
     for (const Json& asked : entry.value.GetArray()) {
-      ASSIGN_OR_RETURN(One one, ReadOne(asked));
+      ASSIGN_OR_RETURN(One one, ReadWrite(asked));
       part.requests.push_back(std::move(one));
     }
     count += part.requests.size();
@@ -78,9 +78,9 @@ Verdict CheckPut(const Table& table, const items::Item& item) {
   return CheckItem(table, item);
 }
 
-Verdict FindTables(const Core& core, std::vector<Part>& parts) {
+Verdict FindTables(const Core& core, std::vector<TableWrites>& parts) {
   std::set<std::string> seen;
-  for (Part& part : parts) {
+  for (TableWrites& part : parts) {
     ASSIGN_OR_RETURN(part.table, TableOfItems(core, part.name));
     for (One& one : part.requests) {
       RETURN_IF_ERROR(one.put ? CheckPut(*part.table, one.item)
@@ -94,7 +94,7 @@ Verdict FindTables(const Core& core, std::vector<Part>& parts) {
   return {};
 }
 
-Verdict Stage(const Core& core, const Part& part, Write& write, Meter& meter) {
+Verdict StagePart(const Core& core, const TableWrites& part, Write& write, Meter& meter) {
   for (const One& one : part.requests) {
     ASSIGN_OR_RETURN(const Found old, ReadItem(core, one.place));
     meter.Wrote(one.put ? write.Put(*part.table, one.place, old, one.item)
@@ -103,7 +103,7 @@ Verdict Stage(const Core& core, const Part& part, Write& write, Meter& meter) {
   return {};
 }
 
-void AppendUnprocessed(const Part& part, std::string& out) {
+void AppendUnprocessed(const TableWrites& part, std::string& out) {
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
   part.asked->Accept(writer);
@@ -112,7 +112,7 @@ void AppendUnprocessed(const Part& part, std::string& out) {
   out.append(buffer.GetString(), buffer.GetSize());
 }
 
-std::string CollectionsOf(const Part& part) {
+std::string CollectionsOf(const TableWrites& part) {
   std::string out;
   std::set<std::string> seen;
   for (const One& one : part.requests) {
@@ -125,9 +125,9 @@ std::string CollectionsOf(const Part& part) {
   return out;
 }
 
-Outcome<std::string> Carry(const Request& request) {
+Outcome<std::string> CarryWrites(const Request& request) {
   Core& core = request.core;
-  ASSIGN_OR_RETURN(std::vector<Part> parts, Read(request.body));
+  ASSIGN_OR_RETURN(std::vector<TableWrites> parts, ReadWrites(request.body));
   RETURN_IF_ERROR(FindTables(core, parts));
   const Shown shown = ShownBy(request.body);
   Write write(core);
@@ -135,7 +135,7 @@ Outcome<std::string> Carry(const Request& request) {
   std::string left;
   std::string collections;
   Verdict refused;
-  for (const Part& part : parts) {
+  for (const TableWrites& part : parts) {
     const Verdict admitted = AdmitWrite(core, *part.table);
     meters.emplace_back(*part.table, part.name);
     if (!admitted.ok()) {
@@ -144,7 +144,7 @@ Outcome<std::string> Carry(const Request& request) {
       AppendUnprocessed(part, left);
       continue;
     }
-    RETURN_IF_ERROR(Stage(core, part, write, meters.back()));
+    RETURN_IF_ERROR(StagePart(core, part, write, meters.back()));
     if (!ShowsCollection(request.body, *part.table)) continue;
     collections += collections.empty() ? "" : ",";
     items::AppendJsonString(part.name, collections);
@@ -170,6 +170,6 @@ Outcome<std::string> Carry(const Request& request) {
 
 }  // namespace
 
-WireAnswer BatchWriteItem(const Request& request) { return ToAnswer(Carry(request)); }
+WireAnswer BatchWriteItem(const Request& request) { return ToAnswer(CarryWrites(request)); }
 
 }  // namespace leeward::lab::tables

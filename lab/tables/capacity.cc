@@ -13,18 +13,18 @@ namespace {
 
 constexpr double kReadUnit = 4096;
 
-enum class Way { kRead, kWrite };
+enum class Use { kRead, kWrite };
 
-ApiError Exceeded(const Core& core, const Table& table, const Index* index, Way way) {
+ApiError Exceeded(const Core& core, const Table& table, const Index* index, Use use) {
   const bool demand = table.on_demand_billing();
   std::string resource = TableArn(core, table.name);
   if (index != nullptr) resource += "/index/" + index->name;
   const std::string reason = fmt::format(
-      "{}{}{}", index == nullptr ? "Table" : "Index", way == Way::kRead ? "Read" : "Write",
+      "{}{}{}", index == nullptr ? "Table" : "Index", use == Use::kRead ? "Read" : "Write",
       demand ? "MaxOnDemandThroughputExceeded" : "ProvisionedThroughputExceeded");
   shapes::Value::List reasons = {
       shapes::Value::Struct({{"reason", reason}, {"resource", resource}})};
-  core.Publish(way == Way::kRead ? "ReadThrottleEvents" : "WriteThrottleEvents", table.name,
+  core.Publish(use == Use::kRead ? "ReadThrottleEvents" : "WriteThrottleEvents", table.name,
                "Count", 1);
   if (demand) {
     return {"ThrottlingException",
@@ -138,12 +138,12 @@ Verdict AdmitRead(const Core& core, Table& table, Index* index) {
   const bool own = index != nullptr && index->global();
   Bucket& bucket = own ? index->reads : table.reads;
   if (!bucket.limited() || bucket.Open(core.Now())) return {};
-  return Exceeded(core, table, own ? index : nullptr, Way::kRead);
+  return Exceeded(core, table, own ? index : nullptr, Use::kRead);
 }
 
 Verdict AdmitWrite(const Core& core, Table& table) {
   if (!table.writes.limited() || table.writes.Open(core.Now())) return {};
-  return Exceeded(core, table, nullptr, Way::kWrite);
+  return Exceeded(core, table, nullptr, Use::kWrite);
 }
 
 Verdict AdmitIndexes(const Core& core, Table& table, const WriteCost& cost) {
@@ -151,7 +151,7 @@ Verdict AdmitIndexes(const Core& core, Table& table, const WriteCost& cost) {
     if (!part.index->global()) continue;
     Index* index = table.FindIndex(part.index->name);
     if (index->writes.limited() && !index->writes.Open(core.Now())) {
-      return Exceeded(core, table, index, Way::kWrite);
+      return Exceeded(core, table, index, Use::kWrite);
     }
   }
   return {};

@@ -37,7 +37,7 @@ Outcome<Table*> Named(const Request& request) {
   return table;
 }
 
-Outcome<Table*> Change(const Request& request) {
+Outcome<Table*> ChangeBackups(const Request& request) {
   ASSIGN_OR_RETURN(Table* const table, Named(request));
   if (table->status == TableStatus::kCreating || table->status == TableStatus::kDeleting) {
     return ApiError{
@@ -68,7 +68,7 @@ RestorableTimes TimesOf(const Core& core, const Table& table) {
 }
 
 WireAnswer UpdateContinuousBackups(const Request& request) {
-  const auto table = Change(request);
+  const auto table = ChangeBackups(request);
   if (!table.ok()) return ErrorAnswer(table.error());
   return Encoded(request, DescriptionFor(request.core, **table));
 }

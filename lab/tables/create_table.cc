@@ -130,7 +130,7 @@ Outcome<Table> TableFrom(Core& core, const Value& input) {
   return table;
 }
 
-Outcome<Table*> Create(const Request& request) {
+Outcome<Table*> CreateAsked(const Request& request) {
   Core& core = request.core;
   ASSIGN_OR_RETURN(const Value input, Decoded(request));
   ASSIGN_OR_RETURN(Table table, TableFrom(core, input));
@@ -169,7 +169,7 @@ Outcome<Table*> AddTable(Core& core, Table made) {
 }
 
 WireAnswer CreateTable(const Request& request) {
-  const Outcome<Table*> created = Create(request);
+  const Outcome<Table*> created = CreateAsked(request);
   if (!created.ok()) return ErrorAnswer(created.error());
   Table& table = **created;
   ActivateLater(request.core, table, TableStatus::kCreating);

@@ -16,7 +16,7 @@ struct Deletion {
   Returned returned = Returned::kNone;
 };
 
-Outcome<Deletion> Read(const Json& body) {
+Outcome<Deletion> ReadDeletion(const Json& body) {
   Deletion deletion;
   RETURN_IF_ERROR(CheckOneKind(body, {"Expected", "ConditionalOperator"}, {"ConditionExpression"}));
   ASSIGN_OR_RETURN(items::Placeholders placeholders,
@@ -34,10 +34,10 @@ Outcome<Deletion> Read(const Json& body) {
   return deletion;
 }
 
-Outcome<WireAnswer> Carry(const Request& request) {
+Outcome<WireAnswer> CarryDeletion(const Request& request) {
   Core& core = request.core;
   const Json& body = request.body;
-  ASSIGN_OR_RETURN(const Deletion deletion, Read(body));
+  ASSIGN_OR_RETURN(const Deletion deletion, ReadDeletion(body));
   ASSIGN_OR_RETURN(Table* const table, TableOfItems(core, body));
   RETURN_IF_ERROR(items::CheckKey(table->keys, deletion.key));
   RETURN_IF_ERROR(CheckScalars(*table, deletion.condition));
@@ -62,6 +62,6 @@ Outcome<WireAnswer> Carry(const Request& request) {
 
 }  // namespace
 
-WireAnswer DeleteItem(const Request& request) { return Flat(Carry(request)); }
+WireAnswer DeleteItem(const Request& request) { return Flat(CarryDeletion(request)); }
 
 }  // namespace leeward::lab::tables

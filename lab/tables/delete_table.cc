@@ -8,7 +8,7 @@
 namespace leeward::lab::tables {
 namespace {
 
-Outcome<Table*> Delete(const Request& request) {
+Outcome<Table*> DeleteAsked(const Request& request) {
   Core& core = request.core;
   ASSIGN_OR_RETURN(Table* const table, TableNamed(core, Text(request.body, "TableName")));
   if (table->status == TableStatus::kDeleting) return table;
@@ -46,7 +46,7 @@ shapes::Value DescriptionOfDeleted(const Core& core, const Table& table) {
 }  // namespace
 
 WireAnswer DeleteTable(const Request& request) {
-  const Outcome<Table*> deleted = Delete(request);
+  const Outcome<Table*> deleted = DeleteAsked(request);
   if (!deleted.ok()) return ErrorAnswer(deleted.error());
   return Encoded(
       request,

@@ -71,7 +71,7 @@ constexpr std::array kStreams = {
 };
 
 template <std::size_t N>
-const Served* Find(const std::array<Served, N>& served, std::string_view operation) {
+const Served* FindServed(const std::array<Served, N>& served, std::string_view operation) {
   for (const Served& each : served) {
     if (each.operation == operation) return &each;
   }
@@ -162,7 +162,7 @@ void Engine::Handle(std::string_view operation, std::string_view body, const Cal
                     const WireReply& reply) {
   static const shapes::Model* const model = shapes::FindModel("dynamodb");
   CHECK(model != nullptr);
-  const Served* served = Find(kTables, operation);
+  const Served* served = FindServed(kTables, operation);
   const shapes::Operation* known = model->FindOperation(operation);
   if (served == nullptr || known == nullptr) return reply(NotServed(operation));
   // What looks at tables, or changes them, finds them as they are written.
@@ -174,7 +174,7 @@ void Engine::HandleStreams(std::string_view operation, std::string_view body, co
                            const WireReply& reply) {
   static const shapes::Model* const model = shapes::FindModel("dynamodbstreams");
   CHECK(model != nullptr);
-  const Served* served = Find(kStreams, operation);
+  const Served* served = FindServed(kStreams, operation);
   const shapes::Operation* known = model->FindOperation(operation);
   if (served == nullptr || known == nullptr) return reply(NotServed(operation));
   core_->SettleWrites();

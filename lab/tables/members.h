@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "lab/items/json.h"
 #include "lab/tables/answer.h"
 #include "shapes/model.h"
 
@@ -24,9 +25,7 @@ Verdict CheckMembers(const shapes::Shape& shape, const Json& body);
 
 // The member, or nullptr when it is absent or null.
 const Json* Find(const Json& object, std::string_view name);
-inline std::string_view TextOf(const Json& json) {
-  return {json.GetString(), json.GetStringLength()};
-}
+using items::TextOf;
 // Reads of members that CheckMembers found right: the fallback when they are not there.
 std::string_view Text(const Json& object, std::string_view name, std::string_view fallback = "");
 std::int64_t Whole(const Json& object, std::string_view name, std::int64_t fallback);

@@ -18,9 +18,9 @@ namespace {
 
 constexpr std::size_t kPageBytes = std::size_t{1} << 20;
 
-class Reader {
+class PageReader {
  public:
-  Reader(const Request& request, const PagePlan& plan)
+  PageReader(const Request& request, const PagePlan& plan)
       : core_(request.core),
         body_(request.body),
         plan_(plan),
@@ -264,7 +264,7 @@ Outcome<std::string> StartPlace(const PagePlan& plan, const items::Item& start) 
 
 Outcome<std::string> ReadPage(const Request& request, const PagePlan& plan) {
   RETURN_IF_ERROR(AdmitRead(request.core, *plan.table, plan.index));
-  return Reader(request, plan).Read();
+  return PageReader(request, plan).Read();
 }
 
 }  // namespace leeward::lab::tables

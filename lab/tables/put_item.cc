@@ -18,7 +18,7 @@ struct Put {
 };
 
 // What can be said of the request without its table.
-Outcome<Put> Read(const Json& body) {
+Outcome<Put> ReadPut(const Json& body) {
   Put put;
   RETURN_IF_ERROR(CheckOneKind(body, {"Expected", "ConditionalOperator"}, {"ConditionExpression"}));
   ASSIGN_OR_RETURN(items::Placeholders placeholders,
@@ -37,10 +37,10 @@ Outcome<Put> Read(const Json& body) {
   return put;
 }
 
-Outcome<WireAnswer> Carry(const Request& request) {
+Outcome<WireAnswer> CarryPut(const Request& request) {
   Core& core = request.core;
   const Json& body = request.body;
-  ASSIGN_OR_RETURN(const Put put, Read(body));
+  ASSIGN_OR_RETURN(const Put put, ReadPut(body));
   ASSIGN_OR_RETURN(Table* const table, TableOfItems(core, body));
   RETURN_IF_ERROR(CheckItem(*table, put.item));
   RETURN_IF_ERROR(CheckScalars(*table, put.condition));
@@ -65,6 +65,6 @@ Outcome<WireAnswer> Carry(const Request& request) {
 
 }  // namespace
 
-WireAnswer PutItem(const Request& request) { return Flat(Carry(request)); }
+WireAnswer PutItem(const Request& request) { return Flat(CarryPut(request)); }
 
 }  // namespace leeward::lab::tables

@@ -15,7 +15,7 @@
 namespace leeward::lab::tables {
 namespace {
 
-struct Asked {
+struct AskedQuery {
   PagePlan plan;
   std::optional<items::KeyConditionForm> conditions;
   std::optional<items::Item> start;
@@ -32,7 +32,7 @@ Verdict CheckNoMix(const Json& body) {
                       {"ProjectionExpression", "FilterExpression", "KeyConditionExpression"});
 }
 
-Verdict ReadLegacy(const Json& body, Asked& query) {
+Verdict ReadLegacy(const Json& body, AskedQuery& query) {
   if (const Json* filter = Find(body, "QueryFilter")) {
     ASSIGN_OR_RETURN(query.plan.filter,
                      items::ConditionFromFilter(*filter, Text(body, "ConditionalOperator")));
@@ -43,7 +43,7 @@ Verdict ReadLegacy(const Json& body, Asked& query) {
   return {};
 }
 
-Verdict ReadConditions(const Json& body, items::Placeholders& placeholders, Asked& query) {
+Verdict ReadConditions(const Json& body, items::Placeholders& placeholders, AskedQuery& query) {
   if (Find(body, "FilterExpression") != nullptr) {
     ASSIGN_OR_RETURN(query.plan.filter, ConditionOf(body, "FilterExpression", placeholders));
   }
@@ -55,8 +55,8 @@ Verdict ReadConditions(const Json& body, items::Placeholders& placeholders, Aske
 }
 
 // What can be said of the request without its table.
-Outcome<Asked> Read(const Json& body) {
-  Asked query;
+Outcome<AskedQuery> ReadQuery(const Json& body) {
+  AskedQuery query;
   RETURN_IF_ERROR(CheckNoMix(body));
   RETURN_IF_ERROR(
       CheckPlaced(body, {"FilterExpression", "KeyConditionExpression", "ProjectionExpression"},
@@ -126,9 +126,9 @@ Verdict StartFrom(const items::Item& start, const items::KeyCondition& condition
   return {};
 }
 
-Outcome<std::string> Carry(const Request& request) {
+Outcome<std::string> CarryQuery(const Request& request) {
   const Json& body = request.body;
-  ASSIGN_OR_RETURN(Asked query, Read(body));
+  ASSIGN_OR_RETURN(AskedQuery query, ReadQuery(body));
   PagePlan& plan = query.plan;
   ASSIGN_OR_RETURN(plan.table, TableOfItems(request.core, body));
   RETURN_IF_ERROR(PickIndex(body, plan));
@@ -150,6 +150,6 @@ Outcome<std::string> Carry(const Request& request) {
 
 }  // namespace
 
-WireAnswer Query(const Request& request) { return ToAnswer(Carry(request)); }
+WireAnswer Query(const Request& request) { return ToAnswer(CarryQuery(request)); }
 
 }  // namespace leeward::lab::tables

@@ -84,7 +84,7 @@ base::Result<std::optional<Version>> VersionAt(const Core& core, const std::stri
   return std::optional<Version>(ReadHead(tomb.bytes()).version);
 }
 
-shapes::Value AttributesOf(const Table& table) {
+shapes::Value ReplicaAttributes(const Table& table) {
   shapes::Value::List out;
   for (const items::KeyPart& part : table.attributes) {
     out.push_back(shapes::Value::Struct(
@@ -245,7 +245,7 @@ base::Result<shapes::Value> Replication::Blueprint(std::string_view name) const 
   using shapes::Value;
   ASSIGN_OR_RETURN(const Table* const table, Named(core_, name));
   Value out = Value::Struct({{"TableName", table->name},
-                             {"AttributeDefinitions", AttributesOf(*table)},
+                             {"AttributeDefinitions", ReplicaAttributes(*table)},
                              {"KeySchema", SchemaOf(table->keys)}});
   const bool demand = table->on_demand_billing();
   out.Set("BillingMode", demand ? "PAY_PER_REQUEST" : "PROVISIONED");

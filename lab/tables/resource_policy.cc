@@ -14,19 +14,19 @@ using shapes::Value;
 constexpr std::string_view kNoPolicy = "NO_POLICY";
 
 // A policy of a table, or of one of its streams.
-struct Place {
+struct PolicyPlace {
   Table* table = nullptr;
   std::string* text = nullptr;
   std::string* revision = nullptr;
 };
 
-Outcome<Place> PlaceOf(const Core& core, std::string_view arn) {
+Outcome<PolicyPlace> PlaceOf(const Core& core, std::string_view arn) {
   const std::size_t stream = arn.find("/stream/");
   ASSIGN_OR_RETURN(Table* const table, TableOfArn(core, arn.substr(0, stream)));
   if (stream == std::string_view::npos) {
-    return Place{table, &table->policy, &table->policy_revision};
+    return PolicyPlace{table, &table->policy, &table->policy_revision};
   }
-  return Place{table, &table->stream_policy, &table->stream_policy_revision};
+  return PolicyPlace{table, &table->stream_policy, &table->stream_policy_revision};
 }
 
 ApiError PolicyNotFound(std::string_view arn) {
@@ -36,7 +36,7 @@ ApiError PolicyNotFound(std::string_view arn) {
           {}};
 }
 
-Verdict CheckRevision(const Json& body, const Place& place, std::string_view arn) {
+Verdict CheckRevision(const Json& body, const PolicyPlace& place, std::string_view arn) {
   const Json* expected = Find(body, "ExpectedRevisionId");
   if (expected == nullptr) return {};
   const std::string_view wanted = TextOf(*expected);
@@ -50,11 +50,11 @@ Verdict CheckRevision(const Json& body, const Place& place, std::string_view arn
                   {}};
 }
 
-Outcome<std::string> Put(const Request& request) {
+Outcome<std::string> PutPolicy(const Request& request) {
   const Json& body = request.body;
   const std::string_view arn = Text(body, "ResourceArn");
   const std::string_view text = Text(body, "Policy");
-  ASSIGN_OR_RETURN(const Place place, PlaceOf(request.core, arn));
+  ASSIGN_OR_RETURN(const PolicyPlace place, PlaceOf(request.core, arn));
   RETURN_IF_ERROR(CheckPolicyText(text));
   RETURN_IF_ERROR(CheckRevision(body, place, arn));
   const bool confirmed = FlagOf(body, "ConfirmRemoveSelfResourceAccess") == Flag::kOn;
@@ -74,7 +74,7 @@ Outcome<std::string> Put(const Request& request) {
 
 Outcome<std::string> Remove(const Request& request) {
   const std::string_view arn = Text(request.body, "ResourceArn");
-  ASSIGN_OR_RETURN(const Place place, PlaceOf(request.core, arn));
+  ASSIGN_OR_RETURN(const PolicyPlace place, PlaceOf(request.core, arn));
   RETURN_IF_ERROR(CheckRevision(request.body, place, arn));
   std::string revision = std::exchange(*place.revision, "");
   place.text->clear();
@@ -91,7 +91,9 @@ WireAnswer Revision(const Request& request, const Outcome<std::string>& revision
 
 }  // namespace
 
-WireAnswer PutResourcePolicy(const Request& request) { return Revision(request, Put(request)); }
+WireAnswer PutResourcePolicy(const Request& request) {
+  return Revision(request, PutPolicy(request));
+}
 WireAnswer DeleteResourcePolicy(const Request& request) {
   return Revision(request, Remove(request));
 }

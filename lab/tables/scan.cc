@@ -20,7 +20,7 @@ struct Segment {
   std::uint64_t total = 1;
 };
 
-struct Asked {
+struct AskedScan {
   PagePlan plan;
   Segment segment;
   std::optional<items::Item> start;
@@ -57,8 +57,8 @@ Outcome<Segment> SegmentOf(const Json& body) {
   return Segment{static_cast<std::uint64_t>(first), static_cast<std::uint64_t>(all)};
 }
 
-Outcome<Asked> Read(const Json& body) {
-  Asked scan;
+Outcome<AskedScan> ReadScan(const Json& body) {
+  AskedScan scan;
   PagePlan& plan = scan.plan;
   RETURN_IF_ERROR(CheckOneKind(body, {"AttributesToGet", "ScanFilter", "ConditionalOperator"},
                                {"ProjectionExpression", "FilterExpression"}));
@@ -114,9 +114,9 @@ Verdict StartFrom(const items::Item& start, const Segment& segment, PagePlan& pl
   return {};
 }
 
-Outcome<std::string> Carry(const Request& request) {
+Outcome<std::string> CarryScan(const Request& request) {
   const Json& body = request.body;
-  ASSIGN_OR_RETURN(Asked scan, Read(body));
+  ASSIGN_OR_RETURN(AskedScan scan, ReadScan(body));
   PagePlan& plan = scan.plan;
   ASSIGN_OR_RETURN(plan.table, TableOfItems(request.core, body));
   RETURN_IF_ERROR(PickIndex(body, plan));
@@ -131,6 +131,6 @@ Outcome<std::string> Carry(const Request& request) {
 
 }  // namespace
 
-WireAnswer Scan(const Request& request) { return ToAnswer(Carry(request)); }
+WireAnswer Scan(const Request& request) { return ToAnswer(CarryScan(request)); }
 
 }  // namespace leeward::lab::tables

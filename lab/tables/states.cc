@@ -29,7 +29,7 @@ constexpr std::array kDelays = {
 
 // One piece of filling an index: short, so that requests are answered in between.
 constexpr std::size_t kFillItems = 500;
-constexpr base::Duration kBetweenPieces = 1ms;
+constexpr base::Duration kBetweenFills = 1ms;
 
 void Activate(Core& core, TableNumber number, TableStatus from) {
   Table* table = core.FindNumber(number);
@@ -107,7 +107,7 @@ void Filled(Core& core, Table& table, Index& index) {
   if (!Save(core, table).ok()) return;
 }
 
-void Fill(Core& core, TableNumber number, const std::string& name) {
+void FillIndexPiece(Core& core, TableNumber number, const std::string& name) {
   Index* index = IndexOf(core, number, name, TableStatus::kCreating);
   if (index == nullptr) return;
   Table& table = *core.FindNumber(number);
@@ -127,7 +127,7 @@ void Fill(Core& core, TableNumber number, const std::string& name) {
   // What could not be written now is tried again from where the store is, at the next start.
   if (!core.store->Write(batch).ok()) return;
   if (!walk.Valid() && walk.status().ok()) return Filled(core, table, *index);
-  core.Later(kBetweenPieces, [&core, number, name] { Fill(core, number, name); });
+  core.Later(kBetweenFills, [&core, number, name] { FillIndexPiece(core, number, name); });
 }
 
 void RemoveIndex(Core& core, TableNumber number, const std::string& name) {
@@ -186,9 +186,10 @@ void RemoveLater(Core& core, const Table& table) {
 }
 
 void FillLater(Core& core, const Table& table, std::string_view index) {
-  core.Later(
-      DelayOf(core.options.pace, Stage::kIndex),
-      [&core, number = table.number, name = std::string(index)] { Fill(core, number, name); });
+  core.Later(DelayOf(core.options.pace, Stage::kIndex),
+             [&core, number = table.number, name = std::string(index)] {
+               FillIndexPiece(core, number, name);
+             });
 }
 
 void RemoveIndexLater(Core& core, const Table& table, std::string_view index) {

@@ -17,7 +17,7 @@ namespace {
 
 constexpr base::Duration kIteratorLife = std::chrono::minutes(15);
 constexpr std::int64_t kMaxRecords = 1000;
-constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
+constexpr std::size_t kMaxRecordBytes = std::size_t{1} << 20;
 
 bool Shows(StreamView view, StreamView image) {
   return view == StreamView::kNewAndOldImages || view == image;
@@ -84,7 +84,7 @@ Records ReadRecords(const Core& core, const StreamOfTable& where, std::uint64_t 
   Walk walk = core.store->Range(Space::kLog, LogPlace(table, from), LogPlace(table, end));
   std::size_t bytes = 0;
   std::int64_t count = 0;
-  for (walk.SeekFirst(); walk.Valid() && count < limit && bytes < kMaxBytes; walk.Next()) {
+  for (walk.SeekFirst(); walk.Valid() && count < limit && bytes < kMaxRecordBytes; walk.Next()) {
     const LogRecord record = ReadLogRecord(walk.key(), walk.value());
     records.next = record.sequence + 1;
     // Nothing has changed for who reads the items.

@@ -12,15 +12,15 @@ namespace {
 
 using Intent = ReplicaKeeper::Intent;
 
-struct Kind {
+struct Operation {
   std::string_view operation;
   Intent intent;
   std::string_view item;  // the member that holds the key, or an item with it; empty: all of it
 };
-constexpr std::array kKinds = {
-    Kind{"PutItem", Intent::kWrite, "Item"},   Kind{"UpdateItem", Intent::kWrite, "Key"},
-    Kind{"DeleteItem", Intent::kWrite, "Key"}, Kind{"GetItem", Intent::kRead, "Key"},
-    Kind{"Query", Intent::kRead, ""},          Kind{"Scan", Intent::kRead, ""},
+constexpr std::array kOperations = {
+    Operation{"PutItem", Intent::kWrite, "Item"},   Operation{"UpdateItem", Intent::kWrite, "Key"},
+    Operation{"DeleteItem", Intent::kWrite, "Key"}, Operation{"GetItem", Intent::kRead, "Key"},
+    Operation{"Query", Intent::kRead, ""},          Operation{"Scan", Intent::kRead, ""},
 };
 
 class Finder {
@@ -31,7 +31,7 @@ class Finder {
     const std::string_view operation = request_.operation.name;
     if (operation == "BatchWriteItem") BatchWrite();
     if (operation == "BatchGetItem") BatchGet();
-    for (const Kind& kind : kKinds) {
+    for (const Operation& kind : kOperations) {
       if (kind.operation == operation) One(kind);
     }
     if (part_.touched.empty()) return std::nullopt;
@@ -54,7 +54,7 @@ class Finder {
     part_.touched.push_back({table.name, items::ToStored(key)});
   }
 
-  void One(const Kind& kind) {
+  void One(const Operation& kind) {
     const Json& body = request_.body;
     const bool weak = kind.intent == Intent::kRead && FlagOf(body, "ConsistentRead") == Flag::kOff;
     const Table* table = weak ? nullptr : Strong(Text(body, "TableName"));

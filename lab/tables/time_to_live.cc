@@ -19,7 +19,7 @@ using Status = TimeToLive::Status;
 
 // What expired longer ago is taken for a mistake, and left.
 constexpr std::int64_t kTooLongAgo = std::int64_t{5} * 365 * 24 * 3600;
-constexpr std::size_t kPiece = 200;  // items a time
+constexpr std::size_t kItemsAtOnce = 200;
 constexpr base::Duration kBetweenChanges = std::chrono::hours(1);
 
 std::string_view Name(Status status) {
@@ -64,14 +64,14 @@ void Finish(Core& core, TableNumber number) {
 }
 
 // The items that were there before: what is written meanwhile has its expiry already.
-void Fill(Core& core, TableNumber number, const std::string& from) {
+void FillDuePiece(Core& core, TableNumber number, const std::string& from) {
   const Table* table = core.FindNumber(number);
   if (table == nullptr || table->ttl.status != Status::kEnabling) return;
   Walk walk = core.store->Range(Space::kItems, from, SlotPrefix(number, kItemsSlot + 1),
                                 Store::Caching::kPassBy);
   Batch batch;
   std::size_t done = 0;
-  for (walk.SeekFirst(); walk.Valid() && done < kPiece; walk.Next(), ++done) {
+  for (walk.SeekFirst(); walk.Valid() && done < kItemsAtOnce; walk.Next(), ++done) {
     const auto item = items::ItemFromStored(ReadHead(walk.value()).item);
     CHECK(item.ok());
     const std::string place = ExpiryPlace(*table, *item);
@@ -80,7 +80,7 @@ void Fill(Core& core, TableNumber number, const std::string& from) {
   if (!core.store->Write(batch).ok()) return;
   if (!walk.Valid()) return Finish(core, number);
   core.Later(base::Duration(std::chrono::milliseconds(1)),
-             [&core, number, next = std::string(walk.key())] { Fill(core, number, next); });
+             [&core, number, next = std::string(walk.key())] { FillDuePiece(core, number, next); });
 }
 
 void SwitchOff(Core& core, TableNumber number) {
@@ -94,7 +94,7 @@ void SwitchOff(Core& core, TableNumber number) {
   if (!core.store->Write(batch).ok()) return;
 }
 
-Outcome<std::string> Change(const Request& request) {
+Outcome<std::string> ChangeTimeToLive(const Request& request) {
   Core& core = request.core;
   ASSIGN_OR_RETURN(Table* const table, TableNamed(core, Text(request.body, "TableName")));
   const Json& spec = *Find(request.body, "TimeToLiveSpecification");
@@ -144,12 +144,12 @@ bool DeleteExpiredOf(Core& core, Table& table) {
   {
     Walk walk = core.store->Range(Space::kItems, PlaceOfSeconds(table.number, now - kTooLongAgo),
                                   PlaceOfSeconds(table.number, now));
-    for (walk.SeekFirst(); walk.Valid() && due.size() < kPiece; walk.Next()) {
+    for (walk.SeekFirst(); walk.Valid() && due.size() < kItemsAtOnce; walk.Next()) {
       due.emplace_back(walk.key());
     }
   }
   for (const std::string& expiry : due) DeleteOne(core, table, expiry);
-  return due.size() == kPiece;
+  return due.size() == kItemsAtOnce;
 }
 
 }  // namespace
@@ -164,7 +164,8 @@ void GoOnWithTimeToLive(Core& core, const Table& table) {
   const base::Duration delay = DelayOf(core.options.pace, Stage::kTimeToLive);
   const TableNumber number = table.number;
   if (table.ttl.status == Status::kEnabling) {
-    core.Later(delay, [&core, number] { Fill(core, number, SlotPrefix(number, kItemsSlot)); });
+    core.Later(delay,
+               [&core, number] { FillDuePiece(core, number, SlotPrefix(number, kItemsSlot)); });
   }
   if (table.ttl.status == Status::kDisabling) {
     core.Later(delay, [&core, number] { SwitchOff(core, number); });
@@ -182,7 +183,7 @@ bool DeleteExpired(Core& core) {
 }
 
 WireAnswer UpdateTimeToLive(const Request& request) {
-  const auto changed = Change(request);
+  const auto changed = ChangeTimeToLive(request);
   if (!changed.ok()) return ErrorAnswer(changed.error());
   const Json& spec = *Find(request.body, "TimeToLiveSpecification");
   return Encoded(

@@ -30,7 +30,7 @@ Outcome<Get> ReadGet(const Json& asked) {
   return get;
 }
 
-Outcome<std::vector<Get>> Read(const Json& body) {
+Outcome<std::vector<Get>> ReadTransaction(const Json& body) {
   std::vector<Get> gets;
   for (const Json& asked : Find(body, "TransactItems")->GetArray()) {
     ASSIGN_OR_RETURN(Get get, ReadGet(*Find(asked, "Get")));
@@ -59,8 +59,8 @@ bool AnyReason(const std::vector<Reason>& reasons) {
   return false;
 }
 
-Verdict ReadOne(const Core& core, const Get& get, Meters& meters, std::string& out,
-                std::size_t& bytes) {
+Verdict ReadItem(const Core& core, const Get& get, Meters& meters, std::string& out,
+                 std::size_t& bytes) {
   ASSIGN_OR_RETURN(const Found found, ReadItem(core, ItemPlace(*get.table, get.key)));
   meters.Of(*get.table, get.table_name)
       .Read(ReadUnits(found.size(), Consistency::kStrong) * kTransactionFactor);
@@ -76,9 +76,9 @@ Verdict ReadOne(const Core& core, const Get& get, Meters& meters, std::string& o
   return {};
 }
 
-Outcome<WireAnswer> Carry(const Request& request) {
+Outcome<WireAnswer> CarryTransaction(const Request& request) {
   const Core& core = request.core;
-  ASSIGN_OR_RETURN(std::vector<Get> gets, Read(request.body));
+  ASSIGN_OR_RETURN(std::vector<Get> gets, ReadTransaction(request.body));
   ASSIGN_OR_RETURN(const std::vector<Reason> reasons, FindTables(core, gets));
   if (AnyReason(reasons)) return Cancelled(reasons);
   std::set<std::string> places;
@@ -90,7 +90,7 @@ Outcome<WireAnswer> Carry(const Request& request) {
   Meters meters;
   std::string responses;
   std::size_t bytes = 0;
-  for (const Get& get : gets) RETURN_IF_ERROR(ReadOne(core, get, meters, responses, bytes));
+  for (const Get& get : gets) RETURN_IF_ERROR(ReadItem(core, get, meters, responses, bytes));
   if (bytes > kMaxTransactionBytes) {
     return ValidationError("Aggregated size of all items in a transaction exceeds 4 MB");
   }
@@ -103,7 +103,7 @@ Outcome<WireAnswer> Carry(const Request& request) {
 }  // namespace
 
 WireAnswer TransactGetItems(const Request& request) {
-  Outcome<WireAnswer> answer = Carry(request);
+  Outcome<WireAnswer> answer = CarryTransaction(request);
   if (!answer.ok()) return ErrorAnswer(answer.error());
   return std::move(answer).value();
 }

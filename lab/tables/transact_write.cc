@@ -61,7 +61,7 @@ Outcome<Action> ReadAction(const Json& asked, Kind kind) {
   return action;
 }
 
-Outcome<Action> ReadOne(const Json& asked) {
+Outcome<Action> ReadAction(const Json& asked) {
   const KindName* found = nullptr;
   for (const KindName& each : kKinds) {
     if (Find(asked, each.member) == nullptr) continue;
@@ -77,10 +77,10 @@ Outcome<Action> ReadOne(const Json& asked) {
   return ReadAction(*Find(asked, found->member), found->kind);
 }
 
-Outcome<std::vector<Action>> Read(const Json& body) {
+Outcome<std::vector<Action>> ReadActions(const Json& body) {
   std::vector<Action> actions;
   for (const Json& asked : Find(body, "TransactItems")->GetArray()) {
-    ASSIGN_OR_RETURN(Action action, ReadOne(asked));
+    ASSIGN_OR_RETURN(Action action, ReadAction(asked));
     actions.push_back(std::move(action));
   }
   return actions;
@@ -269,7 +269,7 @@ class Transaction {
 }  // namespace
 
 WireAnswer TransactWriteItems(const Request& request) {
-  auto actions = Read(request.body);
+  auto actions = ReadActions(request.body);
   if (!actions.ok()) return ErrorAnswer(actions.error());
   return Flat(Transaction(request, std::move(*actions)).Run());
 }

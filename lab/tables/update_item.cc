@@ -20,7 +20,7 @@ struct Change {
   Returned returned = Returned::kNone;
 };
 
-Outcome<Change> Read(const Json& body) {
+Outcome<Change> ReadChange(const Json& body) {
   Change change;
   RETURN_IF_ERROR(CheckOneKind(body, {"AttributeUpdates", "Expected", "ConditionalOperator"},
                                {"UpdateExpression", "ConditionExpression"}));
@@ -65,10 +65,10 @@ void AppendReturned(const Change& change, const Found& old, const items::Item& u
   }
 }
 
-Outcome<WireAnswer> Carry(const Request& request) {
+Outcome<WireAnswer> CarryChange(const Request& request) {
   Core& core = request.core;
   const Json& body = request.body;
-  ASSIGN_OR_RETURN(const Change change, Read(body));
+  ASSIGN_OR_RETURN(const Change change, ReadChange(body));
   ASSIGN_OR_RETURN(Table* const table, TableOfItems(core, body));
   RETURN_IF_ERROR(items::CheckKey(table->keys, change.key));
   if (change.update) RETURN_IF_ERROR(change.update->CheckKey(table->keys));
@@ -105,6 +105,6 @@ Outcome<items::Item> Updated(const Table& table, const items::Item& key,
   return updated;
 }
 
-WireAnswer UpdateItem(const Request& request) { return Flat(Carry(request)); }
+WireAnswer UpdateItem(const Request& request) { return Flat(CarryChange(request)); }
 
 }  // namespace leeward::lab::tables

@@ -325,7 +325,7 @@ Verdict UpdateReplicas(Core& core, Table& table, const Value& input) {
   return core.options.replicas->Update(table.name, input);
 }
 
-Outcome<Table*> Change(const Request& request) {
+Outcome<Table*> ChangeTable(const Request& request) {
   Core& core = request.core;
   ASSIGN_OR_RETURN(const Value input, Decoded(request));
   if (!AsksForAnything(input)) return ValidationError(std::string(kNothingAsked));
@@ -350,7 +350,7 @@ Outcome<Table*> Change(const Request& request) {
 }  // namespace
 
 WireAnswer UpdateTable(const Request& request) {
-  const Outcome<Table*> changed = Change(request);
+  const Outcome<Table*> changed = ChangeTable(request);
   if (!changed.ok()) return ErrorAnswer(changed.error());
   return Encoded(request,
                  Value::Struct({{"TableDescription", DescriptionOf(request.core, **changed)}}));

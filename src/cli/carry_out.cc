@@ -14,9 +14,9 @@ using model::Event;
 using model::EventKind;
 
 // Hands everything on, and keeps what the end of the run has to tell of.
-class Keeper : public driver::EventSink {
+class FailureKeeper : public driver::EventSink {
  public:
-  Keeper(driver::EventSink& next, Carried& carried) : next_(next), carried_(carried) {}
+  FailureKeeper(driver::EventSink& next, Carried& carried) : next_(next), carried_(carried) {}
   void OnPlan(const model::Plan& plan, const execute::State& state) override {
     next_.OnPlan(plan, state);
   }
@@ -130,7 +130,7 @@ base::Result<std::optional<Interrupted>> FindCallableOff(const std::vector<Event
 base::Result<Carried> CarryOut(const Carrier& carrier, const model::Plan& plan) {
   Carried carried;
   carried.plan = plan;
-  Keeper keeper(carrier.sink, carried);
+  FailureKeeper keeper(carrier.sink, carried);
   const execute::Start start{model::ExecutionId(carrier.world.random.Hex(16)), carrier.actor,
                              plan::ToJson(plan)};
   ASSIGN_OR_RETURN(carried.finish, driver::Begin(SettingFor(carrier, keeper), plan, start));
@@ -141,7 +141,7 @@ base::Result<Carried> GoOnWith(const Carrier& carrier, const Interrupted& interr
                                const std::vector<Event>& history) {
   Carried carried;
   carried.plan = interrupted.plan;
-  Keeper keeper(carrier.sink, carried);
+  FailureKeeper keeper(carrier.sink, carried);
   ASSIGN_OR_RETURN(carried.finish, driver::GoOn(SettingFor(carrier, keeper), interrupted.plan,
                                                 interrupted.execution, carrier.actor, history));
   return carried;

@@ -10,8 +10,8 @@
 namespace leeward::cli {
 namespace {
 
-constexpr base::Duration kLoadPatience{20'000'000'000};
-constexpr base::Duration kCalmPatience{30'000'000'000};
+constexpr base::Duration kFirstWritePatience{20'000'000'000};
+constexpr base::Duration kStartPatience{30'000'000'000};
 constexpr base::Duration kWarmUp{2'000'000'000};          // of steady service before the fault
 constexpr base::Duration kSessionsBefore{4'000'000'000};  // of their traffic, before the watch
 constexpr int kObserverHost = 10;  // last number of a vantage point's address
@@ -75,13 +75,13 @@ base::Result<std::string> Drill::StartWatch() {
   }
   vantage_ = std::make_unique<Vantage>(world_, application, inventory_.current(), places,
                                        lab_endpoints_.dns, *watch_);
-  if (!watch_->WaitUntilCalm(kCalmPatience, world_.stop)) {
+  if (!watch_->WaitUntilCalm(kStartPatience, world_.stop)) {
     return base::Unreachable("the Regions did not come to be judged up: " +
                              watch_->Look().decision.reason);
   }
   steps_->Warm(application, inventory_.current(), application.regions.recovery,
                world_.clock.Monotonic() + kWarmUp);
-  RETURN_IF_ERROR(load_->AwaitSteady(kWarmUp, kLoadPatience));
+  RETURN_IF_ERROR(load_->AwaitSteady(kWarmUp, kFirstWritePatience));
   return "from " + from + ": all is well";
 }
 

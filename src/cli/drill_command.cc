@@ -132,7 +132,7 @@ base::Result<int> Tell(const Arguments& arguments, World& world, Told told) {
   return made.verdict == report::Verdict::kPass ? kDone : kFailed;
 }
 
-base::Result<int> Act(const Arguments& arguments, World& world) {
+base::Result<int> Carry(const Arguments& arguments, World& world) {
   ASSIGN_OR_RETURN(Project project, OpenProject(world.files, arguments));
   RETURN_IF_ERROR(CheckArguments(arguments, project));
   project.state += "/drills/" + base::FormatAmzDate(world.clock.Now()) + "-" + world.random.Hex(4);
@@ -163,7 +163,7 @@ int RunDrill(const Arguments& arguments) {
   options.stop = signals.token();
   base::Result<std::unique_ptr<World>> world = World::Make(options);
   if (!world.ok()) return Complain(world.error());
-  const base::Result<int> code = Act(arguments, **world);
+  const base::Result<int> code = Carry(arguments, **world);
   if (code.ok()) return *code;
   return AlreadyTold(code.error()) ? kBadUsage : Complain(code.error());
 }

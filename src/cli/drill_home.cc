@@ -9,9 +9,9 @@
 namespace leeward::cli {
 namespace {
 
-constexpr base::Duration kSteady{1'000'000'000};
-constexpr base::Duration kCalmPatience{60'000'000'000};
-constexpr base::Duration kAuditPatience{60'000'000'000};
+constexpr base::Duration kSteadyAtHome{1'000'000'000};
+constexpr base::Duration kHomecomingPatience{60'000'000'000};
+constexpr base::Duration kLastAuditPatience{60'000'000'000};
 
 }  // namespace
 
@@ -31,17 +31,17 @@ base::Result<std::string> Drill::Failback() {
                    plan::Make(model::Action::kFailback, project_.application, inventory_.current(),
                               snapshot, options));
   RETURN_IF_ERROR(Carry(plan));
-  RETURN_IF_ERROR(load_->AwaitSteady(kSteady, kCalmPatience));
+  RETURN_IF_ERROR(load_->AwaitSteady(kSteadyAtHome, kHomecomingPatience));
   return fmt::format("{} is active in {} again", project_.application.name.str(), plan.to.str());
 }
 
 base::Result<std::string> Drill::AuditFailback() {
   load_->Stop();
   voice_.Doing([] { return std::string("every acknowledged write is read back"); });
-  ASSIGN_OR_RETURN(Audit audit, back_->ReadBack(ReadStore(), kAuditPatience));
+  ASSIGN_OR_RETURN(Audit audit, back_->ReadBack(ReadStore(), kLastAuditPatience));
   back_->AddTo(&series_, audit.lost);
   // What the failover saved has to be there still.
-  ASSIGN_OR_RETURN(const Audit before, out_->ReadBack(ReadStore(), kAuditPatience));
+  ASSIGN_OR_RETURN(const Audit before, out_->ReadBack(ReadStore(), kLastAuditPatience));
   const std::uint64_t lost =
       audit.lost.size() + (before.lost.size() > lost_ ? before.lost.size() - lost_ : 0);
   audit.acknowledged += before.acknowledged - lost_;

@@ -15,8 +15,6 @@
 namespace leeward::cli {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr std::uint64_t kMaxOutput = 1u << 20;
 constexpr base::Duration kUpPatience{60'000'000'000};
 constexpr base::Duration kFaultPatience{20'000'000'000};
@@ -63,9 +61,11 @@ std::string LastLine(std::string text) {
   return text.substr(text.rfind('\n') + 1);
 }
 
-Json ParseJson(const std::string& text) { return Json::parse(text, nullptr, false); }
+nlohmann::json ParseJson(const std::string& text) {
+  return nlohmann::json::parse(text, nullptr, false);
+}
 
-std::string Text(const Json& object, const char* name) {
+std::string Text(const nlohmann::json& object, const char* name) {
   return object.is_object() && object.contains(name) && object[name].is_string()
              ? object[name].get<std::string>()
              : "";
@@ -117,7 +117,7 @@ base::Result<LabEndpoints> DrillLab::Up(const model::Regions& regions) {
   // However this program ends, the lab does not stay behind.
   if (ending_ == Ending::kTakeDown) up.insert(up.end(), {"--owner", std::to_string(getpid())});
   ASSIGN_OR_RETURN(const std::string output, Run(std::move(up), kUpPatience));
-  const Json json = ParseJson(output);
+  const nlohmann::json json = ParseJson(output);
   LabEndpoints endpoints{Text(json, "gateway"), Text(json, "dns"), {}};
   if (endpoints.gateway.empty() || endpoints.dns.empty() || !json["regions"].is_object()) {
     return base::ServiceBroken("leeward-lab up did not say where it answers: " + LastLine(output));
@@ -130,7 +130,7 @@ base::Result<LabEndpoints> DrillLab::Up(const model::Regions& regions) {
 
 base::Result<base::WallTime> DrillLab::Kill(const model::Region& region) {
   ASSIGN_OR_RETURN(const std::string output, Run({"kill", region.str(), "--json"}, kFaultPatience));
-  const Json json = ParseJson(output);
+  const nlohmann::json json = ParseJson(output);
   if (!json.is_object() || !json["at_ns"].is_number_integer()) {
     return base::ServiceBroken("leeward-lab kill did not say when: " + LastLine(output));
   }

@@ -11,7 +11,7 @@ namespace {
 using probe::WriteFate;
 using probe::WriteRecord;
 
-constexpr base::Duration kLook{10'000'000};
+constexpr base::Duration kWriterLook{10'000'000};
 constexpr std::size_t kMaxBuckets = 100'000;
 
 // Looks until there is something, every few milliseconds.
@@ -25,7 +25,7 @@ auto Await(World& world, base::Duration patience, const char* what, Look look)
       return base::Unreachable(
           fmt::format("{} did not come about within {}", what, base::HumanDuration(patience)));
     }
-    if (!world.Pause(kLook)) return base::Cancelled("stopped on request");
+    if (!world.Pause(kWriterLook)) return base::Cancelled("stopped on request");
   }
 }
 

@@ -15,8 +15,8 @@ namespace {
 using shapes::Value;
 
 constexpr int kPort = 7434, kPeerPort = 7435;
-constexpr base::Duration kCallPatience{10'000'000'000};
-constexpr base::Duration kLook{50'000'000};
+constexpr base::Duration kServicePatience{10'000'000'000};
+constexpr base::Duration kServiceLook{50'000'000};
 constexpr base::Duration kKillPatience{2'000'000'000};
 constexpr std::uint64_t kMaxLog = 1u << 20;
 constexpr char kPeerUp[] = "leeward_session_peer_up{";
@@ -26,7 +26,7 @@ base::Result<Value> Ask(World& world, const model::Region& region, std::string_v
                         const Value& input) {
   aws::CallOptions options;
   options.region = region.str();
-  options.deadline = kCallPatience;
+  options.deadline = kServicePatience;
   return world.aws->Call("elbv2", operation, input, options);
 }
 
@@ -37,7 +37,7 @@ base::Result<Value> First(base::Result<Value> answer, std::string_view list) {
   return answer->Items(list).front();
 }
 
-std::string LastLine(std::string text) {
+std::string LastLineOf(std::string text) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
   return text.substr(text.rfind('\n') + 1);
 }
@@ -165,7 +165,7 @@ void SessionService::Kill() {
 
 base::Status SessionService::Ready() const {
   ports::HttpLimits limits;
-  limits.total = kCallPatience;
+  limits.total = kServicePatience;
   for (const char* path : {"/healthz", "/metrics"}) {
     ports::HttpRequest request;
     request.method = "GET";
@@ -187,11 +187,11 @@ base::Status SessionService::AwaitReady(base::Duration patience) {
     if (os::PollExit(process_)) {
       process_ = 0;
       const auto said = world_.files.Read(log_, kMaxLog);
-      return base::ServiceBroken(what + " ended: " + LastLine(said.ok() ? *said : ""));
+      return base::ServiceBroken(what + " ended: " + LastLineOf(said.ok() ? *said : ""));
     }
     if (world_.clock.Monotonic() >= end)
       return base::Unreachable(what + " does not come up: " + ready.error().message());
-    if (!world_.Pause(kLook)) return base::Cancelled("stopped on request");
+    if (!world_.Pause(kServiceLook)) return base::Cancelled("stopped on request");
   }
 }
 

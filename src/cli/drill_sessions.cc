@@ -24,8 +24,8 @@ base::Result<SessionPlace> PlaceIn(const LabEndpoints& lab, const model::Region&
   return SessionPlace{region, std::move(host), ""};
 }
 
-report::Sessions Told(const sessions::Verdict& verdict, const sessions::WorkloadCounts& counts,
-                      base::WallTime fault) {
+report::Sessions SessionsTold(const sessions::Verdict& verdict,
+                              const sessions::WorkloadCounts& counts, base::WallTime fault) {
   report::Sessions told;
   told.live = Whole(verdict.live);
   told.survived = Whole(verdict.survived);
@@ -120,7 +120,7 @@ std::vector<report::Sessions> DrillSessions::Audit(base::WallTime fault, base::D
   for (const Mode& mode : modes_) {
     const sessions::Verdict verdict =
         mode.traffic->Verify(1, sessions::Workload::Which::kOfOtherPlaces, deadline);
-    report::Sessions& one = told.emplace_back(Told(verdict, mode.traffic->counts(), fault));
+    report::Sessions& one = told.emplace_back(SessionsTold(verdict, mode.traffic->counts(), fault));
     one.mode = model::Name(mode.load.mode);
     one.rate = std::llround(mode.reached);
   }

@@ -26,8 +26,8 @@
 namespace leeward::cli {
 namespace {
 
-constexpr base::Duration kLook = std::chrono::milliseconds(50);  // between looks for a change
-constexpr int kNameDigits = 12;
+constexpr base::Duration kGuardLook = std::chrono::milliseconds(50);  // between looks for a change
+constexpr int kGuardNameDigits = 12;
 
 base::Result<model::Region> RegionOf(const Arguments& arguments,
                                      const model::Application& application) {
@@ -116,7 +116,7 @@ class Teller {
     if (line != last_) Emit("{}\n", line);
     std::fflush(stdout);
     last_ = line;
-    loop_.After(kLook, [this] { Look(); });
+    loop_.After(kGuardLook, [this] { Look(); });
   }
 
   os::EventLoop& loop_;
@@ -124,7 +124,7 @@ class Teller {
   std::string last_;
 };
 
-base::Status Serve(const Arguments& arguments) {
+base::Status ServeGuard(const Arguments& arguments) {
   os::SystemFiles files;
   ASSIGN_OR_RETURN(const Project project, OpenProject(files, arguments));
   WorldOptions options;
@@ -151,7 +151,7 @@ base::Status Serve(const Arguments& arguments) {
                      status.hook = beside.Status();
                      Answer(*each, status, region);
                    }));
-  guard.emplace(lease::HolderOptions{terms, region, "guard-" + world->random.Hex(kNameDigits),
+  guard.emplace(lease::HolderOptions{terms, region, "guard-" + world->random.Hex(kGuardNameDigits),
                                      region == project.application.regions.home},
                 guard::Guard::Keys{lease::Key(name), lease::HandOverKey(name)}, *store, *doors,
                 world->clock, [&](const guard::Fencing& fencing) { beside.Run(fencing); });
@@ -168,7 +168,7 @@ base::Status Serve(const Arguments& arguments) {
 int RunGuard(const Arguments& arguments) {
   // Who reads what it says may end, and then the application's writes must not.
   signal(SIGPIPE, SIG_IGN);
-  const base::Status served = Serve(arguments);
+  const base::Status served = ServeGuard(arguments);
   if (served.ok()) return kDone;
   return AlreadyTold(served.error()) ? ExitCodeFor(served.error().code())
                                      : Complain(served.error());

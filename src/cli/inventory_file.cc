@@ -9,9 +9,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr char kSchema[] = "leeward/inventory/v1";
-constexpr std::uint64_t kMaxBytes = 16u << 20;
+constexpr std::uint64_t kMaxInventory = 16u << 20;
 
-std::string Text(const Json& object, const char* name) {
+std::string TextMember(const Json& object, const char* name) {
   const auto found = object.find(name);
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
@@ -34,24 +34,24 @@ std::string InventoryJson(const model::Inventory& inventory) {
 
 base::Result<model::Inventory> InventoryFromJson(std::string_view text) {
   const Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object() || Text(json, "schema") != kSchema || !json.contains("facts") ||
+  if (!json.is_object() || TextMember(json, "schema") != kSchema || !json.contains("facts") ||
       !json["facts"].is_array()) {
     return base::Corrupt(std::string("not a ") + kSchema);
   }
   model::Inventory inventory;
-  ASSIGN_OR_RETURN(inventory.refreshed, base::ParseIso8601(Text(json, "refreshed")));
+  ASSIGN_OR_RETURN(inventory.refreshed, base::ParseIso8601(TextMember(json, "refreshed")));
   for (const Json& fact : json["facts"]) {
-    if (!fact.is_object() || Text(fact, "name").empty())
+    if (!fact.is_object() || TextMember(fact, "name").empty())
       return base::Corrupt("a fact without a name");
-    inventory.facts[{model::ComponentName(Text(fact, "component")),
-                     model::Region(Text(fact, "region")), Text(fact, "name")}] =
-        Text(fact, "value");
+    inventory.facts[{model::ComponentName(TextMember(fact, "component")),
+                     model::Region(TextMember(fact, "region")), TextMember(fact, "name")}] =
+        TextMember(fact, "value");
   }
   return inventory;
 }
 
 base::Result<model::Inventory> ReadInventory(ports::Files& files, const std::string& path) {
-  const base::Result<std::string> text = files.Read(path, kMaxBytes);
+  const base::Result<std::string> text = files.Read(path, kMaxInventory);
   if (!text.ok() && text.error().code() == base::ErrorCode::kNotFound) return model::Inventory{};
   if (!text.ok()) return text.error();
   base::Result<model::Inventory> inventory = InventoryFromJson(*text);

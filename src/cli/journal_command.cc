@@ -16,7 +16,7 @@ bool LooksLikeSpec(const std::string& path) {
   return path.ends_with(".yaml") || path.ends_with(".yml");
 }
 
-constexpr std::uint64_t kMaxReportBytes = 64u << 20;
+constexpr std::uint64_t kMaxReport = 64u << 20;
 
 // The hash that is to be found in the journal; empty: none is.
 base::Result<std::string> Wanted(ports::Files& files, const Arguments& arguments) {
@@ -26,7 +26,7 @@ base::Result<std::string> Wanted(ports::Files& files, const Arguments& arguments
     return hash;
   }
   if (arguments.quoted_by.empty()) return std::string();
-  ASSIGN_OR_RETURN(const std::string report, files.Read(arguments.quoted_by, kMaxReportBytes));
+  ASSIGN_OR_RETURN(const std::string report, files.Read(arguments.quoted_by, kMaxReport));
   base::Result<std::string> hash = HashInReport(report);
   if (!hash.ok()) return std::move(hash).error().Context(arguments.quoted_by);
   return hash;

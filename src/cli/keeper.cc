@@ -20,7 +20,7 @@ constexpr base::Duration kLocateEvery = std::chrono::seconds(5);
 constexpr base::Duration kGlance = std::chrono::milliseconds(100);
 constexpr base::Duration kSick = std::chrono::seconds(30);  // without an answer from the store
 constexpr std::size_t kMaxName = 256;
-constexpr int kNameDigits = 16;
+constexpr int kAttemptDigits = 16;
 
 bool WantsMove(decide::Goal goal) {
   return goal == decide::Goal::kFailover || goal == decide::Goal::kAskFailover;
@@ -32,7 +32,7 @@ base::Result<std::string> NameOf(World& world, const Project& project) {
   ASSIGN_OR_RETURN(const bool exists, world.files.Exists(path));
   if (!exists) {
     RETURN_IF_ERROR(world.files.MakeDirectories(project.state));
-    RETURN_IF_ERROR(world.files.WriteAtomically(path, world.random.Hex(kNameDigits)));
+    RETURN_IF_ERROR(world.files.WriteAtomically(path, world.random.Hex(kAttemptDigits)));
   }
   ASSIGN_OR_RETURN(std::string name, world.files.Read(path, kMaxName));
   if (!name.empty()) return name;

@@ -19,7 +19,7 @@ constexpr base::Duration kYieldAfter = std::chrono::seconds(10);
 // ... and then leaves the turn to that one.
 constexpr base::Duration kYieldFor = std::chrono::seconds(5);
 constexpr base::Duration kLookForApproval = std::chrono::seconds(1);
-constexpr base::Duration kStoreCall = std::chrono::seconds(1);
+constexpr base::Duration kDecideCall = std::chrono::seconds(1);
 
 bool IsCalm(decide::Goal goal) {
   return goal == decide::Goal::kStay || goal == decide::Goal::kAskFailback;
@@ -68,7 +68,7 @@ base::Status Keeper::Refresh(Depth depth) {
   }
   ASSIGN_OR_RETURN(const std::optional<ports::SharedEntry> entry,
                    store_->Get(serve::MoveKey(project_.application.name),
-                               world_->clock.Monotonic() + kStoreCall));
+                               world_->clock.Monotonic() + kDecideCall));
   std::optional<serve::Move> move;
   if (entry) {
     ASSIGN_OR_RETURN(move, serve::MoveFromJson(entry->value));
@@ -145,7 +145,7 @@ void Keeper::LookForApproval() {
   if (!project_.application.failover.approval || now - looked_for_approval_ < kLookForApproval)
     return;
   looked_for_approval_ = now;
-  auto request = steps::ReadRequest(*store_, project_.application.name, now + kStoreCall);
+  auto request = steps::ReadRequest(*store_, project_.application.name, now + kDecideCall);
   if (!request.ok()) return;  // what was read before stands, until its own time is up
   const std::lock_guard lock(mutex_);
   approval_ = *std::move(request);

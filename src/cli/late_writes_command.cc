@@ -27,7 +27,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using shapes::Value;
 
-constexpr base::Duration kPatience = std::chrono::hours(1);
+constexpr base::Duration kReadPatience = std::chrono::hours(1);
 constexpr std::size_t kMaxShown = 20;                       // rows of a store, for people
 constexpr std::size_t kMaxExport = std::size_t{256} << 20;  // bytes
 
@@ -76,7 +76,8 @@ base::Result<std::vector<probe::LateTable>> Compare(
     const probe::Divergence& divergence,
     const std::function<base::Status(const probe::LateRow&)>& take) {
   World& world = looking.world;
-  const probe::LateReader reader{*world.resolver, world.clock, world.clock.Monotonic() + kPatience,
+  const probe::LateReader reader{*world.resolver, world.clock,
+                                 world.clock.Monotonic() + kReadPatience,
                                  [&] { return world.stop.stop_requested(); }};
   auto session = probe::PostgresSession::Open(old, *world.resolver, reader.deadline, world.clock,
                                               reader.cancelled);
@@ -237,7 +238,7 @@ base::Result<std::vector<model::Event>> ReadHistory(World& world, const Project&
   return std::move(contents.events);
 }
 
-std::string Told(const Found& found) {
+std::string FoundText(const Found& found) {
   const std::string store = found.store.str(), region = found.parting.old_region.str();
   if (found.items)
     return fmt::format("{}: {} sent {}", store, region, steps::Summary(*found.items));
@@ -269,7 +270,7 @@ base::Result<int> List(const Arguments& arguments, World& world) {
     const base::Result<Found> found = ListStore(looking, store, parting, listing);
     if (found.ok()) {
       stores.push_back(JsonOf(*found));
-      told += Told(*found) + "\n";
+      told += FoundText(*found) + "\n";
       continue;
     }
     // What the other stores hold is worth knowing all the same.

@@ -16,7 +16,7 @@ namespace {
 using model::Region;
 using shapes::Value;
 
-constexpr base::Duration kPatience{2'000'000'000};
+constexpr base::Duration kLookPatience{2'000'000'000};
 constexpr int kMaxClusterEndpoints = 8;
 
 constexpr char kNotKnown[] = "its address is not in the inventory; run `leeward protect` first";
@@ -33,7 +33,7 @@ struct LookAtKind {
         StoreAddress(world, rds, inventory, seen.component, seen.region);
     address.access = probe::Access::kReadOnly;
     if (address.host.empty()) return base::NotFound(kNotKnown);
-    const base::MonotonicTime deadline = world.clock.Monotonic() + kPatience;
+    const base::MonotonicTime deadline = world.clock.Monotonic() + kLookPatience;
     ASSIGN_OR_RETURN(const auto session,
                      probe::PostgresSession::Open(address, *world.resolver, deadline, world.clock));
     ASSIGN_OR_RETURN(seen.position, probe::ReadLogPosition(*session, deadline));
@@ -46,7 +46,7 @@ struct LookAtKind {
     const probe::RedisAddress address =
         CacheAddress(world, cache, inventory, seen.component, seen.region);
     if (address.host.empty()) return base::NotFound(kNotKnown);
-    const base::MonotonicTime deadline = world.clock.Monotonic() + kPatience;
+    const base::MonotonicTime deadline = world.clock.Monotonic() + kLookPatience;
     ASSIGN_OR_RETURN(const auto session,
                      probe::RedisSession::Open(address, *world.resolver, deadline, world.clock));
     ASSIGN_OR_RETURN(const probe::RedisStanding standing, probe::ReadStanding(*session, deadline));
@@ -57,7 +57,7 @@ struct LookAtKind {
   }
   base::Status operator()(const model::Dynamodb& dynamodb) const {
     aws::CallOptions options;
-    options.deadline = kPatience;
+    options.deadline = kLookPatience;
     options.max_attempts = 1;
     const steps::ItemTable table =
         ItemsOf(world, dynamodb, inventory, seen.component, seen.region, options);
@@ -83,7 +83,7 @@ StoreSeen LookAtStore(World& world, const model::Inventory& inventory,
 base::Status LookAtControlPlane(World& world, const Region& region) {
   aws::CallOptions options;
   options.region = region.str();
-  options.deadline = kPatience;
+  options.deadline = kLookPatience;
   options.max_attempts = 1;
   const auto answer = world.aws->Call("sts", "GetCallerIdentity", Value::Struct(), options);
   if (!answer.ok()) return answer.error();
@@ -102,7 +102,7 @@ std::optional<bool> LookAtControl(World& world, const model::Inventory& inventor
     aws::CallOptions options;
     options.endpoint_url = std::string(endpoint);
     options.region = std::string(inventory.Fact(traffic, Region(), "cluster-endpoint-region." + n));
-    options.deadline = kPatience / 4;
+    options.deadline = kLookPatience / 4;
     options.max_attempts = 1;
     const auto answer = world.aws->Call("route53-recovery-cluster", "GetRoutingControlState",
                                         Value::Struct({{"RoutingControlArn", control}}), options);

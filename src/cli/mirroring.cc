@@ -19,9 +19,9 @@ namespace leeward::cli {
 namespace {
 
 constexpr char kController[] = "serve:";
-constexpr std::size_t kMaxName = 256;
-constexpr base::Duration kCall = std::chrono::seconds(2);
-constexpr base::Duration kLook = std::chrono::milliseconds(100);
+constexpr std::size_t kMaxMirrorName = 256;
+constexpr base::Duration kMirrorCall = std::chrono::seconds(2);
+constexpr base::Duration kMirrorLook = std::chrono::milliseconds(100);
 
 journal::Mirror::Options OptionsFor(World& world, const Project& project,
                                     const std::string& writer) {
@@ -53,7 +53,7 @@ base::Status CheckNobodyActs(World& world, const Project& project, ports::Shared
   std::optional<lease::Seen> first;
   base::MonotonicTime end{};
   while (true) {
-    const auto seen = lease::ReadFrom(store, key, world.clock.Monotonic() + kCall);
+    const auto seen = lease::ReadFrom(store, key, world.clock.Monotonic() + kMirrorCall);
     const base::MonotonicTime now = world.clock.Monotonic();
     if (!seen.ok()) return seen.error();
     if (!*seen || (*seen)->record.released) return base::Ok();
@@ -67,7 +67,7 @@ base::Status CheckNobodyActs(World& world, const Project& project, ports::Shared
                               "them, or stop them first");
     }
     if (now >= end) return base::Ok();
-    if (!world.Pause(kLook)) return base::Cancelled("stopped on request");
+    if (!world.Pause(kMirrorLook)) return base::Cancelled("stopped on request");
   }
 }
 
@@ -138,7 +138,7 @@ base::Status CatchUp(World& world, const Project& project, const std::string& wr
   ASSIGN_OR_RETURN(const bool exists, world.files.Exists(project.JournalPath()));
   if ((*head)->over() && !exists) return base::Ok();
   ASSIGN_OR_RETURN(journal::Journal::Opened opened, OpenJournal(world.files, project));
-  const auto name = world.files.Read(project.state + "/controller", kMaxName);
+  const auto name = world.files.Read(project.state + "/controller", kMaxMirrorName);
   const bool ours = name.ok() && (*head)->writer == kController + *name;  // its journal is free
   if (IsControllers(**head) && !ours) {
     RETURN_IF_ERROR(CheckNobodyActs(world, project, *store, (*head)->writer));

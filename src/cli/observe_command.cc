@@ -22,7 +22,7 @@
 namespace leeward::cli {
 namespace {
 
-constexpr int kNameDigits = 12;
+constexpr int kObserverNameDigits = 12;
 constexpr base::Duration kCanaryLook = std::chrono::seconds(1);
 
 base::Result<model::Region> RegionOf(const Arguments& arguments, const model::Regions& regions) {
@@ -36,9 +36,9 @@ base::Result<model::Region> RegionOf(const Arguments& arguments, const model::Re
 }
 
 // What a person or a program reads.
-class Teller {
+class VerdictTeller {
  public:
-  explicit Teller(const Arguments& arguments) : json_(arguments.json) {}
+  explicit VerdictTeller(const Arguments& arguments) : json_(arguments.json) {}
 
   void Published(const observe::View& view) {
     const std::lock_guard lock(mutex_);
@@ -121,8 +121,8 @@ base::Status Observe(const Arguments& arguments, World& world) {
   ASSIGN_OR_RETURN(probe::Resolver::Options resolving, Resolving(arguments, place));
   const probe::Resolver resolver(std::move(resolving), world.clock, world.random);
 
-  Teller teller(arguments);
-  const std::string who = "observer-" + world.random.Hex(kNameDigits);
+  VerdictTeller teller(arguments);
+  const std::string who = "observer-" + world.random.Hex(kObserverNameDigits);
   teller.Say(fmt::format("{} watches {} from {}: {} targets", who, application.name.str(),
                          region.str(), targets.size()));
   observe::Publisher publisher(application, {region, who}, *store, world.clock,

@@ -21,14 +21,15 @@ namespace {
 
 using sessions::Mode;
 
-constexpr char kTokenVariable[] = "LEEWARD_SESSION_TOKEN";
+constexpr char kSessionTokenVariable[] = "LEEWARD_SESSION_TOKEN";
 constexpr char kSecretVariable[] = "LEEWARD_SESSION_SECRET";
 constexpr char kRedisUser[] = "LEEWARD_SESSION_REDIS_USER";
 constexpr char kRedisPassword[] = "LEEWARD_SESSION_REDIS_PASSWORD";
 constexpr int kNodeDigits = 12;
 // Between looks at the store: in a table each is paid for.
 constexpr base::Duration kTableTick = std::chrono::seconds(1);
-constexpr base::Duration kLook = std::chrono::milliseconds(200);  // between looks for a change
+constexpr base::Duration kSessionLook =
+    std::chrono::milliseconds(200);  // between looks for a change
 
 base::Status CheckRegion(const Arguments& arguments, const model::Regions& regions) {
   for (const model::Region& region : {regions.home, regions.recovery, regions.witness}) {
@@ -147,9 +148,9 @@ base::Result<sessions::ServiceOptions> OptionsFrom(const Arguments& arguments,
   if (!session.peer_listen.empty()) {
     ASSIGN_OR_RETURN(options.peer_listen, os::Address::ParseHostPort(session.peer_listen));
   }
-  ASSIGN_OR_RETURN(
-      options.token,
-      ReadSecret({arguments.token_file, kTokenVariable, sessions::kLeastToken}, world.files));
+  ASSIGN_OR_RETURN(options.token,
+                   ReadSecret({arguments.token_file, kSessionTokenVariable, sessions::kLeastToken},
+                              world.files));
   if (options.token.empty() && !options.listen.host.starts_with("127."))
     return base::Denied(session.listen +
                         " is not on loopback, so the application needs a token: "
@@ -171,9 +172,10 @@ base::Result<sessions::ServiceOptions> OptionsFrom(const Arguments& arguments,
 }
 
 // One line at each change of how it is, until stopped.
-class Teller {
+class ServiceTeller {
  public:
-  Teller(os::EventLoop& loop, const sessions::Service& service) : loop_(loop), service_(service) {
+  ServiceTeller(os::EventLoop& loop, const sessions::Service& service)
+      : loop_(loop), service_(service) {
     Look();
   }
 
@@ -183,7 +185,7 @@ class Teller {
     if (line != last_) Emit("{}\n", Printable(line));
     std::fflush(stdout);
     last_ = line;
-    loop_.After(kLook, [this] { Look(); });
+    loop_.After(kSessionLook, [this] { Look(); });
   }
 
   os::EventLoop& loop_;
@@ -191,7 +193,7 @@ class Teller {
   std::string last_ = "the store was not asked yet";
 };
 
-base::Status Serve(const Arguments& arguments, std::stop_token stop) {
+base::Status ServeSessions(const Arguments& arguments, std::stop_token stop) {
   os::SystemFiles files;
   ASSIGN_OR_RETURN(const Project project, ReadProject(files, arguments));
   RETURN_IF_ERROR(CheckRegion(arguments, project.application.regions));
@@ -213,7 +215,7 @@ base::Status Serve(const Arguments& arguments, std::stop_token stop) {
        peers ? ", other Regions at " + peers->ToString() : "");
   std::fflush(stdout);
   RETURN_IF_ERROR(os::NotifyServiceManager("READY=1"));
-  const Teller teller(loop, *service);
+  const ServiceTeller teller(loop, *service);
   const std::stop_callback ends(stop, [&loop] { loop.Stop(); });
   loop.Run();
   return os::NotifyServiceManager("STOPPING=1");
@@ -223,7 +225,7 @@ base::Status Serve(const Arguments& arguments, std::stop_token stop) {
 
 int RunSession(const Arguments& arguments) {
   const StopSignals signals;
-  const base::Status served = Serve(arguments, signals.token());
+  const base::Status served = ServeSessions(arguments, signals.token());
   if (served.ok()) return kDone;
   return AlreadyTold(served.error()) ? ExitCodeFor(served.error().code())
                                      : Complain(served.error());

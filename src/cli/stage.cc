@@ -12,10 +12,9 @@ namespace leeward::cli {
 namespace {
 
 using base::Result;
-using base::Status;
 using shapes::Value;
 
-constexpr std::size_t kMaxBytes = 1u << 20;
+constexpr std::size_t kMaxStage = 1u << 20;
 constexpr int kMaxDepth = 32;
 constexpr int kMaxLooks = 3000;  // of one call with `until`
 constexpr base::Duration kBetweenLooks{20'000'000};
@@ -207,7 +206,7 @@ Result<Value> CallUntil(const StageCall& call, const std::string& region, const 
                                        call.operation, call.until.begin()->second));
 }
 
-Status Apply(const StageCall& call, Variables* variables, const StageHands& hands) {
+base::Status Apply(const StageCall& call, Variables* variables, const StageHands& hands) {
   ASSIGN_OR_RETURN(const std::string region, Expand(call.region, *variables));
   ASSIGN_OR_RETURN(const Value input, ExpandAll(call.input, *variables));
   ASSIGN_OR_RETURN(const Value answer, CallUntil(call, region, input, hands));
@@ -220,7 +219,7 @@ Status Apply(const StageCall& call, Variables* variables, const StageHands& hand
 }  // namespace
 
 Result<Stage> ParseStage(std::string_view text, const std::string& path) {
-  if (text.size() > kMaxBytes)
+  if (text.size() > kMaxStage)
     return base::Invalid(
         fmt::format("{}: larger than 1 MiB; a stage is a short list of calls", path));
   try {
@@ -232,10 +231,10 @@ Result<Stage> ParseStage(std::string_view text, const std::string& path) {
   }
 }
 
-Status ApplyStage(const Stage& stage, Variables variables, const StageHands& hands) {
+base::Status ApplyStage(const Stage& stage, Variables variables, const StageHands& hands) {
   for (const StageCall& call : stage.calls) {
     if (hands.tell) hands.tell(call);
-    Status done = Apply(call, &variables, hands);
+    base::Status done = Apply(call, &variables, hands);
     if (!done.ok()) {
       return std::move(done).error().Context(fmt::format("{}:{}", stage.path, call.line));
     }

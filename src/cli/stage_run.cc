@@ -10,7 +10,7 @@ namespace leeward::cli {
 namespace {
 
 constexpr base::Duration kCallPatience{30'000'000'000};
-constexpr std::uint64_t kMaxBytes = 1u << 20;
+constexpr std::uint64_t kMaxStageFile = 1u << 20;
 
 Variables VariablesFor(const World& world, const model::Application& application,
                        const std::string& folder) {
@@ -36,7 +36,7 @@ base::Result<std::size_t> RunStage(World& world, const Project& project, const s
   }
   const std::filesystem::path spec = std::filesystem::absolute(project.spec_path);
   const std::string path = (spec.parent_path() / project.application.lab->file).string();
-  const base::Result<std::string> text = world.files.Read(path, kMaxBytes);
+  const base::Result<std::string> text = world.files.Read(path, kMaxStageFile);
   if (!text.ok()) return base::Invalid("stage " + path + ": " + text.error().message());
   ASSIGN_OR_RETURN(const Stage stage, ParseStage(*text, project.application.lab->file));
   std::string here = spec.parent_path().string();

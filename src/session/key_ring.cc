@@ -22,7 +22,7 @@ std::string About(const RingKey& key) {
 
 base::Error Broken() { return base::Corrupt("a key's record is none of ours"); }
 
-base::Result<base::WallTime> Time(const Json& json, const char* name) {
+base::Result<base::WallTime> KeyTime(const Json& json, const char* name) {
   constexpr std::uint64_t kMostMillis = std::chrono::milliseconds(base::kLastMoment).count();
   const auto found = json.find(name);
   if (found == json.end() || !found->is_number_unsigned() ||
@@ -32,7 +32,7 @@ base::Result<base::WallTime> Time(const Json& json, const char* name) {
   return FromMillis(found->get<std::int64_t>());
 }
 
-base::Result<std::string> Text(const Json& json, const char* name) {
+base::Result<std::string> KeyText(const Json& json, const char* name) {
   const auto found = json.find(name);
   if (found == json.end() || !found->is_string()) return Broken();
   return found->get<std::string>();
@@ -71,14 +71,14 @@ std::string ToJson(const RingKey& key, std::string_view seal_key, std::string_vi
 base::Result<RingKey> RingKeyFromJson(std::string_view text, std::string_view seal_key) {
   const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return Broken();
-  ASSIGN_OR_RETURN(const std::string kid, Text(json, "kid"));
-  ASSIGN_OR_RETURN(const std::string name, Text(json, "alg"));
-  ASSIGN_OR_RETURN(const std::string sealed, Text(json, "sealed"));
+  ASSIGN_OR_RETURN(const std::string kid, KeyText(json, "kid"));
+  ASSIGN_OR_RETURN(const std::string name, KeyText(json, "alg"));
+  ASSIGN_OR_RETURN(const std::string sealed, KeyText(json, "sealed"));
   const auto algorithm = AlgorithmOf(name);
   if (!algorithm.ok()) return Broken();
-  ASSIGN_OR_RETURN(const base::WallTime created, Time(json, "created"));
-  ASSIGN_OR_RETURN(const base::WallTime signs, Time(json, "signs_from"));
-  ASSIGN_OR_RETURN(const base::WallTime verifies, Time(json, "verifies_until"));
+  ASSIGN_OR_RETURN(const base::WallTime created, KeyTime(json, "created"));
+  ASSIGN_OR_RETURN(const base::WallTime signs, KeyTime(json, "signs_from"));
+  ASSIGN_OR_RETURN(const base::WallTime verifies, KeyTime(json, "verifies_until"));
   const std::string about = fmt::format("leeward-session-key/1 {} {} {} {} {}", kid, name,
                                         MillisOf(created), MillisOf(signs), MillisOf(verifies));
   ASSIGN_OR_RETURN(const std::string secret, Unseal(seal_key, sealed, about));
@@ -90,7 +90,7 @@ base::Result<RingKey> RingKeyFromJson(std::string_view text, std::string_view se
 bool IsOver(std::string_view text, base::WallTime now) {
   const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return false;
-  const auto until = Time(json, "verifies_until");
+  const auto until = KeyTime(json, "verifies_until");
   return until.ok() && *until <= now;
 }
 

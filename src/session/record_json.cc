@@ -38,7 +38,7 @@ Json JsonOf(const Revocation& revocation) {
           {"region", revocation.region}};
 }
 
-base::Result<std::string> Text(const Json& json, const char* name, std::size_t most) {
+base::Result<std::string> RecordText(const Json& json, const char* name, std::size_t most) {
   const auto found = json.find(name);
   if (found == json.end() || !found->is_string()) return Broken("text is missing");
   std::string text = found->get<std::string>();
@@ -55,7 +55,7 @@ base::Result<std::int64_t> Millis(const Json& json) {
   return millis;
 }
 
-base::Result<base::WallTime> Time(const Json& json, const char* name) {
+base::Result<base::WallTime> RecordTime(const Json& json, const char* name) {
   const auto found = json.find(name);
   if (found == json.end()) return Broken("time is missing");
   ASSIGN_OR_RETURN(const std::int64_t millis, Millis(*found));
@@ -63,7 +63,7 @@ base::Result<base::WallTime> Time(const Json& json, const char* name) {
 }
 
 base::Result<Handle> HandleIn(const Json& json) {
-  ASSIGN_OR_RETURN(std::string text, Text(json, "handle", 64));
+  ASSIGN_OR_RETURN(std::string text, RecordText(json, "handle", 64));
   if (!IsHandle(text)) return Broken("handle is none");
   return Handle(std::move(text));
 }
@@ -88,10 +88,10 @@ base::Result<Session> SessionFrom(const Json& json, const DataLimits& limits) {
   if (!json.is_object()) return Broken("session is no object");
   Session session;
   ASSIGN_OR_RETURN(session.handle, HandleIn(json));
-  ASSIGN_OR_RETURN(session.subject, Text(json, "subject", limits.subject));
-  ASSIGN_OR_RETURN(session.created, Time(json, "created"));
-  ASSIGN_OR_RETURN(session.ends, Time(json, "ends"));
-  ASSIGN_OR_RETURN(session.expires, Time(json, "expires"));
+  ASSIGN_OR_RETURN(session.subject, RecordText(json, "subject", limits.subject));
+  ASSIGN_OR_RETURN(session.created, RecordTime(json, "created"));
+  ASSIGN_OR_RETURN(session.ends, RecordTime(json, "ends"));
+  ASSIGN_OR_RETURN(session.expires, RecordTime(json, "expires"));
   const auto fields = json.find("fields");
   if (fields == json.end() || !fields->is_object()) return Broken("fields are missing");
   for (const auto& [name, entry] : fields->items()) {
@@ -106,9 +106,9 @@ base::Result<Revocation> RevocationFrom(const Json& json) {
   if (!json.is_object()) return Broken("revocation is no object");
   Revocation revocation;
   ASSIGN_OR_RETURN(revocation.handle, HandleIn(json));
-  ASSIGN_OR_RETURN(revocation.at, Time(json, "at"));
-  ASSIGN_OR_RETURN(revocation.until, Time(json, "until"));
-  ASSIGN_OR_RETURN(revocation.region, Text(json, "region", kMaxRegion));
+  ASSIGN_OR_RETURN(revocation.at, RecordTime(json, "at"));
+  ASSIGN_OR_RETURN(revocation.until, RecordTime(json, "until"));
+  ASSIGN_OR_RETURN(revocation.region, RecordText(json, "region", kMaxRegion));
   return revocation;
 }
 

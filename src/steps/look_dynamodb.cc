@@ -8,7 +8,7 @@ namespace {
 
 using model::Dynamodb;
 
-const model::Step* NotYetThere(const Look& look) {
+const model::Step* TableNotYetThere(const Look& look) {
   const model::Step& step = look.work().step();
   return look.Pending({{"dynamodb.replicate"}, step.region, step.component});
 }
@@ -127,7 +127,7 @@ Result<Finding> LookAtTableReady(const Look& look) {
 Result<Finding> LookAtTableOpen(const Look& look) {
   const Work& work = look.work();
   ASSIGN_OR_RETURN(const Dynamodb* dynamodb, work.Component<Dynamodb>());
-  if (const model::Step* behind = NotYetThere(look)) return Later(*behind);
+  if (const model::Step* behind = TableNotYetThere(look)) return Later(*behind);
   const model::Step* behind =
       look.Pending({{"dynamodb.drain-to", "dynamodb.quiesce"}, {}, work.step().component});
   ASSIGN_OR_RETURN(const Policy policy, PolicyNow(work, *dynamodb, work.limits().call));
@@ -140,7 +140,7 @@ Result<Finding> LookAtTableConverge(const Look& look) {
   const Work& work = look.work();
   ASSIGN_OR_RETURN(const Dynamodb* dynamodb, work.Component<Dynamodb>());
   ASSIGN_OR_RETURN(const std::string writer, work.Parameter("writer-region"));
-  if (const model::Step* behind = NotYetThere(look)) return Later(*behind);
+  if (const model::Step* behind = TableNotYetThere(look)) return Later(*behind);
   return Act("would send a canary each way and wait for both; now " +
              CanaryNow(work, *dynamodb, Region(writer), work.region()) + ", and " +
              CanaryNow(work, *dynamodb, work.region(), Region(writer)));

@@ -15,7 +15,7 @@ base::Error NoService(const Work& work, const model::Ecs& ecs) {
 }
 
 // The step before this one that makes the service in its Region.
-const model::Step* NotYetThere(const Look& look) {
+const model::Step* ServiceNotYetThere(const Look& look) {
   const model::Step& step = look.work().step();
   return look.Pending({{"ecs.replicate"}, step.region, step.component});
 }
@@ -69,7 +69,7 @@ Result<Finding> LookAtEcsScale(const Look& look) {
   const Work& work = look.work();
   ASSIGN_OR_RETURN(const model::Ecs* ecs, work.Component<model::Ecs>());
   ASSIGN_OR_RETURN(const std::int64_t desired, work.IntParameter("desired"));
-  if (const model::Step* behind = NotYetThere(look)) return Later(*behind);
+  if (const model::Step* behind = ServiceNotYetThere(look)) return Later(*behind);
   ASSIGN_OR_RETURN(const std::optional<Value> service, DescribeService(work, work.region(), *ecs));
   if (!service) return NoService(work, *ecs);
   const std::int64_t before = service->Int("desiredCount");
@@ -80,7 +80,7 @@ Result<Finding> LookAtEcsScale(const Look& look) {
 Result<Finding> LookAtEcsReady(const Look& look) {
   const Work& work = look.work();
   ASSIGN_OR_RETURN(const model::Ecs* ecs, work.Component<model::Ecs>());
-  if (const model::Step* behind = NotYetThere(look)) return Later(*behind);
+  if (const model::Step* behind = ServiceNotYetThere(look)) return Later(*behind);
   ASSIGN_OR_RETURN(const std::int64_t wanted, work.IntParameter("healthy"));
   ASSIGN_OR_RETURN(std::string now, Running(work, *ecs, wanted));
   if (!ecs->load_balancer.empty()) {
@@ -102,7 +102,7 @@ Result<Finding> LookAtEcsSettle(const Look& look) {
   const Work& work = look.work();
   ASSIGN_OR_RETURN(const model::Ecs* ecs, work.Component<model::Ecs>());
   ASSIGN_OR_RETURN(const std::int64_t desired, work.IntParameter("desired"));
-  if (const model::Step* behind = NotYetThere(look)) return Later(*behind);
+  if (const model::Step* behind = ServiceNotYetThere(look)) return Later(*behind);
   ASSIGN_OR_RETURN(const std::string now, Running(work, *ecs, desired));
   const model::Step* scale = look.Pending({{"ecs.scale"}, work.region(), work.step().component});
   if (scale != nullptr) return Later(*scale, now);

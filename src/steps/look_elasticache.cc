@@ -9,7 +9,7 @@ namespace {
 using model::Elasticache;
 using probe::RedisSession;
 
-const model::Step* NotYetThere(const Look& look) {
+const model::Step* CacheNotYetThere(const Look& look) {
   const model::Step& step = look.work().step();
   return look.Pending(
       {{"elasticache.replicate", "elasticache.preserve-old"}, step.region, step.component});
@@ -110,7 +110,7 @@ Result<Finding> LookAtCacheQuiesce(const Look& look) {
 Result<Finding> LookAtCachePromote(const Look& look) {
   const Work& work = look.work();
   ASSIGN_OR_RETURN(const Elasticache* cache, work.Component<Elasticache>());
-  if (const model::Step* behind = NotYetThere(look)) return Later(*behind);
+  if (const model::Step* behind = CacheNotYetThere(look)) return Later(*behind);
   ASSIGN_OR_RETURN(const probe::RedisStanding standing,
                    StandingIn(work, *cache, work.limits().sql));
   const std::string place = Place(cache->replication_group, work.region());
@@ -143,7 +143,7 @@ Result<Finding> LookAtCacheDrainTo(const Look& look) {
   const Work& work = look.work();
   ASSIGN_OR_RETURN(const Elasticache* cache, work.Component<Elasticache>());
   ASSIGN_OR_RETURN(const std::string source, work.Parameter("source-region"));
-  if (const model::Step* behind = NotYetThere(look)) return Later(*behind);
+  if (const model::Step* behind = CacheNotYetThere(look)) return Later(*behind);
   const std::string now = CanaryNow(work, *cache, Region(source));
   const model::Step* quiesce = look.Pending({{"elasticache.quiesce"}, {}, work.step().component});
   if (quiesce != nullptr) return Later(*quiesce, now);

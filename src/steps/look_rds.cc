@@ -59,7 +59,7 @@ std::string StandingNow(const Work& work, const model::Rds& rds, const Region& s
 }
 
 // The step before this one that decides what there is of the component in its Region.
-const model::Step* NotYetThere(const Look& look) {
+const model::Step* InstanceNotYetThere(const Look& look) {
   const model::Step& step = look.work().step();
   return look.Pending(
       {{"rds.replicate", "rds.preserve-old", "rds.retire-old"}, step.region, step.component});
@@ -129,7 +129,7 @@ Result<Finding> LookAtReplicate(const Look& look) {
   const Work& work = look.work();
   ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
   ASSIGN_OR_RETURN(const std::string from, work.Parameter("source-region"));
-  if (const model::Step* behind = NotYetThere(look)) return Later(*behind);
+  if (const model::Step* behind = InstanceNotYetThere(look)) return Later(*behind);
   ASSIGN_OR_RETURN(const Instance source, NeedInstance(work, Region(from), rds->instance));
   ASSIGN_OR_RETURN(const std::optional<Instance> existing,
                    DescribeInstance(work, work.region(), rds->instance));
@@ -195,7 +195,7 @@ Result<Finding> LookAtDrain(const Look& look) {
 Result<Finding> LookAtDrainTo(const Look& look) {
   const Work& work = look.work();
   ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
-  if (const model::Step* behind = NotYetThere(look)) return Later(*behind);
+  if (const model::Step* behind = InstanceNotYetThere(look)) return Later(*behind);
   const Region& source = work.Other(work.region());
   const std::string standing = StandingNow(work, *rds, source, work.region());
   const std::string goal = work.Output("rds.quiesce", "final_lsn");
@@ -208,7 +208,7 @@ Result<Finding> LookAtDrainTo(const Look& look) {
 Result<Finding> LookAtPromote(const Look& look) {
   const Work& work = look.work();
   ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
-  if (const model::Step* behind = NotYetThere(look)) return Later(*behind);
+  if (const model::Step* behind = InstanceNotYetThere(look)) return Later(*behind);
   const std::string place = Place(rds->instance, work.region());
   ASSIGN_OR_RETURN(const Instance instance, NeedInstance(work, work.region(), rds->instance));
   ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
@@ -228,7 +228,7 @@ Result<Finding> LookAtPromote(const Look& look) {
 Result<Finding> LookAtOpen(const Look& look) {
   const Work& work = look.work();
   ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
-  if (const model::Step* behind = NotYetThere(look)) return Later(*behind);
+  if (const model::Step* behind = InstanceNotYetThere(look)) return Later(*behind);
   const model::Step* promote =
       look.Pending({{"rds.promote"}, work.region(), work.step().component});
   if (promote != nullptr) return Later(*promote);
