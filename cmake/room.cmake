@@ -50,3 +50,10 @@ function(leeward_room name)
     set_tests_properties(${target} PROPERTIES TIMEOUT ${limit} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   endif()
 endfunction()
+
+# leeward_alone(FILE...): files of the room that a unity build compiles by themselves. It compiles the others sixteen at a time,
+# as if they were one, so that what they include is read once; a name that is local to two files, or a class with members of
+# a type that is local to its file, cannot be then. The compiler tells which files belong here: any two others have to fit.
+function(leeward_alone)
+  set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()
