@@ -7,6 +7,9 @@ CTEST := ctest --output-on-failure --no-tests=error
 FUZZ_SECONDS := 8
 FUZZ_SEED := 1
 
+# Python would leave byte code beside the tests.
+export PYTHONDONTWRITEBYTECODE := 1
+
 .PHONY: setup build demo test fuzz bench format tidy clean asan tsan
 .DEFAULT_GOAL := build
 
