@@ -1,4 +1,4 @@
-// RedisServer: a real server on a free loopback port, for tests.
+// RedisServer: a real server on a free loopback port, in a folder of its own, for tests.
 #pragma once
 
 #include <memory>
@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/testing/scratch_folder.h"
 #include "os/clock.h"
 #include "os/process.h"
 #include "os/random.h"
@@ -73,7 +74,7 @@ class RedisServer {
                  "--appendonly",
                  "no",
                  "--dir",
-                 "/tmp",
+                 folder_.path(),
                  "--repl-diskless-sync-delay",
                  "0"};
     if (!password_.empty()) spec.argv.insert(spec.argv.end(), {"--requirepass", password_});
@@ -91,6 +92,7 @@ class RedisServer {
   }
 
   const std::string password_;
+  const base::testing::ScratchFolder folder_{"leeward-redis-XXXXXX"};  // a replica writes into it
   int port_ = 0;
   pid_t pid_ = 0;
   os::SystemClock clock_;
