@@ -12,15 +12,6 @@ using shapes::Value;
 // What an on-demand table can take at once from the start.
 constexpr Units kWarmOnDemand = {12000, 4000};
 
-Value AttributesOf(const Table& table) {
-  Value::List out;
-  for (const items::KeyPart& part : table.attributes) {
-    out.push_back(Value::Struct(
-        {{"AttributeName", part.name}, {"AttributeType", std::string(items::Name(part.type))}}));
-  }
-  return Value(std::move(out));
-}
-
 Value LimitsOf(const OnDemandLimits& limits) {
   if (!limits.read && !limits.write) return Value();
   Value out = Value::Struct();
@@ -130,6 +121,15 @@ Value ThroughputOf(const Throughput& throughput) {
   out.Set("ReadCapacityUnits", throughput.units.read);
   out.Set("WriteCapacityUnits", throughput.units.write);
   return out;
+}
+
+Value AttributesOf(const Table& table) {
+  Value::List out;
+  for (const items::KeyPart& part : table.attributes) {
+    out.push_back(Value::Struct(
+        {{"AttributeName", part.name}, {"AttributeType", std::string(items::Name(part.type))}}));
+  }
+  return Value(std::move(out));
 }
 
 Value DescriptionOf(const Core& core, const Table& table) {

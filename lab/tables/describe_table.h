@@ -6,6 +6,8 @@
 namespace leeward::lab::tables {
 
 // TableDescription.
+// Its AttributeDefinitions.
+shapes::Value AttributesOf(const Table& table);
 shapes::Value DescriptionOf(const Core& core, const Table& table);
 shapes::Value SchemaOf(const items::KeySchema& keys);  // KeySchema
 shapes::Value ProjectionOf(const IndexProjection& projection);

@@ -84,15 +84,6 @@ base::Result<std::optional<Version>> VersionAt(const Core& core, const std::stri
   return std::optional<Version>(ReadHead(tomb.bytes()).version);
 }
 
-shapes::Value ReplicaAttributes(const Table& table) {
-  shapes::Value::List out;
-  for (const items::KeyPart& part : table.attributes) {
-    out.push_back(shapes::Value::Struct(
-        {{"AttributeName", part.name}, {"AttributeType", std::string(items::Name(part.type))}}));
-  }
-  return shapes::Value(std::move(out));
-}
-
 shapes::Value UnitsOf(const Units& units) {
   return shapes::Value::Struct(
       {{"ReadCapacityUnits", units.read}, {"WriteCapacityUnits", units.write}});
@@ -245,7 +236,7 @@ base::Result<shapes::Value> Replication::Blueprint(std::string_view name) const 
   using shapes::Value;
   ASSIGN_OR_RETURN(const Table* const table, Named(core_, name));
   Value out = Value::Struct({{"TableName", table->name},
-                             {"AttributeDefinitions", ReplicaAttributes(*table)},
+                             {"AttributeDefinitions", AttributesOf(*table)},
                              {"KeySchema", SchemaOf(table->keys)}});
   const bool demand = table->on_demand_billing();
   out.Set("BillingMode", demand ? "PAY_PER_REQUEST" : "PROVISIONED");

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "cli/last_line.h"
 #include "os/environment.h"
 #include "os/process.h"
 
@@ -55,11 +56,6 @@ class MemoryFile {
  private:
   int descriptor_;
 };
-
-std::string LastLine(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  return text.substr(text.rfind('\n') + 1);
-}
 
 nlohmann::json ParseJson(const std::string& text) {
   return nlohmann::json::parse(text, nullptr, false);

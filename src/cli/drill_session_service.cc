@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "cli/last_line.h"
 #include "cli/store_address.h"
 #include "model/names.h"
 #include "os/environment.h"
@@ -35,11 +36,6 @@ base::Result<Value> First(base::Result<Value> answer, std::string_view list) {
   if (answer->Items(list).empty())
     return base::ServiceBroken(fmt::format("elbv2 answered without {}", list));
   return answer->Items(list).front();
-}
-
-std::string LastLineOf(std::string text) {
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text.substr(text.rfind('\n') + 1);
 }
 
 // Every peer's line ends in 1, and there is one.
@@ -187,7 +183,7 @@ base::Status SessionService::AwaitReady(base::Duration patience) {
     if (os::PollExit(process_)) {
       process_ = 0;
       const auto said = world_.files.Read(log_, kMaxLog);
-      return base::ServiceBroken(what + " ended: " + LastLineOf(said.ok() ? *said : ""));
+      return base::ServiceBroken(what + " ended: " + LastLine(said.ok() ? *said : ""));
     }
     if (world_.clock.Monotonic() >= end)
       return base::Unreachable(what + " does not come up: " + ready.error().message());
