@@ -1,6 +1,8 @@
 // The drill until all is well and under load.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/canary_writers.h"
 #include "cli/drill.h"
 #include "cli/stage_run.h"
@@ -14,7 +16,20 @@ constexpr base::Duration kFirstWritePatience{20'000'000'000};
 constexpr base::Duration kStartPatience{30'000'000'000};
 constexpr base::Duration kWarmUp{2'000'000'000};          // of steady service before the fault
 constexpr base::Duration kSessionsBefore{4'000'000'000};  // of their traffic, before the watch
+constexpr base::Duration kLongestAge{5'000'000'000};      // that is waited for, see AnyAge
 constexpr int kObserverHost = 10;  // last number of a vantage point's address
+
+// A Region is lost at any moment, not at one that the load's own start has set: what its clients
+// remember of the application's name is then of any age up to the records' TTL, and how soon they
+// ask again depends on it.
+base::Duration AnyAge(const model::Application& application, ports::Random& random) {
+  base::Duration ttl{};
+  for (const model::Component& component : application.components) {
+    if (const auto* traffic = std::get_if<model::Route53>(&component.kind)) ttl = traffic->ttl;
+  }
+  const auto bound = static_cast<double>(std::min(ttl, kLongestAge).count());
+  return base::Duration(static_cast<base::Duration::rep>(random.Unit() * bound));
+}
 
 }  // namespace
 
@@ -82,6 +97,9 @@ base::Result<std::string> Drill::StartWatch() {
   steps_->Warm(application, inventory_.current(), application.regions.recovery,
                world_.clock.Monotonic() + kWarmUp);
   RETURN_IF_ERROR(load_->AwaitSteady(kWarmUp, kFirstWritePatience));
+  if (!world_.Pause(AnyAge(application, world_.random))) {
+    return base::Cancelled("stopped on request");
+  }
   return "from " + from + ": all is well";
 }
 
