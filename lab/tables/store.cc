@@ -3,6 +3,7 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
@@ -26,10 +27,16 @@ constexpr std::size_t kItemsBuffer = std::size_t{12} << 20;
 constexpr std::size_t kLogBuffer = std::size_t{4} << 20;
 constexpr std::size_t kMetaBuffer = std::size_t{2} << 20;
 constexpr std::uint64_t kMaxLogFiles = std::uint64_t{24} << 20;
+constexpr std::size_t kBlock = std::size_t{8} << 10;
 constexpr int kOpenFiles = 400;
 // Values from here on stand in files of their own, so that sorting keys does not copy them again
 // and again: what keeps the cost of an item flat.
 constexpr std::uint64_t kApartFrom = 400;
+// Their keys and where their values stand: what is read back with one small block, as it is, and
+// merged with what is about as large, so that a key is not copied each time a few others arrive.
+constexpr std::size_t kItemsBlock = std::size_t{4} << 10;
+constexpr int kRunsBeforeMerge = 8;
+constexpr unsigned kAboutAsLarge = 20;  // percent
 // Of the items' buffer, for a filter in front of it: about ten bits an item of 100 bytes.
 constexpr double kFilterShare = 0.015;
 constexpr std::size_t kMaxWaitingBytes = std::size_t{1} << 20;
@@ -70,16 +77,21 @@ rocksdb::DBOptions DatabaseOptions() {
   return options;
 }
 
-rocksdb::ColumnFamilyOptions SpaceOptions(const std::shared_ptr<rocksdb::Cache>& cache,
-                                          std::size_t buffer) {
+rocksdb::BlockBasedTableOptions TableOptions(const std::shared_ptr<rocksdb::Cache>& cache,
+                                             std::size_t block) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.format_version = 5;
-  table.block_size = std::size_t{8} << 10;
+  table.block_size = block;
   table.cache_index_and_filter_blocks = false;
+  return table;
+}
+
+rocksdb::ColumnFamilyOptions SpaceOptions(const std::shared_ptr<rocksdb::Cache>& cache,
+                                          std::size_t buffer) {
   rocksdb::ColumnFamilyOptions options;
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions(cache, kBlock)));
   options.write_buffer_size = buffer;
   options.max_write_buffer_number = 3;
   options.arena_block_size = std::size_t{256} << 10;
@@ -92,6 +104,11 @@ rocksdb::ColumnFamilyOptions SpaceOptions(const std::shared_ptr<rocksdb::Cache>&
 
 rocksdb::ColumnFamilyOptions ItemsOptions(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::ColumnFamilyOptions options = SpaceOptions(cache, kItemsBuffer);
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions(cache, kItemsBlock)));
+  options.compression = rocksdb::kNoCompression;
+  options.compaction_style = rocksdb::kCompactionStyleUniversal;
+  options.compaction_options_universal.size_ratio = kAboutAsLarge;
+  options.level0_file_num_compaction_trigger = kRunsBeforeMerge;
   options.memtable_whole_key_filtering = true;
   options.memtable_prefix_bloom_size_ratio = kFilterShare;
   options.enable_blob_files = true;
@@ -293,6 +310,9 @@ base::Result<std::unique_ptr<Store>> Store::Open(const std::filesystem::path& di
   const rocksdb::Status status =
       rocksdb::DB::Open(DatabaseOptions(), directory.string(), families, &handles, &database);
   if (!status.ok()) return ToError(status);
+  // Merging can wait; who asks for an item waits.
+  std::ignore = rocksdb::Env::Default()->LowerThreadPoolCPUPriority(rocksdb::Env::LOW,
+                                                                    rocksdb::CpuPriority::kLow);
   auto parts = std::make_shared<Parts>();
   parts->database.reset(database);
   for (std::size_t i = 0; i < kSpaces; ++i) {
