@@ -7,6 +7,7 @@
 #include "lab/services/dynamodb.h"
 #include "lab/services/ec2.h"
 #include "lab/services/ecs.h"
+#include "lab/services/efs.h"
 #include "lab/services/elasticache.h"
 #include "lab/services/elbv2.h"
 #include "lab/services/rds.h"
@@ -24,6 +25,7 @@ constexpr auto kServices = std::to_array<ServiceEntry>({
     {"ec2", Place::kRegion, "", MakeEc2},  // before what its security groups guard
     {"rds", Place::kRegion, "", MakeRds},
     {"elasticache", Place::kRegion, "", MakeElastiCache},
+    {"efs", Place::kRegion, "", MakeEfs},  // before the tasks that mount it
     {"route53-recovery-control-config", Place::kGlobal, "us-west-2", MakeArcConfig},
     {"dynamodb", Place::kRegion, "", MakeDynamoDb},  // and dynamodbstreams
     {"elbv2", Place::kRegion, "", MakeElbv2},
