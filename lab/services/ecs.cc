@@ -4,6 +4,7 @@
 
 #include "lab/services/dispatch.h"
 #include "lab/services/ecs_internal.h"
+#include "lab/services/ecs_volumes.h"
 #include "lab/services/saved_state.h"
 
 namespace leeward::lab {
@@ -36,9 +37,8 @@ std::optional<ApiError> RefuseDefinition(const Value& input) {
                     "This lab pulls no images: containerDefinitions[0].command must name a program "
                     "of this machine.");
   }
-  for (const char* member :
-       {"secrets", "environmentFiles", "mountPoints", "volumesFrom", "dependsOn",
-        "resourceRequirements", "credentialSpecs", "systemControls"}) {
+  for (const char* member : {"secrets", "environmentFiles", "volumesFrom", "dependsOn",
+                             "resourceRequirements", "credentialSpecs", "systemControls"}) {
     if (!container.Items(member).empty()) {
       return EcsError("ClientException",
                       fmt::format("Container.{} is not served by this lab.", member));
@@ -57,7 +57,7 @@ std::optional<ApiError> RefuseDefinition(const Value& input) {
                     "Invalid setting for container. At least one container in a task definition "
                     "must be essential.");
   }
-  return std::nullopt;
+  return RefuseVolumes(input);
 }
 
 }  // namespace

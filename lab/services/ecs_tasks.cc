@@ -8,6 +8,7 @@
 #include "lab/services/dispatch.h"
 #include "lab/services/ecs.h"
 #include "lab/services/ecs_internal.h"
+#include "lab/services/ecs_volumes.h"
 
 namespace leeward::lab {
 namespace {
@@ -285,6 +286,8 @@ base::Result<ChildSpec> Ecs::SpecFor(const Task& task, const Value& definition) 
       environment[std::string(pair.String("name"))] = pair.String("value");
   }
   environment["HOST"] = task.endpoint.address;
+  RETURN_IF_ERROR(
+      MountVolumes(host_, definition, {task.endpoint.address, &spec.argv, &environment}));
   spec.environment.assign(environment.begin(), environment.end());
   spec.directory = host_.StateDirectory(name()) / fmt::format("task-{}", task.slot);
   std::error_code error;
@@ -302,7 +305,9 @@ void Ecs::Launch(const std::string& task_id) {
   if (task == nullptr || task->last_status != "PENDING") return;
   const auto fail = [&](const base::Error& error) {
     task->stop_code = "TaskFailedToStart";
-    task->stopped_reason = "CannotStartContainerError: " + error.message();
+    // Those of volumes say by themselves which it is.
+    const bool named = error.message().find("Error: ") != std::string::npos;
+    task->stopped_reason = (named ? "" : "CannotStartContainerError: ") + error.message();
     task->desired_status = "STOPPED";
     Finish(*task);
   };
