@@ -4,6 +4,7 @@
 
 #include "lab/services/arc_config.h"
 #include "lab/services/cloudwatch.h"
+#include "lab/services/datasync.h"
 #include "lab/services/dynamodb.h"
 #include "lab/services/ec2.h"
 #include "lab/services/ecs.h"
@@ -26,6 +27,7 @@ constexpr auto kServices = std::to_array<ServiceEntry>({
     {"rds", Place::kRegion, "", MakeRds},
     {"elasticache", Place::kRegion, "", MakeElastiCache},
     {"efs", Place::kRegion, "", MakeEfs},  // before the tasks that mount it
+    {"datasync", Place::kRegion, "", MakeDataSync},
     {"route53-recovery-control-config", Place::kGlobal, "us-west-2", MakeArcConfig},
     {"dynamodb", Place::kRegion, "", MakeDynamoDb},  // and dynamodbstreams
     {"elbv2", Place::kRegion, "", MakeElbv2},
