@@ -75,11 +75,11 @@ class DataSyncTest : public EfsTestBase {
   }
   void Begin(Side& side, std::unique_ptr<DataSync>& sync) {
     sync = std::make_unique<DataSync>(side.host);
-    sync->limits.call = 400ms;
+    sync->limits.call = 3s;
     sync->limits.poll = 20ms;
     sync->limits.look = 20ms;
-    sync->limits.lost = 1s;
-    sync->pull.call = 400ms;
+    sync->limits.lost = 10s;
+    sync->pull.call = 3s;
     sync->pull.bytes = 4096;
     side.host.services["datasync"] = sync.get();
     EXPECT_TRUE(sync->Start().ok());

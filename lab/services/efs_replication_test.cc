@@ -9,6 +9,7 @@ namespace {
 
 using shapes::Value;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 using namespace std::chrono_literals;
 
@@ -38,6 +39,7 @@ class EfsReplicationTest : public EfsTestBase {
   }
   std::string Replicate(const std::string& source, Value ask = ToRegion("us-west-2")) {
     const Value made = Done(a, "CreateReplicationConfiguration", Source(source, std::move(ask)));
+    CHECK(made.Items("Destinations").size() == 1);
     const std::string id(made.Items("Destinations").front().String("FileSystemId"));
     EXPECT_EQ(made.Items("Destinations").front().String("Status"), "ENABLING");
     AwaitStatus(b, id, "ENABLED");
@@ -344,6 +346,7 @@ TEST_F(EfsReplicationTest, TheReverseOverwritesTheWholeTree) {
 TEST_F(EfsReplicationTest, WhatTheReverseDestroyedIsWrittenDown) {
   const std::string source = Make(a, Value::Struct({{"Encrypted", true}}));
   Write(Tree(a, source) / "shared/same", "old");
+  Write(Tree(a, source) / "shared/untouched", "untouched");
   const std::string id = Replicate(source);
   Done(b, "DeleteReplicationConfiguration", Source(source));
   AwaitStatus(b, id, "gone");
@@ -364,6 +367,7 @@ TEST_F(EfsReplicationTest, WhatTheReverseDestroyedIsWrittenDown) {
   const std::string replaced = Read(Tree(a, source).parent_path() / "replaced");
   EXPECT_THAT(replaced, HasSubstr("removed only/he%20re\n"));
   EXPECT_THAT(replaced, HasSubstr("overwrote shared/same\n"));
+  EXPECT_THAT(replaced, Not(HasSubstr("untouched")));
   // What goes later went in the source, and is nobody's loss.
   std::filesystem::remove(Tree(b, id) / "after");
   EXPECT_TRUE(world.RunUntil([&] { return !std::filesystem::exists(Tree(a, source) / "after"); }));

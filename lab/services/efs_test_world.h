@@ -113,15 +113,15 @@ class EfsTestBase : public testing::Test {
     side.ec2 = std::make_unique<ec2::Ec2>(side.host);
     side.cloudwatch = std::make_unique<cloudwatch::CloudWatch>(side.host);
     PullLimits pull;
-    pull.call = std::chrono::milliseconds(400);
+    pull.call = std::chrono::seconds(3);
     pull.retry = std::chrono::milliseconds(50);
     pull.between_fast = std::chrono::milliseconds(20);
     pull.bytes = piece_bytes;
     pull.entries = 50;
     side.efs =
         std::make_unique<Efs>(side.host, std::make_unique<PullingReplicators>(side.host, pull));
-    side.efs->limits.call = std::chrono::milliseconds(400);
-    side.efs->limits.both_sides = std::chrono::seconds(3);
+    side.efs->limits.call = std::chrono::seconds(3);
+    side.efs->limits.both_sides = std::chrono::seconds(6);
     side.efs->limits.tell = std::chrono::milliseconds(50);
     side.efs->limits.monitor = std::chrono::milliseconds(50);
     side.efs->limits.size = std::chrono::milliseconds(1);

@@ -204,14 +204,18 @@ base::Result<std::string> SumOf(const std::filesystem::path& root, const std::st
   const Opened file(
       openat(directory.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!file.ok()) return Failed("open", relative);
+  return SumOf(file.get(), relative);
+}
+
+base::Result<std::string> SumOf(int file, const std::string& shown) {
   constexpr std::size_t kBlock = 1 << 20;
   std::string block(kBlock, '\0');
   std::string sum = "-";
   for (std::int64_t at = 0;;) {
     std::size_t got = 0;
     while (got < kBlock) {
-      const ssize_t now = pread(file.get(), block.data() + got, kBlock - got, at);
-      if (now < 0) return Failed("read", relative);
+      const ssize_t now = pread(file, block.data() + got, kBlock - got, at);
+      if (now < 0) return Failed("read", shown);
       if (now == 0) break;
       got += static_cast<std::size_t>(now);
       at += now;

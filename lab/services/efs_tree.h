@@ -116,7 +116,8 @@ class TreeCopy {
     std::filesystem::path scratch;     // on the same disk; emptied first
     std::filesystem::path modes_file;  // of HeldModes
     Holding holding = Holding::kHeld;
-    // Paths that were there and are not any more, or hold something else; empty: not written down.
+    // Gets the paths that were there and are not any more, or hold something else. Empty: nobody
+    // asks.
     std::filesystem::path replaced_file;
     bool remove_extra = true;
     bool keep_newer = false;  // files that exist are left alone
@@ -178,6 +179,7 @@ class TreeCopy {
   base::Result<bool> TakeFile(int directory, const std::string& relative, const Entry& entry,
                               const std::optional<Entry>& now);
   bool SameFile(const Entry& entry, const Entry& now) const;
+  static base::Result<bool> Loses(int directory, const std::string& name, const std::string& draft);
 
   Options options_;
   HeldModes modes_;

@@ -210,6 +210,19 @@ base::Status TreeCopy::TakePiece(const std::string& relative, const Piece& piece
 
 void TreeCopy::DropFile(const std::string& relative) { unlink(ScratchOf(relative).c_str()); }
 
+// Whether something else than what has arrived is in the place of it.
+base::Result<bool> TreeCopy::Loses(int directory, const std::string& name,
+                                   const std::string& draft) {
+  const Opened there(
+      openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!there.ok()) return errno == ENOENT ? base::Result<bool>(false) : Failed("open", name);
+  const Opened here(open(draft.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!here.ok()) return Failed("open", draft);
+  ASSIGN_OR_RETURN(const std::string theirs, SumOf(there.get(), name));
+  ASSIGN_OR_RETURN(const std::string ours, SumOf(here.get(), name));
+  return theirs != ours;
+}
+
 base::Status TreeCopy::PutFile(const std::string& relative, const Entry& entry) {
   const auto [parent, name] = SplitPath(relative);
   const std::string draft = ScratchOf(relative);
@@ -220,10 +233,12 @@ base::Status TreeCopy::PutFile(const std::string& relative, const Entry& entry) 
   }
   ASSIGN_OR_RETURN(const Opened directory, OpenDirectory(options_.root.native(), parent));
   const Unlocked unlocked(directory.get());
-  struct stat now {};
-  if (fstatat(directory.get(), name.c_str(), &now, AT_SYMLINK_NOFOLLOW) == 0) {
-    RETURN_IF_ERROR(Note("overwrote", relative));
-    ++counts_.overwritten;
+  if (!options_.replaced_file.empty()) {
+    ASSIGN_OR_RETURN(const bool loses, Loses(directory.get(), name, draft));
+    if (loses) {
+      RETURN_IF_ERROR(Note("overwrote", relative));
+      ++counts_.overwritten;
+    }
   }
   if (renameat(AT_FDCWD, draft.c_str(), directory.get(), name.c_str()) != 0) {
     return Failed("put", relative);

@@ -114,6 +114,8 @@ class Unlocked {
 // In efs_tree.cc. Nothing for what EFS cannot hold.
 base::Result<std::optional<Entry>> LookAt(int directory, const std::string& name);
 base::Result<std::vector<std::string>> NamesIn(int directory, const std::string& shown);
+// Of the whole file, wherever the descriptor stands.
+base::Result<std::string> SumOf(int file, const std::string& shown);
 // Does nothing to a symbolic link.
 base::Status ChangeMode(int directory, const std::string& name, std::uint32_t mode,
                         const std::string& shown);
