@@ -117,6 +117,7 @@ Flow<base::Status> Copy::Transfer() {
   pull.service = "datasync";
   pull.ask = Value::Struct({{"LocationArn", order_.source_location}});
   pull.wanted = tree_->options().wanted;
+  pull.allowed = order_.writable;
   pull.leads = Leads(order_.includes, order_.excludes);
   pull.bytes_per_second = std::max<std::int64_t>(0, options.Int("BytesPerSecond", -1));
   using Remember = efs::Pull::Order::Remember;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,6 +33,7 @@ struct CopyOrder {
   shapes::Value options;         // complete
   std::string includes;
   std::string excludes;
+  std::function<base::Status()> writable;  // still
 };
 
 class Copy : public std::enable_shared_from_this<Copy> {

@@ -27,6 +27,17 @@ bool HasEnded(const Execution& execution) {
   return execution.status == "SUCCESS" || execution.status == "ERROR";
 }
 
+base::Status Writable(Host& host, const std::string& file_system) {
+  const auto* systems = FindSibling<FileSystems>(host, "efs");
+  const auto seen = systems == nullptr ? std::nullopt : systems->See(file_system);
+  if (!seen) return base::NotFound(fmt::format("File system {} does not exist.", file_system));
+  if (!seen->read_only) return base::Ok();
+  return base::Denied(fmt::format(
+      "DataSync cannot write to the destination location: file system {} is the destination of an "
+      "EFS replication configuration, which makes it a read-only file system.",
+      file_system));
+}
+
 Value::List FiltersOf(const std::string& patterns) {
   if (patterns.empty()) return {};
   return {Value::Struct({{"FilterType", "SIMPLE_PATTERN"}, {"Value", patterns}})};
@@ -302,16 +313,10 @@ Answer DataSync::BeginCopy(const Value& input) {
   if (location == nullptr) {
     return Invalid(fmt::format("Location {} is not found.", input.String("Destination")));
   }
-  const auto* systems = FindSibling<FileSystems>(host_, "efs");
-  const auto seen = systems == nullptr ? std::nullopt : systems->See(location->file_system);
-  if (!seen) return Invalid(fmt::format("File system {} does not exist.", location->file_system));
-  if (seen->read_only) {
-    return Invalid(
-        fmt::format("DataSync cannot write to the destination location: file system {} is the "
-                    "destination of an "
-                    "EFS replication configuration, which makes it a read-only file system.",
-                    location->file_system));
-  }
+  const std::string system = location->file_system;
+  const base::Status writable = Writable(host_, system);
+  if (!writable.ok()) return Invalid(writable.error().message());
+  const auto seen = FindSibling<FileSystems>(host_, "efs")->See(system);
   const auto there = efs::Look(seen->tree, location->folder);
   if (!there.ok() || there->kind != efs::Entry::Kind::kDirectory) {
     return Invalid(fmt::format("The destination {} is not there.", UriOf(*location)));
@@ -326,6 +331,8 @@ Answer DataSync::BeginCopy(const Value& input) {
   order.options = input.Sub("Options");
   order.includes = input.String("Includes");
   order.excludes = input.String("Excludes");
+  // A replication may be made while this is under way.
+  order.writable = [this, system] { return Writable(host_, system); };
   // What has ended long ago nobody asks for.
   std::erase_if(copies_, [](const auto& entry) { return entry.second->Forgettable(); });
   const auto copy = std::make_shared<Copy>(host_, pull, std::move(order));

@@ -267,6 +267,26 @@ TEST_F(DataSyncTest, AReplicationsDestinationIsNotWritten) {
                         "read-only file system"));
 }
 
+TEST_F(DataSyncTest, AReplicationEndsAnExecutionIntoItsDestination) {
+  for (int i = 0; i < 50; ++i) Write(From() / std::to_string(i), std::string(5000, 'x'));
+  Done(b, "UpdateFileSystemProtection",
+       Of(destination).Set("ReplicationOverwriteProtection", "DISABLED"));
+  const std::string execution = Begun(b, Task(b, Options({{"BytesPerSecond", 100'000}})));
+  EXPECT_TRUE(
+      world.RunUntil([&] { return Shown(b, execution).String("Status") == "TRANSFERRING"; }));
+  const std::string other = Make(a);
+  Done(a, "CreateReplicationConfiguration",
+       Value::Struct(
+           {{"SourceFileSystemId", other},
+            {"Destinations", Value::List{Value::Struct(
+                                 {{"Region", "us-west-2"}, {"FileSystemId", destination}})}}}));
+  const Value done = Ended(b, execution);
+  EXPECT_EQ(done.Sub("Result").String("ErrorCode"), "OpNotPermitted");
+  EXPECT_THAT(std::string(done.Sub("Result").String("ErrorDetail")),
+              HasSubstr("read-only file system"));
+  EXPECT_TRUE(world.RunUntil([&] { return std::filesystem::is_empty(To()); }));
+}
+
 TEST_F(DataSyncTest, TheArticlesScheduleIsRefusedAndAnHourlyOneRuns) {
   const auto every = [](const char* rate) {
     return Value::Struct({{"Schedule", Value::Struct({{"ScheduleExpression", rate}})}});

@@ -9,8 +9,6 @@
 
 namespace leeward::lab::efs {
 
-using shapes::Value;
-
 Efs::Efs(Host& host, std::unique_ptr<Replicators> replicators)
     : host_(host), replicators_(std::move(replicators)) {}
 

@@ -62,6 +62,20 @@ std::string_view Name(FileSystem::Protection protection) {
 }
 std::string_view Name(ReplicationStatus status) { return NameIn(kStatuses, status); }
 
+Value IdentityOf(const Replication& replication) {
+  return Value::Struct({{"SourceId", replication.source_id},
+                        {"DestinationId", replication.destination_id},
+                        {"Created", base::FormatIso8601(replication.created)}});
+}
+
+bool IsNamed(const Replication& replication, const Value& identity) {
+  const Value ours = IdentityOf(replication);
+  for (const auto& [name, value] : ours.members()) {
+    if (identity.String(name) != value.str()) return false;
+  }
+  return true;
+}
+
 Value Save(const FileSystem& system) {
   return Value::Struct({{"Id", system.id},
                         {"Token", system.token},

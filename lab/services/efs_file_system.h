@@ -82,6 +82,11 @@ struct Replication {
   bool asking = false;  // not saved
 };
 
+// What tells a replication from every other, also from an earlier one of the same file systems: a
+// word about that may be on its way for a long time.
+shapes::Value IdentityOf(const Replication& replication);
+bool IsNamed(const Replication& replication, const shapes::Value& identity);
+
 shapes::Value Save(const FileSystem& system);
 FileSystem LoadFileSystem(const shapes::Value& saved);
 shapes::Value Save(const MountTarget& target);

@@ -8,8 +8,6 @@
 namespace leeward::lab::efs {
 namespace {
 
-using shapes::Value;
-
 constexpr base::Duration kCreateAws = std::chrono::seconds(10);
 constexpr base::Duration kUpdateAws = std::chrono::seconds(30);
 constexpr base::Duration kDeleteAws = std::chrono::seconds(10);

@@ -28,6 +28,10 @@ Flow<base::Result<Value>> Pull::Ask(std::string operation, Value input) {
 
 Flow<base::Status> Pull::Work(std::function<base::Status()> work) {
   if (cancelled_) co_return base::Cancelled("the copy was ended");
+  if (order_.allowed) {
+    base::Status allowed = order_.allowed();
+    if (!allowed.ok()) co_return allowed;
+  }
   working_ = true;
   const base::Status done = co_await Offload<base::Status>(host_, std::move(work));
   working_ = false;
@@ -237,7 +241,7 @@ class PullingReplicator : public Replicator {
   }
   ~PullingReplicator() override {
     state_->changed = nullptr;
-    Pause();
+    Quieten(state_);
   }
   void Start() override {
     if (state_->run != nullptr) return;
@@ -247,17 +251,9 @@ class PullingReplicator : public Replicator {
       Passes(state, state->run).Detach();
     });
   }
-  void Pause() override {
-    state_->when_quiet = nullptr;
-    if (state_->run == nullptr) return;
-    const auto run = std::exchange(state_->run, nullptr);
-    run->Cancel([state = state_] {
-      state->writing = false;
-      if (const auto then = std::exchange(state->when_quiet, nullptr)) then();
-    });
-  }
+  void Pause() override { Quieten(state_); }
   void Stop(std::function<void(base::Status)> stopped) override {
-    Pause();
+    Quieten(state_);
     WhenQuiet([state = state_, stopped = std::move(stopped)] { Release(state, stopped).Detach(); });
   }
   CopyProgress progress() const override { return state_->progress; }
@@ -299,6 +295,16 @@ class PullingReplicator : public Replicator {
     }
   };
   using StatePtr = std::shared_ptr<State>;
+
+  static void Quieten(const StatePtr& state) {
+    state->when_quiet = nullptr;
+    if (state->run == nullptr) return;
+    const auto run = std::exchange(state->run, nullptr);
+    run->Cancel([state] {
+      state->writing = false;
+      if (const auto then = std::exchange(state->when_quiet, nullptr)) then();
+    });
+  }
 
   void WhenQuiet(std::function<void()> then) {
     if (state_->writing) {

@@ -43,6 +43,7 @@ class Pull {
     shapes::Value ask;                                    // goes with every request
     std::function<bool(const std::string& path)> wanted;  // null: everything
     std::function<bool(const std::string& path)> leads;   // a directory, to something wanted
+    std::function<base::Status()> allowed;                // asked before every write; null: yes
     std::int64_t bytes_per_second = 0;                    // 0: as fast as it goes
     enum class Remember { kNothing, kBrought, kAll } remember = Remember::kNothing;
   };

@@ -193,7 +193,9 @@ Answer Efs::MakeDestination(const Value& input) {
   if (!zone.empty()) {
     settings.Set("AvailabilityZoneName", zone).Set("PerformanceMode", "generalPurpose");
   }
-  auto added = AddFileSystem(fmt::format("destination-of-{}", input.String("SourceId")), settings);
+  auto added = AddFileSystem(
+      fmt::format("destination-of-{}-{}", input.String("SourceId"), host_.random().Hex(8)),
+      settings);
   if (auto* error = std::get_if<ApiError>(&added)) return std::move(*error);
   FileSystem& system = *std::get<FileSystem*>(added);
   system.backup = true;
@@ -244,9 +246,7 @@ void Efs::DeleteReplicationConfiguration(const Value& input, Reply reply) {
 // waits.
 Flow<> Efs::EndBoth(ReplicationPtr replication, Reply reply) {
   const std::string region(OtherRegion(*replication));
-  Value ask = Value::Struct();
-  ask.Set("SourceId", replication->source_id);
-  ask.Set("DestinationId", replication->destination_id);
+  const Value ask = IdentityOf(*replication);
   const Answer answer =
       co_await AskRegion(host_, region, "efs", "EndReplication", ask, limits.both_sides);
   if (TimedOut(answer)) {
@@ -267,7 +267,7 @@ Flow<> Efs::EndBoth(ReplicationPtr replication, Reply reply) {
 // In the Region that was not called.
 Answer Efs::EndReplication(const Value& input) {
   const ReplicationPtr replication = FindBySource(input.String("SourceId"));
-  if (replication == nullptr || replication->destination_id != input.String("DestinationId")) {
+  if (replication == nullptr || !IsNamed(*replication, input)) {
     return ReplicationNotFound(
         fmt::format("{} has no such replication configuration.", host_.region()));
   }

@@ -318,6 +318,22 @@ TEST_F(EfsReplicationTest, ALocalDeleteAlsoEndsOneThatWaitsForBoth) {
   EXPECT_TRUE(TaskWrites(Tree(b, id) / "by a task"));
 }
 
+TEST_F(EfsReplicationTest, AWordAboutAnEarlierReplicationEndsNoLaterOne) {
+  const std::string source = Make(a);
+  const std::string id = Replicate(source);
+  Value word = Value::Struct({{"SourceId", source},
+                              {"DestinationId", id},
+                              {"Created", base::FormatIso8601(world.clock().Now() - 60s)}});
+  std::string code;
+  a.efs->HandleInternal("EndReplication", word, [&](Answer answer) {
+    if (const auto* error = std::get_if<ApiError>(&answer)) code = error->code;
+  });
+  EXPECT_EQ(code, "ReplicationNotFound");
+  world.RunFor(200ms);
+  EXPECT_EQ(Destination(a, source).String("Status"), "ENABLED");
+  EXPECT_EQ(Destination(b, id).String("Status"), "ENABLED");
+}
+
 TEST_F(EfsReplicationTest, TheReverseOverwritesTheWholeTree) {
   const std::string source = Make(a);
   Write(Tree(a, source) / "shared/same", "old");

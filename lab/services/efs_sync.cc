@@ -166,8 +166,7 @@ void Efs::HearProgress(Replication& replication, const Value& input) {
 
 Answer Efs::KnowReplication(const Value& input) {
   const ReplicationPtr replication = FindBySource(input.String("SourceId"));
-  const bool known =
-      replication != nullptr && replication->destination_id == input.String("DestinationId");
+  const bool known = replication != nullptr && IsNamed(*replication, input);
   return Value::Struct({{"Known", known}});
 }
 
@@ -186,9 +185,7 @@ Flow<> Efs::TellForever() {
 Flow<> Efs::AskAfter(ReplicationPtr replication) {
   if (replication->asking) co_return;
   replication->asking = true;
-  Value ask = Value::Struct();
-  ask.Set("SourceId", replication->source_id);
-  ask.Set("DestinationId", replication->destination_id);
+  const Value ask = IdentityOf(*replication);
   const Answer answer = co_await AskRegion(host_, replication->destination_region, "efs",
                                            "KnowReplication", ask, limits.call);
   replication->asking = false;

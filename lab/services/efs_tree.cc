@@ -221,7 +221,8 @@ base::Result<std::string> SumOf(int file, const std::string& shown) {
       at += now;
     }
     if (got == 0) return sum;
-    sum = base::Sha256Hex(sum + base::Sha256Hex({block.data(), got}));
+    sum += base::Sha256Hex({block.data(), got});
+    sum = base::Sha256Hex(sum);
   }
 }
 
