@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import hmac
 import http.client
+import json
 import urllib.parse
 
 
@@ -11,11 +12,11 @@ def _sign(key, text):
     return hmac.new(key, text.encode(), hashlib.sha256).digest()
 
 
-def headers(host, region, service, body, key="test", secret="test", now=None):
+def headers(host, region, service, body, key="test", secret="test", now=None, method="POST", path="/", query=""):
     now = now or datetime.datetime.now(datetime.timezone.utc)
     time, date = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
     digest = hashlib.sha256(body.encode()).hexdigest()
-    canonical = f"POST\n/\n\nhost:{host}\nx-amz-date:{time}\n\nhost;x-amz-date\n{digest}"
+    canonical = f"{method}\n{path}\n{query}\nhost:{host}\nx-amz-date:{time}\n\nhost;x-amz-date\n{digest}"
     scope = f"{date}/{region}/{service}/aws4_request"
     to_sign = f"AWS4-HMAC-SHA256\n{time}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     derived = f"AWS4{secret}".encode()
@@ -36,5 +37,21 @@ def call(gateway, region, action, service="sts", version="2011-06-15", timeout=5
         connection.request("POST", "/", body, headers(host, region, service, body, **keys))
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def rest(gateway, region, method, path, service, query="", body=None, timeout=5):
+    """(status, answer) of a REST request with JSON bodies; `path` and `query` as they are to be signed."""
+    host = urllib.parse.urlparse(gateway).netloc
+    text = "" if body is None else json.dumps(body)
+    connection = http.client.HTTPConnection(host, timeout=timeout)
+    try:
+        connection.request(method, path + ("?" + query if query else ""), text,
+                           {**headers(host, region, service, text, method=method, path=path, query=query),
+                            "Content-Type": "application/json"})
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        return answer.status, json.loads(text) if text else {}
     finally:
         connection.close()
