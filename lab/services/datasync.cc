@@ -83,8 +83,23 @@ base::Status DataSync::Start() {
     if (execution.status == "SUCCESS" || execution.status == "ERROR") continue;
     Fail(execution, "Interrupted", "DataSync was interrupted in the Region of the task.");
   }
+  for (const auto& [id, location] : locations_) DropScratch(location);
   RunSchedules().Detach();
   return base::Ok();
+}
+
+// What copies had put together when their process was killed.
+void DataSync::DropScratch(const Location& location) const {
+  const auto* systems = FindSibling<FileSystems>(host_, "efs");
+  const auto seen = systems == nullptr ? std::nullopt : systems->See(location.file_system);
+  if (!seen) return;
+  std::error_code error;
+  std::vector<std::filesystem::path> left;
+  for (const auto& entry : std::filesystem::directory_iterator(seen->tree.parent_path(), error)) {
+    if (entry.path().filename().native().starts_with(kScratchPrefix)) left.push_back(entry.path());
+  }
+  for (const auto& path : left) std::filesystem::remove_all(path, error);
+  if (error) fmt::print(stderr, "datasync: {}: {}\n", seen->tree.native(), error.message());
 }
 
 const Location* DataSync::FindLocation(std::string_view arn) const {

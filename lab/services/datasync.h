@@ -104,6 +104,7 @@ class DataSync : public Service {
   Answer KnowLocation(const Value& input);
   Problem CheckNetwork(const Value& network) const;
   Value* TagsOf(std::string_view arn);
+  void DropScratch(const Location& location) const;
   const Location* FindLocation(std::string_view arn) const;
   std::string UriOf(const Location& location) const;
   Answer Listed(const Value& input, std::string_view key, const Value::List& items) const;

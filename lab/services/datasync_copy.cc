@@ -97,7 +97,7 @@ Flow<base::Status> Copy::Transfer() {
   const Value& options = order_.options;
   efs::TreeCopy::Options how;
   how.root = order_.root;
-  how.scratch = order_.folder / ("datasync-" + order_.name);
+  how.scratch = order_.folder / (std::string(kScratchPrefix) + order_.name);
   how.modes_file = order_.folder / "no-modes";
   how.holding = efs::Holding::kOpen;
   how.remove_extra = options.String("PreserveDeletedFiles") == "REMOVE";

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lab/services/efs_pull.h"
@@ -23,6 +24,9 @@ struct CopyCounts {
 };
 shapes::Value ToValue(const CopyCounts& counts);
 CopyCounts CountsOf(const shapes::Value& value);
+
+// Of the folder in which an execution puts files together, beside the file system's tree.
+inline constexpr std::string_view kScratchPrefix = "datasync-";
 
 struct CopyOrder {
   std::string source_region;

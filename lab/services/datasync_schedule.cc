@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kTooOften =
     "The schedule is not valid: a task cannot be scheduled at an interval of less than 1 hour.";
-constexpr std::int64_t kMostHours = 24 * 366 * 10;
+constexpr int kMostCount = 24 * 366 * 10;
 constexpr int kMostDays = 366 * 8;  // that a date which exists can be away: a leap day over 2100
 
 base::Error Bad(std::string_view expression, std::string_view why) {
@@ -112,7 +112,7 @@ base::Result<Schedule> Schedule::ParseRate(std::string_view text) {
   if (each == base::Duration(0)) {
     return Bad(text, "the unit is minute, hour or day, with an s if there is more than one");
   }
-  if (*count > kMostHours) return Bad(text, "it is too long");
+  if (*count > kMostCount) return Bad(text, "it is too long");
   Schedule schedule;
   schedule.rate_ = each * *count;
   if (schedule.rate_ < std::chrono::hours(1)) return base::Invalid(std::string(kTooOften));

@@ -8,8 +8,6 @@
 namespace leeward::lab::datasync {
 namespace {
 
-using shapes::Value;
-
 constexpr std::string_view kTaskKind = "task/";
 constexpr const char* kOfTask[] = {"Options",  "Includes", "Excludes",
                                    "Schedule", "Name",     "CloudWatchLogGroupArn"};

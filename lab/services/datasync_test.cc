@@ -115,7 +115,7 @@ class DataSyncTest : public EfsTestBase {
 
   // A file system with a mount target.
   std::string Ready(Side& side) {
-    const std::string id = Make(side);
+    std::string id = Make(side);
     Done(side, "CreateMountTarget", Of(id).Set("SubnetId", DefaultSubnets(side.host)[0].id));
     EXPECT_TRUE(world.RunUntil([&] { return side.efs->See(id)->has_mount_target; }));
     return id;
@@ -322,6 +322,30 @@ TEST_F(DataSyncTest, OneExecutionATaskAndItCanBeCancelled) {
   }
   EXPECT_EQ(Synced(b, "DescribeTask", Value::Struct({{"TaskArn", task}})).String("Status"),
             "AVAILABLE");
+}
+
+TEST_F(DataSyncTest, AnExecutionWhoseProcessWasKilledIsAnErrorAndLeavesNothing) {
+  for (int i = 0; i < 50; ++i) Write(From() / std::to_string(i), std::string(5000, 'x'));
+  const std::string task = Task(b, Options({{"BytesPerSecond", 20'000}}));
+  const std::string execution = Begun(b, task);
+  EXPECT_TRUE(
+      world.RunUntil([&] { return Shown(b, execution).String("Status") == "TRANSFERRING"; }));
+  b.host.Kill();
+  b_sync.reset();
+  const auto folders = [&] {
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(To().parent_path())) {
+      count += entry.path().filename().native().starts_with("datasync-") ? 1 : 0;
+    }
+    return count;
+  };
+  EXPECT_EQ(folders(), 1);
+  Restart(b);
+  Begin(b, b_sync);
+  EXPECT_EQ(folders(), 0);
+  EXPECT_EQ(Shown(b, execution).Sub("Result").String("ErrorCode"), "Interrupted");
+  const std::string quick = Task(b);
+  EXPECT_EQ(Run(b, quick).String("Status"), "SUCCESS");
 }
 
 TEST_F(DataSyncTest, ADarkSourceIsAnError) {

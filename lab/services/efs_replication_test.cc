@@ -40,7 +40,7 @@ class EfsReplicationTest : public EfsTestBase {
   std::string Replicate(const std::string& source, Value ask = ToRegion("us-west-2")) {
     const Value made = Done(a, "CreateReplicationConfiguration", Source(source, std::move(ask)));
     CHECK(made.Items("Destinations").size() == 1);
-    const std::string id(made.Items("Destinations").front().String("FileSystemId"));
+    std::string id(made.Items("Destinations").front().String("FileSystemId"));
     EXPECT_EQ(made.Items("Destinations").front().String("Status"), "ENABLING");
     AwaitStatus(b, id, "ENABLED");
     AwaitStatus(a, source, "ENABLED");

@@ -23,7 +23,7 @@ class EfsTest : public EfsTestBase {
   }
   std::string Mounted(const std::string& id, Value more = Value::Struct()) {
     const Value target = Done(a, "CreateMountTarget", MountTargetIn(id, 0, std::move(more)));
-    const std::string name(target.String("MountTargetId"));
+    std::string name(target.String("MountTargetId"));
     EXPECT_TRUE(world.RunUntil([&] {
       const Value shown = Done(a, "DescribeMountTargets", Of(id));
       return shown.Items("MountTargets").front().String("LifeCycleState") == "available";

@@ -190,7 +190,7 @@ class EfsTestBase : public testing::Test {
         << id << " is not " << state;
   }
   std::string Make(Side& side, Value input = Value::Struct()) {
-    const std::string id(Done(side, "CreateFileSystem", std::move(input)).String("FileSystemId"));
+    std::string id(Done(side, "CreateFileSystem", std::move(input)).String("FileSystemId"));
     AwaitState(side, id, "available");
     return id;
   }
