@@ -13,6 +13,7 @@
 #include "lab/control/config.h"
 #include "lab/control/process.h"
 #include "lab/control/supervisor.h"
+#include "lab/core/remove_tree.h"
 #include "lab/dynamo/process.h"
 #include "lab/network/line_channel.h"
 #include "os/environment.h"
@@ -197,13 +198,6 @@ base::Result<int> StartKeeper(const LabConfig& config, int owner) {
   return pair[0];
 }
 
-base::Status DeleteState(const std::string& state) {
-  std::error_code error;
-  std::filesystem::remove_all(state, error);
-  if (error) return base::Denied(fmt::format("cannot delete {}: {}", state, error.message()));
-  return base::Ok();
-}
-
 // Waits until the lab's locks are free: its last process has ended.
 base::Status WaitForEnd(const LabConfig& config) {
   os::SystemFiles files;
@@ -227,7 +221,7 @@ int UpFailed(const LabConfig& config, const Value& answer, State state) {
   const int code = static_cast<int>(answer.Int("exit", kFailed));
   if (state == State::kFresh && code == kCannotReach) {
     base::Status deleted = WaitForEnd(config);
-    if (deleted.ok()) deleted = DeleteState(config.state);
+    if (deleted.ok()) deleted = RemoveTree(config.state);
     if (!deleted.ok()) fmt::print(stderr, "leeward-lab: {}\n", deleted.error().message());
   }
   return Complain(code, answer.String("error"));
@@ -447,7 +441,7 @@ int Down(const Options& options) {
   const base::Status ended = WaitForEnd(config);
   if (!ended.ok()) return Complain(kFailed, ended.error().message());
   if (!options.keep) {
-    const base::Status deleted = DeleteState(config.state);
+    const base::Status deleted = RemoveTree(config.state);
     if (!deleted.ok()) return Complain(kFailed, deleted.error().message());
   }
   fmt::print("{}{}\n", caller.ok() ? "down" : "was not running",

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "lab/core/remove_tree.h"
 #include "lab/network/topology.h"
 #include "os/files.h"
 #include "os/process.h"
@@ -336,8 +337,8 @@ int RunKeeper(const std::string& state, Owner owner) {
   seen.insert(left.begin(), left.end());
   const bool clean = os::KillTrees(left, kKillLimit).ok();
   os::RemoveSharedMemoryOf(seen);
-  std::error_code ignored;  // what cannot be deleted stays to be looked at
-  if (ended == Ended::kWithOwner) std::filesystem::remove_all(state, ignored);
+  // What cannot be deleted stays to be looked at.
+  if (ended == Ended::kWithOwner) static_cast<void>(RemoveTree(state));
   return clean ? 0 : 1;
 }
 

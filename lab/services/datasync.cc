@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "lab/core/remove_tree.h"
 #include "lab/services/ec2_vpc.h"
 #include "lab/services/efs_tree.h"
 #include "lab/services/file_systems.h"
@@ -95,11 +96,17 @@ void DataSync::DropScratch(const Location& location) const {
   if (!seen) return;
   std::error_code error;
   std::vector<std::filesystem::path> left;
-  for (const auto& entry : std::filesystem::directory_iterator(seen->tree.parent_path(), error)) {
-    if (entry.path().filename().native().starts_with(kScratchPrefix)) left.push_back(entry.path());
+  std::filesystem::directory_iterator at(seen->tree.parent_path(), error);
+  // Not in a range-based for, whose step throws.
+  for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
+    const std::filesystem::path& path = at->path();
+    if (path.filename().native().starts_with(kScratchPrefix)) left.push_back(path);
   }
-  for (const auto& path : left) std::filesystem::remove_all(path, error);
   if (error) fmt::print(stderr, "datasync: {}: {}\n", seen->tree.native(), error.message());
+  for (const auto& path : left) {
+    const base::Status removed = RemoveTree(path);
+    if (!removed.ok()) fmt::print(stderr, "datasync: {}\n", removed.error().message());
+  }
 }
 
 const Location* DataSync::FindLocation(std::string_view arn) const {

@@ -1,6 +1,7 @@
 // File systems: made, shown, changed, deleted.
 #include <fmt/format.h>
 
+#include "lab/core/remove_tree.h"
 #include "lab/services/efs.h"
 #include "lab/services/efs_page.h"
 #include "lab/services/efs_tree.h"
@@ -222,15 +223,9 @@ Answer Efs::DeleteFileSystem(const Value& input) {
 
 Flow<> Efs::RunDelete(std::string id) {
   co_await Sleep(host_, Paced(kDeleteAws));
-  std::function<std::string()> remove = [folder = FolderOf(id)] {
-    std::error_code error;
-    std::filesystem::remove_all(folder, error);
-    return error ? error.message() : std::string();
-  };
-  const std::string problem = co_await Offload<std::string>(host_, std::move(remove));
-  if (!problem.empty()) {
-    fmt::print(stderr, "efs: {} is left: {}\n", FolderOf(id).native(), problem);
-  }
+  std::function<base::Status()> remove = [folder = FolderOf(id)] { return RemoveTree(folder); };
+  const base::Status removed = co_await Offload<base::Status>(host_, std::move(remove));
+  if (!removed.ok()) fmt::print(stderr, "efs: {}\n", removed.error().message());
   systems_.erase(id);
   Save();
 }
