@@ -97,6 +97,7 @@ Flow<base::Status> Copy::Transfer() {
   const Value& options = order_.options;
   efs::TreeCopy::Options how;
   how.root = order_.root;
+  how.inside = order_.inside;
   how.scratch = order_.folder / (std::string(kScratchPrefix) + order_.name);
   how.modes_file = order_.folder / "no-modes";
   how.holding = efs::Holding::kOpen;
@@ -175,7 +176,7 @@ base::Status Copy::Compare(const std::vector<std::string>& files, const Value& s
   const Value::List& theirs = sums.Items("Sums");
   if (theirs.size() != files.size()) return base::Corrupt("the source summed other files");
   for (std::size_t i = 0; i < files.size(); ++i) {
-    const auto ours = efs::SumOf(order_.root, files[i]);
+    const auto ours = efs::SumOf(order_.root, efs::Below(order_.inside, files[i]));
     if (!ours.ok() && ours.error().code() != base::ErrorCode::kNotFound) return ours.error();
     if (ours.ok() && *ours == theirs[i].str()) {
       ++verified_.verified;

@@ -30,9 +30,10 @@ inline constexpr std::string_view kScratchPrefix = "datasync-";
 
 struct CopyOrder {
   std::string source_region;
-  std::string source_location;  // ARN
-  std::filesystem::path root;
-  std::filesystem::path folder;  // of the file system that it is in
+  std::string source_location;   // ARN
+  std::filesystem::path root;    // of a file system
+  std::string inside;            // a directory in it; "" for all of it
+  std::filesystem::path folder;  // the file system's
   std::string name;              // of the execution, for its scratch folder
   shapes::Value options;         // complete
   std::string includes;

@@ -325,7 +325,8 @@ Answer DataSync::BeginCopy(const Value& input) {
   CopyOrder order;
   order.source_location = input.String("Source");
   order.source_region = ParseArn(order.source_location).region;
-  order.root = seen->tree / location->folder;
+  order.root = seen->tree;
+  order.inside = location->folder;
   order.folder = seen->tree.parent_path();
   order.name = id;
   order.options = input.Sub("Options");

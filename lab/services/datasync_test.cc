@@ -324,6 +324,27 @@ TEST_F(DataSyncTest, OneExecutionATaskAndItCanBeCancelled) {
             "AVAILABLE");
 }
 
+TEST_F(DataSyncTest, AFolderThatBecomesALinkLeadsNowhere) {
+  const auto outside = world.root() / "outside";
+  Write(outside / "theirs", "theirs");
+  Write(From() / "file", "text");
+  std::filesystem::create_directory(To() / "in");
+  const std::string task(Synced(b, "CreateTask",
+                                Options({{"PreserveDeletedFiles", "REMOVE"}})
+                                    .Set("SourceLocationArn", Location(a, source))
+                                    .Set("DestinationLocationArn", Location(b, destination, "/in")))
+                             .String("TaskArn"));
+  links.delay = 100ms;
+  const std::string execution = Begun(b, task);
+  ASSERT_TRUE(world.RunUntil([&] { return links.calls["ListTree"] > 0; }));
+  std::filesystem::rename(To() / "in", To() / "away");
+  std::filesystem::create_directory_symlink(outside, To() / "in");
+  const Value done = Ended(b, execution);
+  EXPECT_EQ(done.String("Status"), "ERROR") << shapes::ToJson(done);
+  EXPECT_EQ(Read(outside / "theirs"), "theirs");
+  EXPECT_FALSE(std::filesystem::exists(outside / "file"));
+}
+
 TEST_F(DataSyncTest, AnExecutionWhoseProcessWasKilledIsAnErrorAndLeavesNothing) {
   for (int i = 0; i < 50; ++i) Write(From() / std::to_string(i), std::string(5000, 'x'));
   const std::string task = Task(b, Options({{"BytesPerSecond", 20'000}}));

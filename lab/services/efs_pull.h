@@ -109,6 +109,7 @@ class Pull {
 
 struct ServedTree {
   std::filesystem::path root;
+  std::string inside;            // a directory in it; "" for all of it
   std::filesystem::path folder;  // of the file system that it is in
 };
 // Answers "ListTree", "ReadTree" and "SumTree" about a tree.
@@ -121,7 +122,7 @@ class PullingReplicators : public Replicators {
   std::unique_ptr<Replicator> Make(const CopyOrder& order, std::function<void()> changed) override;
   bool Serve(std::string_view operation, const std::filesystem::path& tree,
              const shapes::Value& input, const Reply& reply) override {
-    return ServeTree(host_, limits_, {tree, tree.parent_path()}, operation, input, reply);
+    return ServeTree(host_, limits_, {tree, "", tree.parent_path()}, operation, input, reply);
   }
 
  private:

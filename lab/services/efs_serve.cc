@@ -30,17 +30,23 @@ ApiError Trouble(const base::Error& error) {
   return {"TreeTrouble", "the source: " + error.message(), 500, {}};
 }
 
-base::Result<Value> ListOne(const std::filesystem::path& tree, const Value& asked,
-                            std::size_t& room) {
-  ASSIGN_OR_RETURN(const std::string path, base::PercentDecode(asked.String("Path")));
-  ASSIGN_OR_RETURN(const std::string after, base::PercentDecode(asked.String("After")));
+// Where in the tree a path of the caller's is.
+base::Result<std::string> PlaceOf(const ServedTree& served, std::string_view asked) {
+  ASSIGN_OR_RETURN(const std::string path, base::PercentDecode(asked));
   if (!IsPlainPath(path)) return base::Invalid("no path in a tree");
+  return Below(served.inside, path);
+}
+
+base::Result<Value> ListOne(const ServedTree& served, const Value& asked, std::size_t& room) {
+  const std::filesystem::path& tree = served.root;
+  ASSIGN_OR_RETURN(const std::string path, PlaceOf(served, asked.String("Path")));
+  ASSIGN_OR_RETURN(const std::string after, base::PercentDecode(asked.String("After")));
   Value listing = Value::Struct({{"Path", asked.String("Path")}});
   // Itself first: what changes meanwhile makes it look older than it is, and is seen again.
   const auto self = Look(tree, path);
   const auto entries = self.ok() ? ListDirectory(tree, path) : self.error();
   if (!entries.ok()) {
-    if (entries.error().code() != base::ErrorCode::kNotFound || path.empty()) {
+    if (entries.error().code() != base::ErrorCode::kNotFound || path == served.inside) {
       return entries.error();
     }
     return listing.Set("Gone", true);
@@ -63,14 +69,13 @@ base::Result<Value> ListOne(const std::filesystem::path& tree, const Value& aske
 
 Answer ListTree(const ServedTree& served, const PullLimits& limits, const Value& input,
                 base::WallTime now) {
-  const std::filesystem::path& tree = served.root;
   const auto disk_time = DiskTime(served.folder);
   if (!disk_time.ok()) return Trouble(disk_time.error());
   Value::List listings;
   std::size_t room = limits.entries;
   for (const Value& asked : input.Items("Directories")) {
     if (room == 0) break;
-    auto listing = ListOne(tree, asked, room);
+    auto listing = ListOne(served, asked, room);
     if (!listing.ok()) return Trouble(listing.error());
     listings.push_back(std::move(*listing));
   }
@@ -79,17 +84,16 @@ Answer ListTree(const ServedTree& served, const PullLimits& limits, const Value&
 }
 
 // Adds the parts of one file that there is room for; false when it has to wait for the rest.
-base::Result<bool> ReadOne(const std::filesystem::path& tree, const Value& asked, std::size_t& room,
+base::Result<bool> ReadOne(const ServedTree& served, const Value& asked, std::size_t& room,
                            Value::List& pieces) {
   PieceAsked wanted;
-  ASSIGN_OR_RETURN(wanted.path, base::PercentDecode(asked.String("Path")));
-  if (!IsPlainPath(wanted.path) || wanted.path.empty()) return base::Invalid("no path in a tree");
+  ASSIGN_OR_RETURN(wanted.path, PlaceOf(served, asked.String("Path")));
   wanted.offset = asked.Int("Offset");
   wanted.reading = asked.Flag("Loose", false) ? Reading::kLoose : Reading::kStrict;
   for (;;) {
     Value told = Value::Struct({{"Path", asked.String("Path")}});
     wanted.most = room;
-    auto piece = ReadPiece(tree, wanted);
+    auto piece = ReadPiece(served.root, wanted);
     if (!piece.ok()) {
       const bool gone = piece.error().code() == base::ErrorCode::kNotFound;
       if (!gone && piece.error().code() != base::ErrorCode::kWrongState) {
@@ -108,26 +112,24 @@ base::Result<bool> ReadOne(const std::filesystem::path& tree, const Value& asked
   }
 }
 
-Answer ReadTree(const std::filesystem::path& tree, const PullLimits& limits, const Value& input) {
+Answer ReadTree(const ServedTree& served, const PullLimits& limits, const Value& input) {
   Value::List pieces;
   std::size_t room = limits.bytes;
   for (const Value& asked : input.Items("Files")) {
     if (room == 0) break;
-    const auto whole = ReadOne(tree, asked, room, pieces);
+    const auto whole = ReadOne(served, asked, room, pieces);
     if (!whole.ok()) return Trouble(whole.error());
     if (!*whole) break;
   }
   return Value::Struct({{"Pieces", Value(std::move(pieces))}});
 }
 
-Answer SumTree(const std::filesystem::path& tree, const Value& input) {
+Answer SumTree(const ServedTree& served, const Value& input) {
   Value::List sums;
   for (const Value& asked : input.Items("Files")) {
-    const auto path = base::PercentDecode(asked.str());
-    if (!path.ok() || path->empty() || !IsPlainPath(*path)) {
-      return Trouble(base::Invalid("no path in a tree"));
-    }
-    const auto sum = SumOf(tree, *path);
+    const auto path = PlaceOf(served, asked.str());
+    if (!path.ok()) return Trouble(path.error());
+    const auto sum = SumOf(served.root, *path);
     if (!sum.ok() && sum.error().code() != base::ErrorCode::kNotFound) return Trouble(sum.error());
     sums.emplace_back(sum.ok() ? *sum : std::string());
   }
@@ -184,9 +186,9 @@ bool ServeTree(Host& host, const PullLimits& limits, const ServedTree& tree,
       return ListTree(tree, limits, input, now);
     };
   } else if (operation == "ReadTree") {
-    work = [tree, limits, input] { return ReadTree(tree.root, limits, input); };
+    work = [tree, limits, input] { return ReadTree(tree, limits, input); };
   } else if (operation == "SumTree") {
-    work = [tree, input] { return SumTree(tree.root, input); };
+    work = [tree, input] { return SumTree(tree, input); };
   } else {
     return false;
   }

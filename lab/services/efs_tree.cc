@@ -108,6 +108,7 @@ base::Status ChangeMode(int directory, const std::string& name, std::uint32_t mo
 }
 
 std::string Below(std::string_view directory, std::string_view name) {
+  if (name.empty()) return std::string(directory);
   return directory.empty() ? std::string(name) : fmt::format("{}/{}", directory, name);
 }
 

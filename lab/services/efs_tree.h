@@ -22,6 +22,8 @@
 
 namespace leeward::lab::efs {
 
+class Opened;
+
 struct Entry {
   enum class Kind { kFile, kDirectory, kLink };
   std::string name;  // any bytes but '/' and NUL
@@ -38,7 +40,7 @@ struct Entry {
   std::string target;  // of a symbolic link
 };
 
-// "a/b" of "a" and "b"; "b" of "" and "b".
+// "a/b" of "a" and "b"; the other one if one is empty.
 std::string Below(std::string_view directory, std::string_view name);
 // Whether a name that came from elsewhere may be used here.
 bool IsPlainName(std::string_view name);
@@ -113,6 +115,7 @@ class TreeCopy {
  public:
   struct Options {
     std::filesystem::path root;
+    std::string inside;                // a directory in it that is the copy; "" for all of it
     std::filesystem::path scratch;     // on the same disk; emptied first
     std::filesystem::path modes_file;  // of HeldModes
     Holding holding = Holding::kHeld;
@@ -167,6 +170,7 @@ class TreeCopy {
       : options_(std::move(options)), modes_(std::move(modes)) {}
   bool held() const { return options_.holding == Holding::kHeld; }
   std::uint32_t Shown(std::uint32_t mode) const { return held() ? HeldModes::Held(mode) : mode; }
+  base::Result<Opened> OpenIn(std::string_view relative) const;
   std::string ScratchOf(const std::string& relative) const;
   base::Status Note(std::string_view what, const std::string& relative);
   base::Status KeepMode(const std::string& relative, std::uint32_t mode);

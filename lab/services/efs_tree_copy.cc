@@ -23,6 +23,10 @@ base::Result<TreeCopy> TreeCopy::Begin(Options options) {
   return TreeCopy(std::move(options), std::move(modes));
 }
 
+base::Result<Opened> TreeCopy::OpenIn(std::string_view relative) const {
+  return OpenDirectory(options_.root.native(), Below(options_.inside, relative));
+}
+
 std::string TreeCopy::ScratchOf(const std::string& relative) const {
   return (options_.scratch / base::Sha256Hex(relative)).native();
 }
@@ -63,7 +67,7 @@ base::Status TreeCopy::Remove(int directory, const std::string& relative) {
 
 base::Result<std::vector<Entry>> TreeCopy::TakeDirectory(const std::string& relative,
                                                          const std::vector<Entry>& entries) {
-  ASSIGN_OR_RETURN(const Opened directory, OpenDirectory(options_.root.native(), relative));
+  ASSIGN_OR_RETURN(const Opened directory, OpenIn(relative));
   const Unlocked unlocked(directory.get());
   if (options_.remove_extra) {
     std::set<std::string_view> wanted;
@@ -231,7 +235,7 @@ base::Status TreeCopy::PutFile(const std::string& relative, const Entry& entry) 
     if (!file.ok()) return Failed("open", relative);
     RETURN_IF_ERROR(DressFile(file.get(), relative, entry));
   }
-  ASSIGN_OR_RETURN(const Opened directory, OpenDirectory(options_.root.native(), parent));
+  ASSIGN_OR_RETURN(const Opened directory, OpenIn(parent));
   const Unlocked unlocked(directory.get());
   if (!options_.replaced_file.empty()) {
     ASSIGN_OR_RETURN(const bool loses, Loses(directory.get(), name, draft));
@@ -252,8 +256,8 @@ base::Status TreeCopy::LinkFiles() {
   for (const Link& link : links_) {
     const auto [first_parent, first_name] = SplitPath(link.first);
     const auto [parent, name] = SplitPath(link.path);
-    ASSIGN_OR_RETURN(const Opened from, OpenDirectory(options_.root.native(), first_parent));
-    ASSIGN_OR_RETURN(const Opened to, OpenDirectory(options_.root.native(), parent));
+    ASSIGN_OR_RETURN(const Opened from, OpenIn(first_parent));
+    ASSIGN_OR_RETURN(const Opened to, OpenIn(parent));
     auto first = LookAt(from.get(), first_name);
     // The source's next listing tells what became of it.
     if (!first.ok() || !*first) continue;
@@ -276,7 +280,7 @@ base::Status TreeCopy::LinkFiles() {
 }
 
 base::Status TreeCopy::FinishDirectory(const std::string& relative, const Entry& entry) {
-  ASSIGN_OR_RETURN(const Opened directory, OpenDirectory(options_.root.native(), relative));
+  ASSIGN_OR_RETURN(const Opened directory, OpenIn(relative));
   struct stat now {};
   if (fstat(directory.get(), &now) != 0) return Failed("stat", relative);
   if (options_.keep_owners && (now.st_uid != entry.uid || now.st_gid != entry.gid) &&
