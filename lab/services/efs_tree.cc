@@ -3,6 +3,7 @@
 #include <dirent.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <fstream>
 #include <functional>
@@ -61,6 +62,17 @@ base::Status Walk(int directory, const std::string& relative, const Visit& visit
     RETURN_IF_ERROR(Walk(inner.get(), path, visit));
   }
   return base::Ok();
+}
+
+base::Result<std::string> ReadAll(int file, const std::string& shown) {
+  std::string text;
+  char block[1 << 16];
+  for (;;) {
+    const ssize_t got = read(file, block, sizeof block);
+    if (got < 0) return Failed("read", shown);
+    if (got == 0) return text;
+    text.append(block, static_cast<std::size_t>(got));
+  }
 }
 
 }  // namespace
@@ -247,23 +259,33 @@ base::Result<std::int64_t> SizeOf(const std::filesystem::path& root) {
 }
 
 // One record a path: octal bits, a space, the path, NUL. The last one of a path counts.
+base::Status HeldModes::Take(std::string_view record) {
+  const std::size_t space = std::min(record.find(' '), record.size());
+  std::uint32_t bits = 0;
+  const auto read = std::from_chars(record.data(), record.data() + space, bits, 8);
+  if (space == record.size() || read.ec != std::errc() || read.ptr != record.data() + space) {
+    return base::Corrupt(file_.native() + " holds no permission bits");
+  }
+  odd_[std::string(record.substr(space + 1))] = bits;
+  return base::Ok();
+}
+
 base::Result<HeldModes> HeldModes::Open(std::filesystem::path file) {
   HeldModes modes(std::move(file));
-  std::ifstream in(modes.file_, std::ios::binary);
-  std::string record;
-  while (std::getline(in, record, '\0')) {
-    const std::size_t space = record.find(' ');
-    if (in.eof() || space == std::string::npos) break;  // cut off while it was written
-    std::uint32_t bits = 0;
-    for (const char digit : record.substr(0, space)) {
-      if (digit < '0' || digit > '7') {
-        return base::Corrupt(modes.file_.native() + " holds no permission bits");
-      }
-      bits = bits * 8 + static_cast<std::uint32_t>(digit - '0');
-    }
-    modes.odd_[record.substr(space + 1)] = bits;
+  const std::string& shown = modes.file_.native();
+  const Opened there(open(shown.c_str(), O_RDWR | O_CLOEXEC));
+  if (!there.ok() && errno == ENOENT) return modes;
+  // Bits that cannot be read are not taken for none: they would be lost.
+  if (!there.ok()) return Failed("open", shown);
+  ASSIGN_OR_RETURN(const std::string text, ReadAll(there.get(), shown));
+  std::size_t at = 0;
+  for (std::size_t end = text.find('\0'); end != std::string::npos; end = text.find('\0', at)) {
+    RETURN_IF_ERROR(modes.Take(std::string_view(text).substr(at, end - at)));
+    at = end + 1;
   }
-  return modes;
+  // Cut off while it was written: the next record would go on in this one.
+  if (at == text.size() || ftruncate(there.get(), static_cast<off_t>(at)) == 0) return modes;
+  return Failed("cut", shown);
 }
 
 std::uint32_t HeldModes::True(const std::string& relative, std::uint32_t held) const {

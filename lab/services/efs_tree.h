@@ -98,6 +98,7 @@ class HeldModes {
  private:
   static constexpr const char* kAllKept = "/";  // no path of a tree
   explicit HeldModes(std::filesystem::path file) : file_(std::move(file)) {}
+  base::Status Take(std::string_view record);
   base::Status Append(const std::string& relative, std::uint32_t mode);
   std::filesystem::path file_;
   std::map<std::string, std::uint32_t> odd_;  // paths whose bits the rule does not tell

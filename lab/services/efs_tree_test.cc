@@ -154,12 +154,19 @@ TEST_F(EfsTreeTest, ARecordOfBitsThatWasCutOffIsNone) {
   for (std::size_t length = 0; length < whole.size(); ++length) {
     std::ofstream(folder.path() / "modes", std::ios::binary | std::ios::trunc)
         << whole.substr(0, length);
-    const HeldModes modes = Modes();
+    HeldModes modes = Modes();
     EXPECT_EQ(modes.True("two", 0444), 0644U);
     EXPECT_EQ(modes.True("one", 0444), length * 2 >= whole.size() ? 0664U : 0644U) << length;
+    ASSERT_TRUE(modes.Keep("next", 0664).ok());
+    EXPECT_EQ(Modes().True("next", 0444), 0664U) << length;
   }
   std::ofstream(folder.path() / "modes", std::ios::trunc) << "rubbish one" << '\0';
   EXPECT_EQ(HeldModes::Open(folder.path() / "modes").error().code(), ErrorCode::kCorrupt);
+}
+
+TEST_F(EfsTreeTest, BitsThatCannotBeReadAreNotTakenForNone) {
+  fs::create_directories(folder.path() / "modes");
+  EXPECT_FALSE(HeldModes::Open(folder.path() / "modes").ok());
 }
 
 TEST_F(EfsTreeTest, AFileIsReadInPiecesWithoutItsHoles) {
