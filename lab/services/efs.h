@@ -30,7 +30,8 @@ struct Limits {
   std::size_t access_points = 1000;           // of a file system
   base::Duration call{2'000'000'000};         // to another Region's control plane
   base::Duration both_sides{60'000'000'000};  // that a two-sided delete waits for the other Region
-  base::Duration tell{1'000'000'000};         // between looks at the other side of a replication
+  base::Duration tell{1'000'000'000};         // between looks at the other side of a replication,
+                                              // and attempts to release its tree
   base::Duration monitor{1'000'000'000};      // between metrics
   base::Duration size{10'000'000'000};        // between measurements of a file system
   base::Duration throughput_changes = std::chrono::hours(24);
@@ -132,6 +133,7 @@ class Efs : public Service, public FileSystems, public GuardedByGroups {
   void Progressed(const ReplicationPtr& replication);
   void BeginEnd(const ReplicationPtr& replication);
   Flow<> RunEnd(ReplicationPtr replication);
+  Flow<> Release(ReplicationPtr replication);
   Flow<> Forget(ReplicationPtr replication);
   void ServeCopy(std::string_view operation, const Value& input, const Reply& reply);
   void HearProgress(Replication& replication, const Value& input);

@@ -472,6 +472,25 @@ TEST_F(EfsReplicationTest, ADestinationWhoseSourceNeverHeardOfItGoes) {
   Replicate(source);
 }
 
+TEST_F(EfsReplicationTest, ADestinationIsNotSaidToBeFreeBeforeItIs) {
+  const std::string source = Make(a);
+  Write(Tree(a, source) / "file", "text");
+  const std::string id = Replicate(source);
+  const auto folder = Tree(b, id).parent_path();
+  std::filesystem::rename(folder / "modes", folder / "away");
+  std::filesystem::create_directory(folder / "modes");
+  Done(b, "DeleteReplicationConfiguration", Source(source));
+  EXPECT_TRUE(world.RunUntil([&] {
+    const Value seen = Destination(b, id);
+    return seen.String("Status") == "DELETING" && seen.String("StatusMessage") != "";
+  }));
+  EXPECT_EQ(Protection(b, id), "REPLICATING");
+  std::filesystem::remove(folder / "modes");
+  std::filesystem::rename(folder / "away", folder / "modes");
+  AwaitStatus(b, id, "gone");
+  EXPECT_TRUE(TaskWrites(Tree(b, id) / "by a task"));
+}
+
 TEST_F(EfsReplicationTest, WithADarkDestinationNothingIsMade) {
   const std::string source = Make(a);
   links.dark.insert("us-west-2");

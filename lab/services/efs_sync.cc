@@ -114,16 +114,7 @@ Flow<> Efs::RunEnd(ReplicationPtr replication) {
   }
   co_await Sleep(host_, Paced(kEndAws));
   if (IsDestinationHere(*replication)) {
-    Replicator* copy = copies_[source].get();
-    std::function<void(Await<base::Status>::Done)> stop = [copy](Await<base::Status>::Done done) {
-      copy->Stop(std::move(done));
-    };
-    Await<base::Status> stopped(std::move(stop));
-    const base::Status status = co_await stopped;
-    if (!status.ok()) {
-      fmt::print(stderr, "efs: {} stays read-only in part: {}\n", replication->destination_id,
-                 status.error().message());
-    }
+    co_await Release(replication);
     copies_.erase(source);
     if (FileSystem* system = Find(replication->destination_id)) {
       system->protection = FileSystem::Protection::kEnabled;
@@ -131,6 +122,22 @@ Flow<> Efs::RunEnd(ReplicationPtr replication) {
   }
   replications_.erase(source);
   Save();
+}
+
+// Until the tree can be written again, it is not said to be.
+Flow<> Efs::Release(ReplicationPtr replication) {
+  Replicator* copy = copies_[replication->source_id].get();
+  for (;;) {
+    std::function<void(Await<base::Status>::Done)> stop = [copy](Await<base::Status>::Done done) {
+      copy->Stop(std::move(done));
+    };
+    Await<base::Status> stopped(std::move(stop));
+    const base::Status status = co_await stopped;
+    if (status.ok()) co_return;
+    replication->message = status.error().message();
+    Save();
+    co_await Sleep(host_, limits.tell);
+  }
 }
 
 // In the source's Region: the other side asks for the tree, and tells how far it has come.
