@@ -18,6 +18,16 @@ ApiError AlreadyReplicating(std::string_view id) {
           {}};
 }
 
+// An earlier replication of the source's, of which the source's Region knows nothing any more.
+ApiError LeftOver(const Replication& left) {
+  return {"ReplicationAlreadyExists",
+          fmt::format("{} still has a replication configuration of file system '{}' to '{}'. "
+                      "Delete it there first.",
+                      left.destination_region, left.source_id, left.destination_id),
+          409,
+          {}};
+}
+
 // What a Region answers, where CreateReplicationConfiguration's model has no such error.
 ApiError AsAnswered(ApiError error) {
   if (error.http_status == 0) return NoAnswer("the destination's Region");
@@ -124,6 +134,9 @@ Flow<> Efs::BeginReplication(Value ask, Reply reply) {
 // In the destination's Region.
 Answer Efs::JoinReplication(const Value& input) {
   const Value& destination = input.Sub("Destination");
+  if (const ReplicationPtr left = FindBySource(input.String("SourceId"))) {
+    return LeftOver(*left);
+  }
   Answer made = destination.Has("FileSystemId") ? AdoptDestination(input) : MakeDestination(input);
   if (IsError(made)) return made;
   const auto replication = std::make_shared<Replication>();

@@ -8,6 +8,7 @@ namespace leeward::lab::efs {
 namespace {
 
 using shapes::Value;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -469,6 +470,22 @@ TEST_F(EfsReplicationTest, ADestinationWhoseSourceNeverHeardOfItGoes) {
       world.RunUntil([&] { return Done(b, "DescribeFileSystems").Items("FileSystems").empty(); }));
   EXPECT_EQ(Done(b, "DescribeReplicationConfigurations").Items("Replications").size(), 0U);
   links.refusing.clear();
+  Replicate(source);
+}
+
+TEST_F(EfsReplicationTest, WhatIsLeftOfAReplicationIsInTheWayOfTheSourcesNextOne) {
+  const std::string source = Make(a);
+  const std::string id = Replicate(source);
+  const Value alone = Source(source).Set("DeletionMode", "LOCAL_CONFIGURATION_ONLY");
+  Done(a, "DeleteReplicationConfiguration", alone);
+  AwaitStatus(a, source, "gone");
+  AwaitStatus(b, id, "ERROR");
+  EXPECT_THAT(Refusal(a, "CreateReplicationConfiguration", Source(source, ToRegion("us-west-2"))),
+              AllOf(StartsWith("ReplicationAlreadyExists: "), HasSubstr(id)));
+  EXPECT_EQ(Done(b, "DescribeFileSystems").Items("FileSystems").size(), 1U);
+  Done(b, "DeleteReplicationConfiguration", alone);
+  AwaitStatus(b, id, "gone");
+  EXPECT_TRUE(TaskWrites(Tree(b, id) / "by a task"));
   Replicate(source);
 }
 
