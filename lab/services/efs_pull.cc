@@ -203,10 +203,14 @@ base::Result<bool> Pull::TakePiece(File& file, const Value& told) {
   const bool loose = file.changes >= limits_.changing;
   if (file.offset == 0) {
     copy_->DropFile(file.path);
+    file.end = piece.entry.size;
   } else if (!loose && !SameContents(file.entry, piece.entry)) {
     Again(file);
     return false;
   }
+  // It may grow faster than it is brought.
+  const bool more_is_sent = !piece.last();
+  if (loose) piece.entry.size = std::min(piece.entry.size, file.end);
   file.entry = piece.entry;
   RETURN_IF_ERROR(copy_->TakePiece(file.path, piece));
   moved_ += static_cast<std::int64_t>(piece.bytes.size());
@@ -215,7 +219,7 @@ base::Result<bool> Pull::TakePiece(File& file, const Value& told) {
   RETURN_IF_ERROR(copy_->PutFile(file.path, file.entry));
   if (order_.remember == Order::Remember::kBrought) outcome_.files.push_back(file.path);
   files_.pop_front();
-  return true;
+  return !more_is_sent;
 }
 
 Flow<base::Status> Pull::End() {

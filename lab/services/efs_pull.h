@@ -79,6 +79,7 @@ class Pull {
     Entry entry;
     std::int64_t offset = 0;
     int changes = 0;
+    std::int64_t end = 0;  // where one that changes all the time is left off
   };
   Flow<base::Status> Directories();
   Flow<base::Status> Files();

@@ -508,6 +508,30 @@ TEST_F(EfsReplicationTest, ADestinationIsNotSaidToBeFreeBeforeItIs) {
   EXPECT_TRUE(TaskWrites(Tree(b, id) / "by a task"));
 }
 
+TEST_F(EfsReplicationTest, AFileThatGrowsFasterThanItIsCopiedHoldsNothingUp) {
+  const std::string source = Make(a);
+  const auto growing = Tree(a, source) / "growing";
+  Write(growing, std::string(50'000, 'g'));
+  const std::string id = Replicate(source);
+  const auto copy = Tree(b, id) / "growing";
+  const int first = links.calls["ReadTree"];
+  constexpr int kEnough = 1000;  // calls, when a tenth of them would do
+  int seen = first;
+  std::ofstream out(growing, std::ios::binary | std::ios::app);
+  out << 'g' << std::flush;
+  EXPECT_TRUE(world.RunUntil([&] {
+    if (seen != links.calls["ReadTree"]) {
+      seen = links.calls["ReadTree"];
+      out << std::string(2 * piece_bytes, 'g') << std::flush;
+    }
+    return seen > first + kEnough || std::filesystem::file_size(copy) > 50'000;
+  }));
+  ASSERT_TRUE(out.good());
+  EXPECT_LE(seen, first + kEnough);
+  EXPECT_EQ(Read(copy), std::string(std::filesystem::file_size(copy), 'g'));
+  EXPECT_LT(std::filesystem::file_size(copy), std::filesystem::file_size(growing));
+}
+
 TEST_F(EfsReplicationTest, WithADarkDestinationNothingIsMade) {
   const std::string source = Make(a);
   links.dark.insert("us-west-2");
