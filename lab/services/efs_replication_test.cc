@@ -532,6 +532,20 @@ TEST_F(EfsReplicationTest, AFileThatGrowsFasterThanItIsCopiedHoldsNothingUp) {
   EXPECT_LT(std::filesystem::file_size(copy), std::filesystem::file_size(growing));
 }
 
+TEST_F(EfsReplicationTest, AnAnswerIsBoundedWhateverTheNames) {
+  const std::string source = Make(a);
+  for (int i = 0; i < 40; ++i) {
+    std::filesystem::create_symlink(std::string(4000, 't'),
+                                    Tree(a, source) / ("link" + std::to_string(i)));
+  }
+  const std::string id = Replicate(source);
+  for (int i = 0; i < 40; ++i) {
+    const auto link = Tree(b, id) / ("link" + std::to_string(i));
+    EXPECT_EQ(std::filesystem::read_symlink(link).native().size(), 4000U);
+  }
+  EXPECT_LT(links.largest["ListTree"], 40'000U);
+}
+
 TEST_F(EfsReplicationTest, WithADarkDestinationNothingIsMade) {
   const std::string source = Make(a);
   links.dark.insert("us-west-2");

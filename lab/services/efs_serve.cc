@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "base/bytes.h"
 #include "lab/services/efs_pull.h"
 #include "lab/services/efs_tree_files.h"
@@ -37,6 +39,12 @@ base::Result<std::string> PlaceOf(const ServedTree& served, std::string_view ask
   return Below(served.inside, path);
 }
 
+// What an entry takes of the room in an answer: names may be long.
+std::size_t Weight(const Entry& entry) {
+  constexpr std::size_t kUsualName = 64;
+  return 1 + (entry.name.size() + entry.target.size()) / kUsualName;
+}
+
 base::Result<Value> ListOne(const ServedTree& served, const Value& asked, std::size_t& room) {
   const std::filesystem::path& tree = served.root;
   ASSIGN_OR_RETURN(const std::string path, PlaceOf(served, asked.String("Path")));
@@ -60,7 +68,7 @@ base::Result<Value> ListOne(const ServedTree& served, const Value& asked, std::s
       break;
     }
     told.push_back(ToValue(entry));
-    --room;
+    room -= std::min(room, Weight(entry));
   }
   return listing.Set("Self", ToValue(*self))
       .Set("Entries", Value(std::move(told)))

@@ -24,6 +24,7 @@ struct TestLinks {
   std::set<std::string> refusing;  // operations whose answers are lost
   base::Duration delay{0};         // one way
   std::map<std::string, int> calls;
+  std::map<std::string, std::size_t> largest;  // answer of an operation, in bytes
 };
 
 class EfsRegion : public rds::TestRegion {
@@ -76,7 +77,9 @@ class EfsRegion : public rds::TestRegion {
       target->HandleInternal(operation, input, [this, &from, operation, once](Answer answer) {
         if (links_.refusing.contains(operation)) return;
         if (auto* value = std::get_if<shapes::Value>(&answer)) {
-          answer = *shapes::FromJson(shapes::ToJson(*value));
+          const std::string sent = shapes::ToJson(*value);
+          links_.largest[operation] = std::max(links_.largest[operation], sent.size());
+          answer = *shapes::FromJson(sent);
         }
         from.After(Delay(from), [this, &from, once, answer] {
           if (!Silent(from)) once(answer);
