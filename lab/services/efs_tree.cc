@@ -184,6 +184,7 @@ base::Result<Piece> ReadPiece(const std::filesystem::path& root, const PieceAske
   Piece piece;
   piece.entry = FromStat(name, now, Entry::Kind::kFile);
   const off_t data = lseek(file.get(), asked.offset, SEEK_DATA);
+  if (data < 0 && errno != ENXIO) return Failed("find what is in", relative);
   if (data < 0 || data >= now.st_size) {  // nothing but a hole from here on
     piece.offset = piece.next = std::max<std::int64_t>(asked.offset, now.st_size);
     return piece;

@@ -1,10 +1,15 @@
 #include "lab/services/efs_tree.h"
 
 #include <gmock/gmock.h>
+#include <grp.h>
 #include <gtest/gtest.h>
+#include <pwd.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <fstream>
+#include <functional>
 #include <sstream>
 
 #include "base/testing/scratch_folder.h"
@@ -59,6 +64,27 @@ class EfsTreeTest : public testing::Test {
     entry.uid = getuid();
     entry.gid = getgid();
     return entry;
+  }
+
+  // In a process of the folder's owner, who is not root, whom no permission bits would stop.
+  bool AsOwner(const std::function<bool()>& act) {
+    const passwd* user = getuid() == 0 ? getpwnam("nobody") : nullptr;
+    if (user != nullptr) {
+      for (const fs::path& path : {folder.path(), tree}) {
+        EXPECT_EQ(chown(path.c_str(), user->pw_uid, user->pw_gid), 0);
+      }
+    }
+    const pid_t child = fork();
+    if (child == 0) {
+      if (user != nullptr &&
+          (setgroups(0, nullptr) != 0 || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0)) {
+        _exit(2);
+      }
+      _exit(getuid() != 0 && act() ? 0 : 1);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
   }
 
   base::testing::ScratchFolder folder{"/tmp/lw-tree-XXXXXX"};
@@ -169,6 +195,10 @@ TEST_F(EfsTreeTest, BitsThatCannotBeReadAreNotTakenForNone) {
   EXPECT_FALSE(HeldModes::Open(folder.path() / "modes").ok());
 }
 
+TEST_F(EfsTreeTest, AFileWhoseHolesCannotBeFoundIsNotTakenForAHole) {
+  EXPECT_FALSE(ReadPiece("/proc/self", {.path = "status"}).ok());
+}
+
 TEST_F(EfsTreeTest, AFileIsReadInPiecesWithoutItsHoles) {
   {
     std::ofstream sparse(tree / "sparse");
@@ -209,6 +239,22 @@ TEST_F(EfsTreeTest, WhatIsNewerCanBeLeftAlone) {
   EXPECT_EQ(to_bring->front().name, "new");
   EXPECT_EQ(copy.counts().skipped, 1);
   EXPECT_EQ(Read(tree / "extra"), "extra");
+}
+
+TEST_F(EfsTreeTest, WhatNobodyMayReadIsOverwrittenAndWrittenDown) {
+  EXPECT_TRUE(AsOwner([this] {
+    Write(tree / "file", "theirs", 0);
+    TreeCopy::Options options;
+    options.replaced_file = folder.path() / "replaced";
+    TreeCopy copy = Copy(std::move(options));
+    Piece piece;
+    piece.entry = Named("file");
+    piece.entry.size = piece.next = 4;
+    piece.bytes = "ours";
+    return copy.TakeDirectory("", {piece.entry}).ok() && copy.TakePiece("file", piece).ok() &&
+           copy.PutFile("file", piece.entry).ok() && Read(tree / "file") == "ours" &&
+           Read(folder.path() / "replaced") == "overwrote file\n";
+  }));
 }
 
 }  // namespace
