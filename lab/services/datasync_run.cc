@@ -160,7 +160,11 @@ void DataSync::TakeState(Execution& execution, const Value& state) {
     PassTo(execution, state.String("FailedIn"));
     return Fail(execution, state.String("ErrorCode"), std::string(state.String("ErrorDetail")));
   }
-  if (execution.cancelling) return;
+  if (execution.cancelling) {
+    // All was copied when the word came.
+    if (phase == "SUCCESS") Fail(execution, "Cancelled", "The task execution was cancelled.");
+    return;
+  }
   PassTo(execution, phase);
   if (phase == "SUCCESS") End(execution, "SUCCESS");
 }

@@ -162,6 +162,14 @@ class DataSyncTest : public EfsTestBase {
   Value Run(Side& side, const std::string& task) { return Ended(side, Begun(side, task)); }
   std::filesystem::path From() { return Tree(a, source); }
   std::filesystem::path To() { return Tree(b, destination); }
+  // In which executions put files together.
+  int ScratchFolders() {
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(To().parent_path())) {
+      count += entry.path().filename().native().starts_with("datasync-") ? 1 : 0;
+    }
+    return count;
+  }
 
   std::unique_ptr<DataSync> a_sync;
   std::unique_ptr<DataSync> b_sync;
@@ -324,6 +332,19 @@ TEST_F(DataSyncTest, OneExecutionATaskAndItCanBeCancelled) {
             "AVAILABLE");
 }
 
+TEST_F(DataSyncTest, ACancelThatComesTooLateEndsTheExecutionToo) {
+  Write(From() / "file", "text");
+  b_sync->limits.lost = 60s;
+  links.refusing.insert("StateOfCopy");  // nobody hears that it has ended
+  const std::string execution = Begun(b, Task(b));
+  EXPECT_TRUE(
+      world.RunUntil([&] { return Read(To() / "file") == "text" && ScratchFolders() == 0; }));
+  Synced(b, "CancelTaskExecution", Value::Struct({{"TaskExecutionArn", execution}}));
+  const Value done = Ended(b, execution);
+  EXPECT_EQ(done.Sub("Result").String("ErrorCode"), "Cancelled");
+  EXPECT_EQ(done.Int("FilesTransferred"), 1);
+}
+
 TEST_F(DataSyncTest, AFolderThatBecomesALinkLeadsNowhere) {
   const auto outside = world.root() / "outside";
   Write(outside / "theirs", "theirs");
@@ -353,17 +374,10 @@ TEST_F(DataSyncTest, AnExecutionWhoseProcessWasKilledIsAnErrorAndLeavesNothing) 
       world.RunUntil([&] { return Shown(b, execution).String("Status") == "TRANSFERRING"; }));
   b.host.Kill();
   b_sync.reset();
-  const auto folders = [&] {
-    int count = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(To().parent_path())) {
-      count += entry.path().filename().native().starts_with("datasync-") ? 1 : 0;
-    }
-    return count;
-  };
-  EXPECT_EQ(folders(), 1);
+  EXPECT_EQ(ScratchFolders(), 1);
   Restart(b);
   Begin(b, b_sync);
-  EXPECT_EQ(folders(), 0);
+  EXPECT_EQ(ScratchFolders(), 0);
   EXPECT_EQ(Shown(b, execution).Sub("Result").String("ErrorCode"), "Interrupted");
   const std::string quick = Task(b);
   EXPECT_EQ(Run(b, quick).String("Status"), "SUCCESS");
