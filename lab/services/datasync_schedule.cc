@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kTooOften =
     "The schedule is not valid: a task cannot be scheduled at an interval of less than 1 hour.";
-constexpr int kMostCount = 24 * 366 * 10;
+constexpr base::Duration kLongest = std::chrono::hours(24 * 366 * 10);
 constexpr int kMostDays = 366 * 8;  // that a date which exists can be away: a leap day over 2100
 
 base::Error Bad(std::string_view expression, std::string_view why) {
@@ -82,7 +82,7 @@ std::optional<std::set<int>> FieldOf(std::string_view text, const Range& range) 
       low = *first;
       high = dash == std::string_view::npos && slash != std::string_view::npos ? range.high : *last;
     }
-    if (!step || *step < 1 || low > high) return std::nullopt;
+    if (!step || *step < 1 || *step > range.high || low > high) return std::nullopt;
     for (int value = low; value <= high; value += *step) values.insert(value);
   }
   return values;
@@ -112,7 +112,7 @@ base::Result<Schedule> Schedule::ParseRate(std::string_view text) {
   if (each == base::Duration(0)) {
     return Bad(text, "the unit is minute, hour or day, with an s if there is more than one");
   }
-  if (*count > kMostCount) return Bad(text, "it is too long");
+  if (*count > kLongest / each) return Bad(text, "it is too long");
   Schedule schedule;
   schedule.rate_ = each * *count;
   if (schedule.rate_ < std::chrono::hours(1)) return base::Invalid(std::string(kTooOften));
