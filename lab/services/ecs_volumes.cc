@@ -53,17 +53,46 @@ const Value::List& MountPoints(const Value& definition) {
   return definition.Items("containerDefinitions").front().Items("mountPoints");
 }
 
-// "/mnt/uploads/new" and "--to=/mnt/uploads" name "/mnt/uploads"; whether `text` did.
-bool Replace(std::string& text, std::string_view path, const std::string& directory) {
+struct Mounted {
+  std::string path;
+  std::string directory;
+  bool named = false;
+};
+
+bool NamesPath(std::string_view text, std::string_view path) {
+  return text.starts_with(path) && (text.size() == path.size() || text[path.size()] == '/');
+}
+
+// "/mnt/uploads/new" and "--to=/mnt/uploads" name "/mnt/uploads", of all paths the longest counts.
+void Replace(std::string& text, std::vector<Mounted>& mounted) {
   const std::size_t equals = text.find('=');
   for (const std::size_t start : {std::size_t{0}, equals == std::string::npos ? 0 : equals + 1}) {
-    if (text.compare(start, path.size(), path) != 0) continue;
-    const std::size_t end = start + path.size();
-    if (end != text.size() && text[end] != '/') continue;
-    text.replace(start, path.size(), directory);
-    return true;
+    Mounted* longest = nullptr;
+    for (Mounted& each : mounted) {
+      const bool longer = longest == nullptr || each.path.size() > longest->path.size();
+      if (longer && NamesPath(std::string_view(text).substr(start), each.path)) longest = &each;
+    }
+    if (longest == nullptr) continue;
+    longest->named = true;
+    text.replace(start, longest->path.size(), longest->directory);
+    return;
   }
-  return false;
+}
+
+base::Result<Mounted> MountOne(Host& host, const Value& definition, const Value& point,
+                               const std::string& address) {
+  const Value& volume =
+      FindVolume(definition, point.String("sourceVolume"))->Sub("efsVolumeConfiguration");
+  const auto* file_systems = FindSibling<FileSystems>(host, "efs");
+  if (file_systems == nullptr) return base::NotFound("CannotStartContainerError: there is no EFS");
+  const auto directory =
+      file_systems->Mount({std::string(volume.String("fileSystemId")),
+                           std::string(volume.String("rootDirectory", "/")), address});
+  if (directory.ok()) return Mounted{std::string(point.String("containerPath")), *directory};
+  return base::Error(directory.error().code(),
+                     "ResourceInitializationError: failed to invoke EFS utils commands to set up "
+                     "EFS volumes: stderr: " +
+                         directory.error().message());
 }
 
 }  // namespace
@@ -86,32 +115,19 @@ std::optional<ApiError> RefuseVolumes(const Value& definition) {
 }
 
 base::Status MountVolumes(Host& host, const Value& definition, const MountedIn& into) {
+  std::vector<Mounted> mounted;
   for (const Value& point : MountPoints(definition)) {
-    const Value& volume =
-        FindVolume(definition, point.String("sourceVolume"))->Sub("efsVolumeConfiguration");
-    const auto* file_systems = FindSibling<FileSystems>(host, "efs");
-    if (file_systems == nullptr)
-      return base::NotFound("CannotStartContainerError: there is no EFS");
-    const auto directory =
-        file_systems->Mount({std::string(volume.String("fileSystemId")),
-                             std::string(volume.String("rootDirectory", "/")), into.address});
-    if (!directory.ok()) {
-      return base::Error(directory.error().code(),
-                         "ResourceInitializationError: failed to invoke EFS utils commands to set "
-                         "up EFS volumes: stderr: " +
-                             directory.error().message());
-    }
-    const std::string path(point.String("containerPath"));
-    bool named = false;
-    for (std::string& word : *into.words) named |= Replace(word, path, directory->native());
-    for (auto& [name, value] : *into.environment)
-      named |= Replace(value, path, directory->native());
-    if (!named) {
-      return base::Invalid(fmt::format(
-          "CannotStartContainerError: this lab mounts nothing at {}; name the path in the command "
-          "or in the environment, where the directory takes its place",
-          path));
-    }
+    ASSIGN_OR_RETURN(Mounted one, MountOne(host, definition, point, into.address));
+    mounted.push_back(std::move(one));
+  }
+  for (std::string& word : *into.words) Replace(word, mounted);
+  for (auto& [name, value] : *into.environment) Replace(value, mounted);
+  for (const Mounted& each : mounted) {
+    if (each.named) continue;
+    return base::Invalid(fmt::format(
+        "CannotStartContainerError: this lab mounts nothing at {}; name the path in the command "
+        "or in the environment, where the directory takes its place",
+        each.path));
   }
   return base::Ok();
 }

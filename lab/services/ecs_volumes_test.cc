@@ -101,6 +101,28 @@ TEST_F(EcsVolumesTest, ARootDirectoryIsPartOfIt) {
               Contains(Pair("UPLOADS", "/state/fs-1/tree/inner/x")));
 }
 
+TEST_F(EcsVolumesTest, TheLongestPathThatIsNamedCountsAndNoneTwice) {
+  Value inner = Volume(Efs().Set("rootDirectory", "/inner"));
+  inner.Set("name", "inner");
+  const auto point = [](const char* volume, const char* path) {
+    return Value::Struct({{"sourceVolume", volume}, {"containerPath", path}});
+  };
+  Value container = Environment("INNER", "/mnt/uploads/inner/x");
+  container.Set("command", Value::List{"/bin/sleep", "/mnt/uploads/y", "--log=/state/log"});
+  container.Set("mountPoints",
+                Value::List{point("uploads", "/mnt/uploads"), point("inner", "/mnt/uploads/inner"),
+                            point("inner", "/state")});
+  Value definition = Definition(Volume(Efs()), std::move(container));
+  definition.Set("volumes", Value::List{Volume(Efs()), std::move(inner)});
+  ASSERT_EQ(Register(std::move(definition)), "done");
+  EXPECT_EQ(Run(), "");
+  ASSERT_EQ(host_.children().size(), 1U);
+  const ChildSpec& spec = host_.children().front().spec;
+  EXPECT_THAT(spec.environment, Contains(Pair("INNER", "/state/fs-1/tree/inner/x")));
+  EXPECT_THAT(spec.argv,
+              ElementsAre("/bin/sleep", "/state/fs-1/tree/y", "--log=/state/fs-1/tree/inner/log"));
+}
+
 TEST_F(EcsVolumesTest, ATaskWithoutAWayToItsFilesDoesNotStart) {
   ASSERT_EQ(Register(Definition(Volume(Efs("fs-2")), Environment("UPLOADS", "/mnt/uploads"))),
             "done");
