@@ -1,0 +1,210 @@
+// The content of one file: read into the work folder, read again when it changed meanwhile,
+// published when it is whole.
+#include <errno.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "lab/trees/metadata.h"
+#include "lab/trees/worker.h"
+
+namespace leeward::lab::trees {
+namespace {
+
+bool SameBefore(const Entry& before, const Entry& after) {
+  return before.inode == after.inode && before.size == after.size &&
+         before.mtime_ns == after.mtime_ns && before.ctime_ns == after.ctime_ns;
+}
+
+// The file systems do not share blocks at all, or not between these two.
+bool NeverClones(int error) {
+  return error == EOPNOTSUPP || error == EXDEV || error == EINVAL || error == ENOTTY ||
+         error == ENOSYS;
+}
+
+}  // namespace
+
+void Worker::StartFile(const Spot& spot) {
+  job_.emplace();
+  job_->name = spot.name;
+  job_->path = spot.path;
+  job_->over_directory = spot.seen.destination && spot.seen.destination->kind == Kind::kDirectory;
+  if (!OpenJob()) DropJob();
+}
+
+// False when there is nothing to read, or that has been said.
+bool Worker::OpenJob() {
+  Job& job = *job_;
+  Opened from = OpenFile(visit_->source.get(), job.name.c_str());
+  if (from.error == ENOENT || from.error == ELOOP || from.error == ENXIO) return false;
+  int error = from.error != 0 ? from.error : LookAt(from.handle.get(), job.source);
+  if (error != 0) {
+    Failed(job.path, "cannot read it", error);
+    return false;
+  }
+  if (job.source.kind != Kind::kFile) return false;  // another thing by now, which has been told
+  if (job.source.device != ground_.source_root.device) {
+    Failed(job.path, "another file system is mounted here", EXDEV);
+    return false;
+  }
+  job.from = std::move(from.handle);
+  error = OpenMade();
+  if (error != 0) Failed(job.path, "cannot make the copy", error);
+  return error == 0;
+}
+
+int Worker::OpenMade() {
+  Job& job = *job_;
+  const bool resumes = job.source.size >= ground_.options.resumed_from;
+  job.made = resumes ? ground_.staging->PartialName(job.source) : ground_.staging->NextName();
+  const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | (resumes ? 0 : O_EXCL);
+  job.to = Handle(::openat(ground_.staging->folder(), job.made.c_str(), flags, 0600));
+  if (!job.to.valid()) return errno;
+  std::uint64_t begin = 0;
+  if (resumes) {
+    Entry partial;
+    if (const int error = LookAt(job.to.get(), partial); error != 0) return error;
+    begin = std::min(partial.size, job.source.size);
+    if (begin > 0) ++round_.resumed;
+  }
+  if (begin == 0 && ground_.channel == nullptr && ground_.clones && job.source.size > 0) {
+    const int error = CloneContent(job.from.get(), job.to.get());
+    if (error == 0) begin = job.source.size;
+    if (NeverClones(error)) ground_.clones = false;
+  }
+  job.copy.emplace(job.from.get(), job.to.get(), job.source, begin);
+  return 0;
+}
+
+Worker::Pace Worker::RunJob() {
+  if (job_->copy) return RunCopy();
+  RunComparison();
+  return Pace::kOn;
+}
+
+Worker::Pace Worker::RunCopy() {
+  Job& job = *job_;
+  std::uint64_t allowed = bytes_left_;
+  if (ground_.channel != nullptr) {
+    // At least a byte; as much as there is room for without asking for more than a step's.
+    if (credit_ == 0) {
+      const auto more = ground_.channel->Take(bytes_left_);
+      if (!more.ok()) {
+        round_.waits_for = more.error().message();
+        return Pace::kWait;
+      }
+      credit_ = *more;
+    }
+    if (credit_ == 0 && job.source.size > 0) {
+      round_.waits_for = "room on the way";
+      return Pace::kWait;
+    }
+    allowed = std::min(allowed, credit_);
+  }
+  std::uint64_t moved = 0;
+  const Copying copying = job.copy->Step(allowed, moved);
+  CHECK(moved <= allowed);
+  round_.bytes += moved;
+  bytes_left_ -= moved;
+  if (ground_.channel != nullptr) credit_ -= moved;
+  switch (copying) {
+    case Copying::kMore:
+      break;
+    case Copying::kDone:
+      AfterCopy();
+      break;
+    case Copying::kShrank:
+      ReadAgain(Why::kBusy);
+      break;
+    case Copying::kFailed: {
+      const int error = job.copy->error();
+      Failed(job.path, "cannot copy it", error);
+      static_cast<void>(ground_.staging->Remove(job.made));
+      DropJob();
+      break;
+    }
+  }
+  return Pace::kOn;
+}
+
+void Worker::AfterCopy() {
+  Job& job = *job_;
+  job.copy.reset();
+  Entry after;
+  if (LookAt(job.from.get(), after) != 0 || !SameBefore(job.source, after))
+    return ReadAgain(Why::kBusy);
+  if (ground_.options.verify == Verify::kNothing) return PublishJob();
+  job.comparison.emplace(job.from.get(), job.to.get());
+}
+
+void Worker::RunComparison() {
+  Job& job = *job_;
+  const Comparing comparing = job.comparison->Step(bytes_left_);
+  bytes_left_ = 0;  // reading both sides is a step's worth
+  if (comparing == Comparing::kMore) return;
+  const int error = job.comparison->error();
+  job.comparison.reset();
+  if (comparing == Comparing::kFailed) {
+    Failed(job.path, "cannot read it back", error);
+    if (!job.only_compares) static_cast<void>(ground_.staging->Remove(job.made));
+    return DropJob();
+  }
+  if (comparing == Comparing::kSame) {
+    ++round_.verified;
+    return job.only_compares ? DropJob() : PublishJob();
+  }
+  if (!job.only_compares) return ReadAgain(Why::kDiffers);
+  Say(job.path, Why::kDiffers, fmt::format("{}: the copy has other bytes", Printable(job.path)));
+  DropJob();
+}
+
+void Worker::ReadAgain(Why why) {
+  Job& job = *job_;
+  job.copy.reset();
+  if (++job.reads < ground_.options.reads_of_a_busy_file) {
+    ++round_.retaken;
+    static_cast<void>(ground_.staging->Remove(job.made));
+    if (!OpenJob()) DropJob();
+    return;
+  }
+  if (why == Why::kBusy && ground_.options.busy == Busy::kTakeAsRead) {
+    Say(job.path, Why::kBusyTaken,
+        fmt::format("{}: changed each of the {} times it was read; taken as it was read last",
+                    Printable(job.path), job.reads));
+    return PublishJob();
+  }
+  Say(job.path, why,
+      fmt::format("{}: {} each of the {} times it was read; the last copy stays",
+                  Printable(job.path), why == Why::kBusy ? "changed" : "came out differently",
+                  job.reads));
+  static_cast<void>(ground_.staging->Remove(job.made));
+  DropJob();
+}
+
+void Worker::PublishJob() {
+  Job& job = *job_;
+  int error =
+      ground_.options.attributes == Keep::kKept ? AddAttributes(job.from.get(), job.to.get()) : 0;
+  Options how = ground_.options;
+  how.permissions = Keep::kKept;
+  // The times are those from before it was read: what has been written since looks newer.
+  if (error == 0) error = ApplyMetadata(job.to.get(), Wanted(job.source), Mine(Kind::kFile), how);
+  job.to.Close();
+  if (error == 0) error = Publish(job.made, job.name.c_str(), job.over_directory, Kind::kFile);
+  if (error != 0) {
+    Failed(job.path, "cannot publish the copy", error);
+    static_cast<void>(ground_.staging->Remove(job.made));
+  } else {
+    ++round_.files;
+    if (job.source.links > 1) ground_.links.Lead(job.source.inode, job.path);
+  }
+  DropJob();
+}
+
+void Worker::DropJob() { job_.reset(); }
+
+}  // namespace leeward::lab::trees
