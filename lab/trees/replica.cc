@@ -265,6 +265,7 @@ void Replica::Impl::Finish() {
       ground.staging->SweepPartials();
     }
   }
+  if (worker_->root_missed()) known_ = false;
   worker_.reset();
   if (!round.complete) return;
   ground.book.Settle();

@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <functional>
 
+#include "base/check.h"
 #include "lab/trees/testing.h"
 
 namespace leeward::lab::trees {
@@ -339,6 +341,82 @@ TEST(TroubleTest, AFullDiskIsSaidAndTheNextRoundGoesOn) {
   if (WEXITSTATUS(status) == kNotHere)
     GTEST_SKIP() << "not checked: this machine lets nobody mount a file system of his own";
   EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+// While it is on, a directory can be opened, and its copy beside it cannot.
+class OneDescriptorLeft {
+ public:
+  // When no directory is open.
+  OneDescriptorLeft() {
+    const Handle first(::open("/", O_PATH | O_CLOEXEC));
+    const Handle second(::open("/", O_PATH | O_CLOEXEC));
+    second_ = static_cast<rlim_t>(second.get());
+    CHECK(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
+  }
+  ~OneDescriptorLeft() { Off(); }
+  void On() {
+    rlimit limit = before_;
+    limit.rlim_cur = second_;
+    CHECK(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  }
+  void Off() { CHECK(::setrlimit(RLIMIT_NOFILE, &before_) == 0); }
+
+ private:
+  rlim_t second_ = 0;
+  rlimit before_{};
+};
+
+TEST(TroubleTest, ARootThatCouldNotBeOpenedIsNotForgotten) {
+  World world;
+  Write(world.source() / "a", "a");
+  world.replica();
+  OneDescriptorLeft left;
+  left.On();
+  const Round& first = world.Run();
+  left.Off();
+  EXPECT_FALSE(first.complete);
+  ASSERT_EQ(first.troubles.size(), 1U);
+  EXPECT_EQ(first.troubles[0].text, ": cannot open the copy of the directory: Too many open files");
+  EXPECT_TRUE(world.replica().Changed());
+  EXPECT_TRUE(world.Run().complete);
+  world.ExpectEqual();
+}
+
+TEST(TroubleTest, ADirectoryThatCouldNotBeOpenedInAWalkIsNotForgotten) {
+  World world;
+  world.options.entries_a_step = 1;
+  fs::create_directories(world.source() / "d/e");
+  Write(world.source() / "d/x", "x");
+  Write(world.source() / "d/e/y", "y");
+  world.replica();
+  OneDescriptorLeft left;
+  world.replica().Begin();
+  while (!fs::exists(world.destination() / "d")) ASSERT_EQ(world.replica().Step(), Turn::kMore);
+  left.On();
+  EXPECT_FALSE(world.Continue().complete);
+  left.Off();
+  EXPECT_FALSE(fs::exists(world.destination() / "d/x"));
+  EXPECT_TRUE(world.Run().complete);
+  world.ExpectEqual();
+}
+
+TEST(TroubleTest, WhatWasToldOfADirectoryThatCouldNotBeOpenedIsNotForgotten) {
+  for (const std::string where : {".", "d"}) {
+    World world;
+    fs::create_directories(world.source() / "d/e");
+    Write(world.source() / "d/e/untouched", "u");
+    world.Run();
+    Write(world.source() / where / "x", "x");
+    OneDescriptorLeft left;
+    left.On();
+    EXPECT_FALSE(world.Run().complete) << where;
+    left.Off();
+    const Round& second = world.Run();
+    EXPECT_TRUE(second.complete) << where;
+    EXPECT_EQ(second.walk, Walk::kNone) << where;
+    EXPECT_LE(second.looked_at, 2U) << where;
+    world.ExpectEqual();
+  }
 }
 
 }  // namespace

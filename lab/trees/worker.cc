@@ -105,11 +105,11 @@ void Worker::StartVisit(Task task) {
   Opened source = OpenDirectory(ground_.source.get(), path);
   // Gone since it was seen: its parent has told, or the next walk will.
   if (Gone(source.error)) return;
-  if (source.error != 0) return Failed(path, "cannot open the directory", source.error);
+  if (source.error != 0) return Missed(visit.task, "cannot open the directory", source.error);
   visit.source = std::move(source.handle);
   if (ground_.on_source) ground_.on_source->Add(path, visit.source.get());
   if (const int error = LookAt(visit.source.get(), visit.entry); error != 0)
-    return Failed(path, "cannot look at the directory", error);
+    return Missed(visit.task, "cannot look at the directory", error);
   const Extent extent = visit.task.scope == Scope::kTree ? Extent::kAll : Extent::kSome;
   if (visit.task.what == Task::What::kVisit && !ground_.book.Met(path, visit.entry.inode, extent) &&
       ground_.stamp)
@@ -139,7 +139,7 @@ bool Worker::OpenCopy(Visit& visit) {
     copy = OpenDirectory(ground_.destination.get(), path);
   }
   if (copy.error != 0) {
-    Failed(path, "cannot open the copy of the directory", copy.error);
+    Missed(visit.task, "cannot open the copy of the directory", copy.error);
     return false;
   }
   visit.destination = std::move(copy.handle);
@@ -151,7 +151,7 @@ bool Worker::ReadNames(Visit& visit) {
   if (visit.task.scope == Scope::kNames) return true;
   int error = visit.from.Read(visit.source.get());
   if (error == 0 && !visit.task.fresh) error = visit.to.Read(visit.destination.get());
-  if (error != 0) Failed(visit.task.path, "cannot list the directory", error);
+  if (error != 0) Missed(visit.task, "cannot list the directory", error);
   return error == 0;
 }
 
@@ -312,6 +312,21 @@ void Worker::Say(const std::string& path, Why why, std::string text) {
 
 void Worker::Failed(const std::string& path, std::string_view what, int error) {
   Say(path, WhyOf(error), fmt::format("{}: {}: {}", Printable(path), what, ::strerror(error)));
+}
+
+// A directory was not looked into, so that all that was to be looked at in it still is.
+void Worker::Missed(const Task& task, std::string_view what, int error) {
+  Failed(task.path, what, error);
+  if (!ground_.on_source || !HoldsBack(WhyOf(error))) return;
+  ChangeSet& changes = ground_.on_source->changes();
+  if (task.scope == Scope::kNames) {
+    for (const Named& named : task.names) changes.Mark(task.path, named.name, named.touch);
+  } else if (task.path.empty()) {
+    root_missed_ = true;
+  } else {
+    const auto [parent, name] = Split(task.path);
+    changes.Mark(parent, name, Touch::kTree);
+  }
 }
 
 void Worker::Expect(const std::string& path, std::uint32_t mask) {

@@ -83,6 +83,8 @@ class Worker {
   Turn Step();
   // A trouble was met with which the round cannot be complete.
   bool held_back() const { return held_back_; }
+  // Nothing at all was looked at: the next round has to walk.
+  bool root_missed() const { return root_missed_; }
 
  private:
   struct Visit {
@@ -179,6 +181,7 @@ class Worker {
   void Say(const std::string& path, Why why, std::string text);
   // For an errno of the system.
   void Failed(const std::string& path, std::string_view what, int error);
+  void Missed(const Task& task, std::string_view what, int error);
   void Expect(const std::string& path, std::uint32_t mask);
   Entry Mine(Kind kind) const;              // how what we have just made looks
   Entry Wanted(const Entry& source) const;  // with what is not kept as a new file has it
@@ -193,6 +196,7 @@ class Worker {
   std::uint64_t credit_ = 0;  // bytes that may cross already
   bool verifying_ = false;
   bool held_back_ = false;
+  bool root_missed_ = false;
 };
 
 }  // namespace leeward::lab::trees
