@@ -111,15 +111,21 @@ bool Staging::EmptyTrash(std::uint32_t& budget) {
     if (names.Read(trash_.get()) != 0 || names.size() == 0) return true;
     bool progress = false;
     for (std::size_t i = 0; i < names.size(); ++i) {
+      if (stuck_.contains(names.at(i))) continue;
       if (budget == 0) return false;
-      progress = EmptyOne(names.at(i), budget) || progress;
+      if (EmptyOne(names.at(i), budget)) {
+        progress = true;
+      } else {
+        stuck_.emplace(names.at(i));
+      }
     }
-    if (!progress) return true;  // what stays now is not to be removed; the next start tries again
+    if (!progress) return true;
   }
 }
 
 // One directory at a time, and its own directories move up: any depth with one open descriptor.
-// True when something went away.
+// True when something went away: until then it goes on beyond its budget, or what cannot be
+// removed would be tried for ever.
 bool Staging::EmptyOne(const char* name, std::uint32_t& budget) {
   --budget;
   if (::unlinkat(trash_.get(), name, 0) == 0) return true;
@@ -129,8 +135,8 @@ bool Staging::EmptyOne(const char* name, std::uint32_t& budget) {
   if (inside.error != 0 || names.Read(inside.handle.get()) != 0) return false;
   bool progress = false;
   for (std::size_t i = 0; i < names.size(); ++i) {
-    if (budget == 0) return true;
-    --budget;
+    if (budget == 0 && progress) return true;
+    if (budget > 0) --budget;
     const bool gone = ::unlinkat(inside.handle.get(), names.at(i), 0) == 0 ||
                       Discard(inside.handle.get(), names.at(i)) == 0;
     progress = progress || gone;

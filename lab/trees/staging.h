@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -40,7 +42,8 @@ class Staging {
   int Discard(int directory, const char* name);
   int Remove(const std::string& made);
 
-  // Takes apart what was discarded, at most `budget` names of it. True when nothing is left.
+  // Takes apart what was discarded, at most about `budget` names of it. True when nothing is left
+  // that can be removed.
   bool EmptyTrash(std::uint32_t& budget);
   // Partial copies that nobody came back for.
   void SweepPartials();
@@ -61,6 +64,7 @@ class Staging {
   Handle trash_;
   std::string boot_;
   std::uint64_t next_ = 0;
+  std::set<std::string, std::less<>> stuck_;  // of the trash; the next start tries again
 };
 
 }  // namespace leeward::lab::trees
