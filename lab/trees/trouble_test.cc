@@ -456,5 +456,31 @@ TEST(TroubleTest, TrashThatStaysDoesNotHoldARoundUp) {
   EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
+TEST(TroubleTest, ADirectoryThatIsNotOverwrittenStaysClosed) {
+  World world;
+  world.options.overwrite = Overwrite::kNever;
+  ASSERT_EQ(::chmod(world.outside().c_str(), 0777), 0);
+  constexpr uid_t kNobody = 65534;
+  EXPECT_TRUE(InAChild([&] {
+    if (::geteuid() == 0) {
+      for (const auto& path : {world.source(), world.destination()})
+        EXPECT_EQ(::chown(path.c_str(), kNobody, kNobody), 0);
+      EXPECT_EQ(::setresgid(kNobody, kNobody, kNobody), 0);
+      EXPECT_EQ(::setresuid(kNobody, kNobody, kNobody), 0);
+    }
+    fs::create_directory(world.source() / "d");
+    Write(world.source() / "d/new", "n");
+    fs::create_directory(world.destination() / "d");
+    EXPECT_EQ(::chmod((world.destination() / "d").c_str(), 0555), 0);
+    EXPECT_TRUE(RunOnce(world.places(), world.options).complete);
+    EXPECT_EQ(Read(world.destination() / "d/new"), "n");
+    struct stat copy {};
+    EXPECT_EQ(::stat((world.destination() / "d").c_str(), &copy), 0);
+    EXPECT_EQ(copy.st_mode & 07777, 0555U);
+    EXPECT_EQ(::chmod((world.destination() / "d").c_str(), 0755), 0);
+    return true;
+  }));
+}
+
 }  // namespace
 }  // namespace leeward::lab::trees

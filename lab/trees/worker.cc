@@ -208,10 +208,11 @@ void Worker::FinishDirectory(Visit& visit) {
   Entry now;
   if (const int error = LookAt(visit.destination.get(), now); error != 0)
     return Failed(path, "cannot look at the copy", error);
-  if (visit.closed_mode && options.permissions == Keep::kIgnored &&
+  const bool as_it_was = !visit.task.fresh && options.overwrite == Overwrite::kNever;
+  if (visit.closed_mode && (options.permissions == Keep::kIgnored || as_it_was) &&
       ::fchmod(visit.destination.get(), *visit.closed_mode) != 0)
     return Failed(path, "cannot restore the permissions", errno);
-  if (!visit.task.fresh && options.overwrite == Overwrite::kNever) return;
+  if (as_it_was) return;
   const bool doubted = visit.task.fresh || visit.task.scope != Scope::kTree ||
                        DoubtInAWalk(visit.entry, ground_.stamp) != Doubt::kNone;
   bool changed = false;
