@@ -47,6 +47,16 @@ std::vector<std::string> Links::Others(std::string_view path) const {
   return others;
 }
 
+std::optional<std::uint64_t> Links::InodeOf(std::string_view path) const {
+  const auto known = inodes_.find(path);
+  if (known == inodes_.end()) return std::nullopt;
+  return known->second;
+}
+
+const std::set<std::string>& Links::NamesOf(std::uint64_t inode) const {
+  return groups_.at(inode).paths;
+}
+
 std::vector<std::string> Links::SharedWithTheOutside() const {
   std::vector<std::string> shared;
   for (const auto& [inode, group] : groups_) {

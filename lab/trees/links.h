@@ -24,6 +24,9 @@ class Links {
 
   // The other known names of what `path` is a name of.
   std::vector<std::string> Others(std::string_view path) const;
+  // What `path` is a name of, and all its known names.
+  std::optional<std::uint64_t> InodeOf(std::string_view path) const;
+  const std::set<std::string>& NamesOf(std::uint64_t inode) const;
   // Names of inodes that have further names outside the tree: those can be changed unseen.
   std::vector<std::string> SharedWithTheOutside() const;
   // A whole walk is over: what is still missing is outside.

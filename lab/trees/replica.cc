@@ -9,6 +9,7 @@
 #include <charconv>
 #include <initializer_list>
 #include <iterator>
+#include <map>
 #include <set>
 
 #include "base/bytes.h"
@@ -107,6 +108,39 @@ std::vector<Task> Joined(std::vector<Task> tasks) {
     names = std::move(once);
   }
   return joined;
+}
+
+// A file that was written under one of its names has changed under all of them. Each name comes
+// once, however many of them were told: a file may have tens of thousands.
+std::vector<std::pair<std::string, Named>> UnderOtherNames(const std::vector<Task>& tasks,
+                                                           const Links& links) {
+  struct Told {
+    std::string first;
+    bool several = false;
+    Touch touch = Touch::kMetadata;
+  };
+  std::map<std::uint64_t, Told> inodes;
+  for (const Task& task : tasks) {
+    for (const Named& named : task.names) {
+      std::string path = Join(task.path, named.name);
+      const auto inode = links.InodeOf(path);
+      if (!inode) continue;
+      const auto [at, is_new] = inodes.try_emplace(*inode);
+      Told& told = at->second;
+      told.touch = std::max(told.touch, named.touch);
+      told.several = told.several || (!is_new && told.first != path);
+      if (is_new) told.first = std::move(path);
+    }
+  }
+  std::vector<std::pair<std::string, Named>> names;
+  for (const auto& [inode, told] : inodes) {
+    for (const std::string& path : links.NamesOf(inode)) {
+      if (path == told.first && !told.several) continue;
+      auto [parent, name] = Split(path);
+      names.emplace_back(std::move(parent), Named{std::move(name), told.touch, Origin::kSource});
+    }
+  }
+  return names;
 }
 
 // A directory in which something changed at the source has another time there, and its copy was
@@ -217,16 +251,7 @@ void Replica::Impl::PushChanges() {
   Merge(changes.Take(), Origin::kSource, tasks);
   if (ground.on_destination)
     Merge(ground.on_destination->changes().Take(), Origin::kDestination, tasks);
-  // A file that was written under one of its names has changed under all of them.
-  std::vector<std::pair<std::string, Named>> more;
-  for (const Task& task : tasks) {
-    for (const Named& named : task.names) {
-      for (const std::string& other : ground.links.Others(Join(task.path, named.name))) {
-        auto [parent, name] = Split(other);
-        more.emplace_back(std::move(parent), Named{std::move(name), named.touch, Origin::kSource});
-      }
-    }
-  }
+  std::vector<std::pair<std::string, Named>> more = UnderOtherNames(tasks, ground.links);
   for (const std::string& shared : ground.links.SharedWithTheOutside()) {
     auto [parent, name] = Split(shared);
     more.emplace_back(std::move(parent), Named{std::move(name), Touch::kMetadata, Origin::kShared});

@@ -482,5 +482,29 @@ TEST(TroubleTest, ADirectoryThatIsNotOverwrittenStaysClosed) {
   }));
 }
 
+TEST(TroubleTest, ManyNamesOfOneFileThatChangeTogetherFitIntoMemory) {
+  World world;
+  constexpr int kNames = 1500;
+  constexpr long kMostKilobytes = 150 << 10;
+  EXPECT_TRUE(InAChild([&] {
+    Write(world.source() / "0", "x");
+    for (int i = 1; i < kNames; ++i)
+      fs::create_hard_link(world.source() / "0", world.source() / std::to_string(i));
+    EXPECT_TRUE(world.Run().complete);
+    for (int i = 0; i < kNames; ++i)
+      EXPECT_EQ(::chmod((world.source() / std::to_string(i)).c_str(), 0640), 0);
+    rusage before{};
+    rusage after{};
+    CHECK(::getrusage(RUSAGE_SELF, &before) == 0);
+    const Round& round = world.Run();
+    CHECK(::getrusage(RUSAGE_SELF, &after) == 0);
+    EXPECT_EQ(round.walk, Walk::kNone);
+    EXPECT_LE(round.looked_at, 2U * kNames);  // once to learn which is to lead
+    EXPECT_LT(after.ru_maxrss - before.ru_maxrss, kMostKilobytes);
+    world.ExpectEqual();
+    return true;
+  }));
+}
+
 }  // namespace
 }  // namespace leeward::lab::trees
