@@ -235,6 +235,33 @@ TEST(CopyTest, WhatIsNotKeptIsAsOfANewFile) {
   EXPECT_EQ(world.Run().files, 0U);
 }
 
+// Or the superuser's copy of anybody's program would run as the superuser.
+TEST(CopyTest, RightsOfAnOwnerWhoIsNotKeptAreNotGivenToAnother) {
+  if (::geteuid() != 0)
+    GTEST_SKIP() << "not checked: the superuser alone makes files of another owner";
+  for (const Keep group : {Keep::kKept, Keep::kIgnored}) {
+    World world;
+    world.options.owner = Keep::kIgnored;
+    world.options.group = group;
+    for (const char* name : {"theirs", "ours"}) Write(world.source() / name, name);
+    ASSERT_EQ(::chown((world.source() / "theirs").c_str(), 1234, 4321), 0);
+    for (const char* name : {"theirs", "ours"})
+      ASSERT_EQ(::chmod((world.source() / name).c_str(), 06755), 0);
+    EXPECT_TRUE(world.Run().complete);
+    struct stat copy {};
+    ASSERT_EQ(::stat((world.destination() / "theirs").c_str(), &copy), 0);
+    EXPECT_EQ(copy.st_mode & 07777U, group == Keep::kKept ? 02755U : 0755U);
+    EXPECT_EQ(copy.st_uid, 0U);
+    ASSERT_EQ(::stat((world.destination() / "ours").c_str(), &copy), 0);
+    EXPECT_EQ(copy.st_mode & 07777U, 06755U);
+    // Nor is it a difference for ever.
+    world.Close();
+    fs::remove(world.work() / "state");
+    const Round& second = world.Run();
+    EXPECT_EQ(second.files + second.metadata, 0U);
+  }
+}
+
 TEST(CopyTest, FiltersAreHeldToOnBothSides) {
   World world;
   world.options.filter = Filter::Make("/in*|/a/b", "*.tmp").value();

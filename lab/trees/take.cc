@@ -51,6 +51,7 @@ bool Worker::OpenJob() {
     Failed(job.path, "another file system is mounted here", EXDEV);
     return false;
   }
+  LeaveForeignRights(job.source);
   job.from = std::move(from.handle);
   error = OpenMade();
   if (error != 0) Failed(job.path, "cannot make the copy", error);

@@ -58,10 +58,11 @@ bool Worker::LookAtBoth(Spot& spot, bool may_be_in_source, bool may_be_in_copy) 
     into = entry;
     return true;
   };
-  return (!may_be_in_source ||
-          look(visit_->source.get(), ground_.source_root.device, spot.seen.source)) &&
-         (!may_be_in_copy ||
-          look(visit_->destination.get(), ground_.destination_root.device, spot.seen.destination));
+  if (may_be_in_source && !look(visit_->source.get(), ground_.source_root.device, spot.seen.source))
+    return false;
+  if (spot.seen.source) LeaveForeignRights(*spot.seen.source);
+  return !may_be_in_copy ||
+         look(visit_->destination.get(), ground_.destination_root.device, spot.seen.destination);
 }
 
 Doubt Worker::DoubtOf(const Spot& spot) const {

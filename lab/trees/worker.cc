@@ -343,6 +343,16 @@ Entry Worker::Mine(Kind kind) const {
   return entry;
 }
 
+// Set-id bits lend the owner's rights. Where he is not kept they would lend ours.
+void Worker::LeaveForeignRights(Entry& source) const {
+  const Options& options = ground_.options;
+  if (source.kind != Kind::kFile) return;
+  if (options.owner == Keep::kIgnored && source.uid != ground_.user)
+    source.mode &= ~std::uint32_t{S_ISUID};
+  if (options.group == Keep::kIgnored && source.gid != ground_.group)
+    source.mode &= ~std::uint32_t{S_ISGID};
+}
+
 Entry Worker::Wanted(const Entry& source) const {
   Entry wanted = source;
   if (ground_.options.permissions == Keep::kIgnored)

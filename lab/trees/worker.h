@@ -183,6 +183,7 @@ class Worker {
   void Failed(const std::string& path, std::string_view what, int error);
   void Missed(const Task& task, std::string_view what, int error);
   void Expect(const std::string& path, std::uint32_t mask);
+  void LeaveForeignRights(Entry& source) const;
   Entry Mine(Kind kind) const;              // how what we have just made looks
   Entry Wanted(const Entry& source) const;  // with what is not kept as a new file has it
 
