@@ -7,6 +7,7 @@
 #include <array>
 #include <functional>
 #include <utility>
+#include <vector>
 
 namespace leeward::lab::trees {
 namespace {
@@ -52,7 +53,11 @@ bool Book::Met(std::string_view path, std::uint64_t inode, Extent extent) {
   known.walk = walk_;
   if (known.inode == inode) return true;
   const bool in_flux = std::exchange(known.inode, 0) == 0;
-  if (extent == Extent::kAll) met_.push_back({hash, inode});
+  if (extent == Extent::kAll) {
+    met_[hash] = inode;
+  } else {
+    met_.erase(hash);
+  }
   // A path that is not in the file is in flux without being told.
   const Record flux{hash, 0};
   if (!is_new && !in_flux) Append(&flux, 1);
@@ -61,15 +66,21 @@ bool Book::Met(std::string_view path, std::uint64_t inode, Extent extent) {
 
 void Book::Settle() {
   if (met_.empty()) return;
-  for (const Record& record : met_) known_[record.path].inode = record.inode;
-  Append(met_.data(), met_.size());
+  std::vector<Record> records;
+  records.reserve(met_.size());
+  for (const auto& [path, inode] : met_) {
+    known_[path].inode = inode;
+    records.push_back({path, inode});
+  }
   met_.clear();
+  Append(records.data(), records.size());
   if (on_disk_ > kSmallest && on_disk_ > 2 * known_.size()) Rewrite();
 }
 
 void Book::EndWalk() {
   const auto gone =
       std::erase_if(known_, [this](const auto& entry) { return entry.second.walk != walk_; });
+  std::erase_if(met_, [this](const auto& met) { return !known_.contains(met.first); });
   // A path that is not known here must not be known to the file either.
   if (gone > 0) Rewrite();
 }

@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <string_view>
 #include <unordered_map>
-#include <vector>
 
 #include "lab/trees/descriptor.h"
 
@@ -54,8 +53,8 @@ class Book {
   int folder_ = -1;
   Handle file_;
   std::unordered_map<std::uint64_t, Known> known_;
-  std::vector<Record> met_;
-  std::size_t on_disk_ = 0;  // records
+  std::unordered_map<std::uint64_t, std::uint64_t> met_;  // path and inode, until Settle
+  std::size_t on_disk_ = 0;                               // records
   std::uint32_t walk_ = 0;
 };
 

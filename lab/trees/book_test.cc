@@ -85,6 +85,15 @@ TEST_F(BookTest, StaysShort) {
   EXPECT_TRUE(Opened().Met("a", 49'999, Extent::kAll));
 }
 
+// As in round after round that cannot be complete, for a trouble somewhere else.
+TEST_F(BookTest, WhatIsMetAgainAndAgainIsKeptOnce) {
+  Book book = Opened();
+  for (int round = 0; round < 1000; ++round) book.Met("a", 5, Extent::kAll);
+  book.Settle();
+  EXPECT_EQ(std::filesystem::file_size(folder_.path() / "directories"), 16U);
+  EXPECT_TRUE(Opened().Met("a", 5, Extent::kAll));
+}
+
 TEST_F(BookTest, AWalkForgetsWhatItDidNotMeet) {
   Book book = Opened();
   for (const char* path : {"a", "b", "c"}) book.Met(path, 5, Extent::kAll);
