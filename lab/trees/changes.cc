@@ -34,7 +34,10 @@ Touch TouchOf(std::uint32_t mask) {
 
 ChangeSet::ChangeSet(std::size_t max_names)
     : max_names_(max_names), root_(std::make_unique<Node>()) {}
-ChangeSet::~ChangeSet() = default;
+ChangeSet::~ChangeSet() {
+  std::vector<int> watches;
+  Detach(std::move(root_), watches);
+}
 
 ChangeSet::Node* ChangeSet::Find(std::string_view path) const {
   Node* node = root_.get();
@@ -90,17 +93,21 @@ bool ChangeSet::IsWatched(std::string_view path) const {
   return node != nullptr && node->watch >= 0;
 }
 
-void ChangeSet::Detach(Node& node, std::vector<int>& watches) {
-  for (auto& [name, child] : node.children) Detach(*child, watches);
-  node.children.clear();
-  if (node.watch >= 0) {
-    by_watch_.erase(node.watch);
-    watches.push_back(node.watch);
-    node.watch = -1;
+void ChangeSet::Detach(std::unique_ptr<Node> top, std::vector<int>& watches) {
+  // Of any depth: each is taken apart when its children are no longer in it.
+  std::vector<std::unique_ptr<Node>> nodes;
+  nodes.push_back(std::move(top));
+  while (!nodes.empty()) {
+    const std::unique_ptr<Node> node = std::move(nodes.back());
+    nodes.pop_back();
+    for (auto& [name, child] : node->children) nodes.push_back(std::move(child));
+    if (node->watch >= 0) {
+      by_watch_.erase(node->watch);
+      watches.push_back(node->watch);
+    }
+    names_ -= node->names.size();
+    dirty_.erase(node.get());
   }
-  names_ -= node.names.size();
-  node.names.clear();
-  dirty_.erase(&node);
 }
 
 void ChangeSet::Expect(const std::string& path, std::uint32_t mask) { ++expected_[{path, mask}]; }
@@ -138,7 +145,7 @@ std::vector<int> ChangeSet::Apply(const Event& event) {
   if ((event.mask & kLeft) != 0 && (event.mask & IN_ISDIR) != 0) {
     const auto child = node.children.find(event.name);
     if (child != node.children.end()) {
-      Detach(*child->second, watches);
+      Detach(std::move(child->second), watches);
       node.children.erase(child);
     }
   }
@@ -189,8 +196,7 @@ std::vector<DirtyDirectory> ChangeSet::Take() {
 
 std::vector<int> ChangeSet::Reset() {
   std::vector<int> watches;
-  Detach(*root_, watches);
-  root_ = std::make_unique<Node>();
+  Detach(std::exchange(root_, std::make_unique<Node>()), watches);
   dirty_.clear();
   names_ = 0;
   lost_ = false;

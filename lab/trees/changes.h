@@ -69,7 +69,7 @@ class ChangeSet {
   std::string PathOf(const Node& node) const;
   void MarkNode(Node& node, std::string_view name, Touch touch);
   // Takes the node, and what is below it, out of the tree.
-  void Detach(Node& node, std::vector<int>& watches);
+  void Detach(std::unique_ptr<Node> top, std::vector<int>& watches);
   bool WasExpected(const Node& node, const Event& event);
 
   const std::size_t max_names_;

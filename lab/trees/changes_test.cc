@@ -160,5 +160,20 @@ TEST(ChangeSetTest, NamesAreBytes) {
   EXPECT_THAT(Taken(changes), ElementsAre(odd + ": " + odd + "=c"));
 }
 
+TEST(ChangeSetTest, ATreeOfAnyDepthIsForgotten) {
+  constexpr int kDepth = 200'000;
+  std::string deep = "a";
+  for (int i = 1; i < kDepth; ++i) deep += "/a";
+  {
+    ChangeSet changes(kEnough);
+    changes.Watched(deep, 7);
+    EXPECT_THAT(changes.Reset(), ElementsAre(7));
+    changes.Watched(deep, 8);
+    changes.Watched("", kRoot);
+    EXPECT_THAT(changes.Apply({kRoot, IN_MOVED_FROM | IN_ISDIR, "a"}), ElementsAre(8));
+    changes.Watched(deep, 9);
+  }
+}
+
 }  // namespace
 }  // namespace leeward::lab::trees
