@@ -75,6 +75,44 @@ struct Task {
   std::vector<Named> names;  // sorted; for kListed those that are known to be new directories
 };
 
+// A directory that is open on both sides.
+struct Visit {
+  Task task;
+  Handle source;
+  Handle destination;
+  Entry entry;  // the source's, from before its names were read
+  Names from;
+  Names to;
+  std::size_t next_from = 0;
+  std::size_t next_to = 0;
+  std::size_t next_named = 0;
+  std::optional<std::uint32_t> closed_mode;  // the copy's, before it was opened up to write in it
+};
+
+// One name in the open directory, as it is dealt with.
+struct Spot {
+  const char* name = "";
+  std::string path;
+  const Named* named = nullptr;
+  Seen seen;
+  Doubt doubt = Doubt::kNone;
+};
+
+// One file on its way.
+struct Job {
+  std::string name;
+  std::string path;
+  std::string made;
+  Entry source;  // when it was opened
+  bool over_directory = false;
+  bool only_compares = false;
+  int reads = 0;
+  Handle from;
+  Handle to;
+  std::optional<ContentCopy> copy;
+  std::optional<ContentComparison> comparison;
+};
+
 class Worker {
  public:
   Worker(Ground& ground, Round& round) : ground_(ground), round_(round) {}
@@ -87,40 +125,6 @@ class Worker {
   bool root_missed() const { return root_missed_; }
 
  private:
-  struct Visit {
-    Task task;
-    Handle source;
-    Handle destination;
-    Entry entry;  // the source's, from before its names were read
-    Names from;
-    Names to;
-    std::size_t next_from = 0;
-    std::size_t next_to = 0;
-    std::size_t next_named = 0;
-    std::optional<std::uint32_t> closed_mode;  // the copy's, before it was opened up to write in it
-  };
-  // One name in the open directory, as it is dealt with.
-  struct Spot {
-    const char* name = "";
-    std::string path;
-    const Named* named = nullptr;
-    Seen seen;
-    Doubt doubt = Doubt::kNone;
-  };
-  // One file on its way.
-  struct Job {
-    std::string name;
-    std::string path;
-    std::string made;
-    Entry source;  // when it was opened
-    bool over_directory = false;
-    bool only_compares = false;
-    int reads = 0;
-    Handle from;
-    Handle to;
-    std::optional<ContentCopy> copy;
-    std::optional<ContentComparison> comparison;
-  };
   enum class Pace : std::uint8_t { kOn, kWait };
 
   // worker.cc: tasks, directories, steps.
