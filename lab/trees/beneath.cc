@@ -113,12 +113,12 @@ Target ReadTarget(int directory, const char* name) {
   }
 }
 
-int Names::Read(int directory) {
+int Names::Read(int directory, std::size_t most) {
   text_.clear();
   starts_.clear();
   if (::lseek(directory, 0, SEEK_SET) < 0) return errno;
   alignas(dirent64) std::array<char, kListBuffer> buffer;
-  for (;;) {
+  while (starts_.size() <= most) {
     const ssize_t got = ::getdents64(directory, buffer.data(), buffer.size());
     if (got < 0) return errno;
     if (got == 0) break;

@@ -2,6 +2,7 @@
 // leads out of it. Errors are errno's numbers: callers tell "gone" from "not allowed" by them.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,8 +42,8 @@ Target ReadTarget(int directory, const char* name);
 // The names in a directory, sorted by their bytes, in one piece of memory.
 class Names {
  public:
-  // 0 or an error. The listing stands at its beginning afterwards.
-  int Read(int directory);
+  // 0 or an error. All of them, or when there are more than `most` at least so many.
+  int Read(int directory, std::size_t most = SIZE_MAX);
   void Set(const std::vector<std::string>& names);
 
   std::size_t size() const { return starts_.size(); }

@@ -107,8 +107,8 @@ int Staging::Remove(const std::string& made) {
 
 bool Staging::EmptyTrash(std::uint32_t& budget) {
   for (;;) {
-    Names names;
-    if (names.Read(trash_.get()) != 0 || names.size() == 0) return true;
+    Names names;  // one at least is not stuck, if there is any
+    if (names.Read(trash_.get(), stuck_.size() + budget) != 0 || names.size() == 0) return true;
     bool progress = false;
     for (std::size_t i = 0; i < names.size(); ++i) {
       if (stuck_.contains(names.at(i))) continue;
@@ -131,17 +131,27 @@ bool Staging::EmptyOne(const char* name, std::uint32_t& budget) {
   if (::unlinkat(trash_.get(), name, 0) == 0) return true;
   MakeAccessible(trash_.get(), name);
   const Opened inside = OpenDirectory(trash_.get(), name);
+  if (inside.error != 0) return false;
+  bool progress = false;
+  // Not all of them each time, or a large directory would be listed for every few names of it.
+  for (const std::size_t most : {std::size_t{budget}, SIZE_MAX}) {
+    if (!progress) progress = EmptyInside(inside.handle.get(), most, budget);
+  }
+  return ::unlinkat(trash_.get(), name, AT_REMOVEDIR) == 0 || progress;
+}
+
+bool Staging::EmptyInside(int directory, std::size_t most, std::uint32_t& budget) {
   Names names;
-  if (inside.error != 0 || names.Read(inside.handle.get()) != 0) return false;
+  if (names.Read(directory, most) != 0) return false;
   bool progress = false;
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (budget == 0 && progress) return true;
     if (budget > 0) --budget;
-    const bool gone = ::unlinkat(inside.handle.get(), names.at(i), 0) == 0 ||
-                      Discard(inside.handle.get(), names.at(i)) == 0;
+    const bool gone =
+        ::unlinkat(directory, names.at(i), 0) == 0 || Discard(directory, names.at(i)) == 0;
     progress = progress || gone;
   }
-  return ::unlinkat(trash_.get(), name, AT_REMOVEDIR) == 0 || progress;
+  return progress;
 }
 
 void Staging::Sweep(std::string_view but_for) {

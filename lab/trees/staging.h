@@ -56,6 +56,8 @@ class Staging {
  private:
   Staging() = default;
   bool EmptyOne(const char* name, std::uint32_t& budget);
+  // Of at least `most` of its names, when there are so many. True when something went away.
+  bool EmptyInside(int directory, std::size_t most, std::uint32_t& budget);
   void Sweep(std::string_view but_for);
 
   Handle root_;
