@@ -14,6 +14,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <system_error>
 
 #include "base/testing/scratch_folder.h"
 #include "lab/trees/beneath.h"
@@ -103,6 +104,19 @@ class World {
   World() : folder_("leeward-trees-XXXXXX") {
     for (const auto& path : {source(), destination()}) fs::create_directory(path);
   }
+  // What is closed to writing could not be removed, but by the superuser.
+  ~World() {
+    for (const auto& path : {source(), destination()}) {
+      std::error_code error;
+      for (fs::recursive_directory_iterator at(path, error), end; !error && at != end;
+           at.increment(error)) {
+        if (at->is_directory(error) && !at->is_symlink(error))
+          fs::permissions(at->path(), fs::perms::owner_all, fs::perm_options::add, error);
+      }
+    }
+  }
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
 
   fs::path source() const { return folder_.path() / "source"; }
   fs::path destination() const { return folder_.path() / "destination"; }

@@ -304,6 +304,19 @@ TEST(TroubleTest, AnOrdinaryUserCopiesWhatHeMayReadAndIsToldTheRest) {
   }));
 }
 
+// From here on this process may mount what nobody else sees. False where the machine lets nobody.
+bool TakeMountsOfOurOwn() {
+  const uid_t user = ::geteuid();
+  const gid_t group = ::getegid();
+  if (::unshare(CLONE_NEWNS | (user == 0 ? 0 : CLONE_NEWUSER)) != 0) return false;
+  if (user != 0) {  // remain who we are
+    std::ofstream("/proc/self/setgroups") << "deny";
+    std::ofstream("/proc/self/uid_map") << user << " " << user << " 1";
+    std::ofstream("/proc/self/gid_map") << group << " " << group << " 1";
+  }
+  return ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+}
+
 // A file system of its own with hardly any room, where this machine lets one be made.
 TEST(TroubleTest, AFullDiskIsSaidAndTheNextRoundGoesOn) {
   World world;
@@ -312,10 +325,7 @@ TEST(TroubleTest, AFullDiskIsSaidAndTheNextRoundGoesOn) {
   fs::create_directory(small);
   const pid_t child = ::fork();
   if (child == 0) {
-    const int spaces = CLONE_NEWNS | (::geteuid() == 0 ? 0 : CLONE_NEWUSER);
-    if (::unshare(spaces) != 0 ||
-        ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        ::mount("none", small.c_str(), "tmpfs", 0, "size=1m") != 0)
+    if (!TakeMountsOfOurOwn() || ::mount("none", small.c_str(), "tmpfs", 0, "size=1m") != 0)
       ::_exit(kNotHere);
     fs::create_directory(small / "copy");
     const Places places = {world.source(), small / "copy", small / "work"};
@@ -428,9 +438,7 @@ TEST(TroubleTest, TrashThatStaysDoesNotHoldARoundUp) {
   const fs::path trash = world.work() / "trash";
   const pid_t child = ::fork();
   if (child == 0) {
-    const int spaces = CLONE_NEWNS | (::geteuid() == 0 ? 0 : CLONE_NEWUSER);
-    if (::unshare(spaces) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-      ::_exit(kNotHere);
+    if (!TakeMountsOfOurOwn()) ::_exit(kNotHere);
     for (const char* name : {"1", "2", "3/4", "3/5", "3/6"}) {
       fs::create_directories(trash / name);
       if (::mount("none", (trash / name).c_str(), "tmpfs", 0, nullptr) != 0) ::_exit(kNotHere);
