@@ -137,7 +137,7 @@ void Rds::Resume(const InstancePtr& instance) {
 
 void Rds::MakeEngine(const InstancePtr& instance) {
   instance->engine =
-      std::make_shared<Engine>(host_, Directory() / instance->directory, instance->secrets);
+      std::make_shared<PostgresEngine>(host_, Directory() / instance->directory, instance->secrets);
   instance->engine->OnCrash([this, weak = std::weak_ptr<Instance>(instance)] {
     if (const InstancePtr crashed = weak.lock()) RestartCrashed(crashed).Detach();
   });

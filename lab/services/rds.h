@@ -1,5 +1,5 @@
 // The lab's RDS for engine `postgres` in one Region. Real servers stand behind every instance
-// (rds_engine.h).
+// (rds_postgres.h).
 //
 // Requests are checked and answered at once from the saved state; what takes time is a Flow per
 // instance.
@@ -17,8 +17,8 @@
 #include "lab/services/dispatch.h"
 #include "lab/services/flow.h"
 #include "lab/services/rds_checks.h"
-#include "lab/services/rds_engine.h"
 #include "lab/services/rds_instance.h"
+#include "lab/services/rds_postgres.h"
 #include "lab/services/rds_template.h"
 #include "lab/services/region_links.h"
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "lab/core/service.h"
-#include "lab/services/rds_engine.h"
+#include "lab/services/rds_postgres.h"
 #include "shapes/value.h"
 
 namespace leeward::lab::rds {
@@ -73,7 +73,7 @@ struct Instance {
   std::vector<ReplicaRef> replicas;
 
   // Not saved.
-  std::shared_ptr<Engine> engine;
+  std::shared_ptr<PostgresEngine> engine;
   int flows = 0;           // jobs at work on it
   bool cancelled = false;  // being deleted: jobs end at their next look
   base::MonotonicTime link_seen{};

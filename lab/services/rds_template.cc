@@ -60,7 +60,7 @@ Flow<base::Status> Template::Build() {
   std::error_code error;
   fs::remove_all(directory_, error);
   fs::create_directories(directory_, error);
-  engine_ = std::make_shared<Engine>(host_, directory_, secrets_);
+  engine_ = std::make_shared<PostgresEngine>(host_, directory_, secrets_);
   const fs::path password = directory_ / "password";
   std::ofstream(password) << secrets_.admin << "\n";
   fs::permissions(password, fs::perms::owner_read | fs::perms::owner_write, error);

@@ -11,7 +11,7 @@
 #include "base/result.h"
 #include "lab/core/service.h"
 #include "lab/services/flow.h"
-#include "lab/services/rds_engine.h"
+#include "lab/services/rds_postgres.h"
 
 namespace leeward::lab::rds {
 
@@ -34,7 +34,7 @@ class Template {
   Host& host_;
   std::filesystem::path directory_;
   Secrets secrets_;
-  std::shared_ptr<Engine> engine_;
+  std::shared_ptr<PostgresEngine> engine_;
   bool making_ = false;
   std::vector<std::function<void(Outcome)>> waiting_;
 };

@@ -1,4 +1,4 @@
-#include "lab/services/rds_sql.h"
+#include "lab/services/rds_postgres_sql.h"
 
 #include <errno.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-// Engine: one PostgreSQL server of the lab, from an empty directory to a running primary or
+// PostgresEngine: one PostgreSQL server of the lab, from an empty directory to a running primary or
 // standby.
 //
 // It knows nothing of the RDS API. The server listens on a Unix socket only; the lab's network
@@ -16,7 +16,7 @@
 #include "base/result.h"
 #include "lab/core/service.h"
 #include "lab/services/flow.h"
-#include "lab/services/rds_sql.h"
+#include "lab/services/rds_postgres_sql.h"
 
 namespace leeward::lab::rds {
 
@@ -57,11 +57,11 @@ struct EngineLimits {
   int copy_attempts = 3;  // base backups through a link that may break
 };
 
-class Engine : public std::enable_shared_from_this<Engine> {
+class PostgresEngine : public std::enable_shared_from_this<PostgresEngine> {
  public:
   // `directory` is this server's own; its path must leave room for a Unix socket's name.
-  Engine(Host& host, std::filesystem::path directory, Secrets secrets);
-  ~Engine();
+  PostgresEngine(Host& host, std::filesystem::path directory, Secrets secrets);
+  ~PostgresEngine();
 
   const std::filesystem::path& directory() const { return directory_; }
   std::filesystem::path data() const { return directory_ / "data"; }

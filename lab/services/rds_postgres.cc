@@ -1,4 +1,4 @@
-#include "lab/services/rds_engine.h"
+#include "lab/services/rds_postgres.h"
 
 #include <fmt/format.h>
 
@@ -142,22 +142,22 @@ Await<base::Result<ExitStatus>> RunChild(Host& host, ChildSpec spec) {
   });
 }
 
-Engine::Engine(Host& host, fs::path directory, Secrets secrets)
+PostgresEngine::PostgresEngine(Host& host, fs::path directory, Secrets secrets)
     : host_(host), directory_(std::move(directory)), secrets_(std::move(secrets)) {}
 
-Engine::~Engine() {
+PostgresEngine::~PostgresEngine() {
   // An immediate stop also gives its System V memory back; the next start replays the log.
   if (child_) host_.Signal(*child_, SIGQUIT);
 }
 
-SqlTarget Engine::Target(std::string database) const {
+SqlTarget PostgresEngine::Target(std::string database) const {
   return {.socket_directory = directory_.string(),
           .user = std::string(kAdminUser),
           .password = secrets_.admin,
           .database = std::move(database)};
 }
 
-base::Status Engine::PrepareDirectory() {
+base::Status PostgresEngine::PrepareDirectory() {
   std::error_code error;
   fs::create_directories(directory_, error);
   if (error) {
@@ -166,7 +166,7 @@ base::Status Engine::PrepareDirectory() {
   return host_.GiveToEngine(directory_);
 }
 
-Flow<base::Status> Engine::RunTool(std::vector<std::string> argv, std::string what) {
+Flow<base::Status> PostgresEngine::RunTool(std::vector<std::string> argv, std::string what) {
   ChildSpec spec;
   spec.argv = std::move(argv);
   spec.environment = {{"PGPASSWORD", secrets_.replication}, {"LC_ALL", "C.UTF-8"}};
@@ -182,14 +182,14 @@ Flow<base::Status> Engine::RunTool(std::vector<std::string> argv, std::string wh
                                             (directory_ / "tool.log").string()));
 }
 
-Flow<base::Status> Engine::EmptyData() {
+Flow<base::Status> PostgresEngine::EmptyData() {
   base::Status prepared = PrepareDirectory();
   if (!prepared.ok()) co_return prepared;
   const fs::path old = data();
   co_return co_await RemoveTree(host_, old);
 }
 
-Flow<base::Status> Engine::CopyFrom(fs::path cluster) {
+Flow<base::Status> PostgresEngine::CopyFrom(fs::path cluster) {
   base::Status emptied = co_await EmptyData();
   if (!emptied.ok()) co_return emptied;
   std::vector<std::string> argv = {"/bin/cp", "-a", "--reflink=auto", cluster.string(),
@@ -197,7 +197,7 @@ Flow<base::Status> Engine::CopyFrom(fs::path cluster) {
   co_return co_await RunTool(std::move(argv), "copying a cluster");
 }
 
-Flow<base::Status> Engine::CloneFrom(Upstream upstream) {
+Flow<base::Status> PostgresEngine::CloneFrom(Upstream upstream) {
   base::Status outcome = base::Ok();
   for (int attempt = 0; attempt < limits.copy_attempts; ++attempt) {
     outcome = co_await EmptyData();
@@ -218,7 +218,7 @@ Flow<base::Status> Engine::CloneFrom(Upstream upstream) {
   co_return outcome;
 }
 
-Flow<base::Status> Engine::BackUpTo(fs::path backup) {
+Flow<base::Status> PostgresEngine::BackUpTo(fs::path backup) {
   base::Status prepared = PrepareDirectory();
   std::error_code error;
   fs::create_directories(backup, error);
@@ -248,7 +248,7 @@ Flow<base::Status> Engine::BackUpTo(fs::path backup) {
   co_return co_await RunTool(std::move(argv), "the backup");
 }
 
-Flow<base::Status> Engine::RestoreFrom(fs::path backup) {
+Flow<base::Status> PostgresEngine::RestoreFrom(fs::path backup) {
   base::Status outcome = co_await EmptyData();
   if (!outcome.ok()) co_return outcome;
   std::error_code error;
@@ -267,7 +267,7 @@ Flow<base::Status> Engine::RestoreFrom(fs::path backup) {
   co_return co_await RunTool(std::move(argv), "unpacking the backup's log");
 }
 
-base::Status Engine::Configure(const EngineConfig& config) {
+base::Status PostgresEngine::Configure(const EngineConfig& config) {
   std::string text(kFixedSettings);
   text += fmt::format("unix_socket_directories = {}\n", QuoteLiteral(directory_.string()));
   text += fmt::format("max_connections = {}\n", config.max_connections);
@@ -291,7 +291,7 @@ base::Status Engine::Configure(const EngineConfig& config) {
   return host_.GiveToEngine(file);
 }
 
-Flow<base::Status> Engine::StartOnce() {
+Flow<base::Status> PostgresEngine::StartOnce() {
   const fs::path pid_file = data() / "postmaster.pid";
   ForgetReadiness(pid_file);
   ChildSpec spec;
@@ -320,7 +320,7 @@ Flow<base::Status> Engine::StartOnce() {
   co_return base::ServiceBroken("PostgreSQL ended while starting; see " + spec.log.string());
 }
 
-Flow<base::Status> Engine::Start() {
+Flow<base::Status> PostgresEngine::Start() {
   base::Status outcome = base::Ok();
   for (int attempt = 0; attempt < limits.start_attempts; ++attempt) {
     outcome = co_await StartOnce();
@@ -330,18 +330,18 @@ Flow<base::Status> Engine::Start() {
   co_return outcome;
 }
 
-void Engine::Exited(ExitStatus /*status*/) {
+void PostgresEngine::Exited(ExitStatus /*status*/) {
   child_.reset();
   if (!stopping_ && crashed_) crashed_();
 }
 
-Flow<bool> Engine::WaitForExit(base::Duration bound) {
+Flow<bool> PostgresEngine::WaitForExit(base::Duration bound) {
   const base::MonotonicTime deadline = host_.clock().Monotonic() + bound;
   while (running() && host_.clock().Monotonic() < deadline) co_await Sleep(host_, limits.poll);
   co_return !running();
 }
 
-Flow<base::Status> Engine::Stop() {
+Flow<base::Status> PostgresEngine::Stop() {
   stopping_ = true;
   for (const int signal : {SIGINT, SIGQUIT, SIGKILL}) {
     if (!running()) co_return base::Ok();
@@ -352,11 +352,11 @@ Flow<base::Status> Engine::Stop() {
   co_return base::ServiceBroken("PostgreSQL did not end although it was killed");
 }
 
-void Engine::Reload() {
+void PostgresEngine::Reload() {
   if (child_) host_.Signal(*child_, SIGHUP);
 }
 
-Flow<base::Status> Engine::Promote() {
+Flow<base::Status> PostgresEngine::Promote() {
   if (!running()) co_return base::WrongState("PostgreSQL is not running");
   // A reader on the standby must not hold up what is left to replay.
   std::ofstream(data() / "leeward.conf", std::ios::app)
@@ -375,7 +375,8 @@ Flow<base::Status> Engine::Promote() {
   co_return base::Unreachable("PostgreSQL did not leave recovery in time");
 }
 
-Flow<base::Result<Rows>> Engine::Sql(std::vector<std::string> statements, std::string database) {
+Flow<base::Result<Rows>> PostgresEngine::Sql(std::vector<std::string> statements,
+                                             std::string database) {
   auto asked = Offload<base::Result<Rows>>(
       host_, [target = Target(std::move(database)), statements = std::move(statements)] {
         return RunSql(target, statements);
@@ -383,7 +384,7 @@ Flow<base::Result<Rows>> Engine::Sql(std::vector<std::string> statements, std::s
   co_return co_await asked;
 }
 
-Flow<base::Status> Engine::Remove() {
+Flow<base::Status> PostgresEngine::Remove() {
   const fs::path directory = directory_;
   co_return co_await RemoveTree(host_, directory);
 }

@@ -1,4 +1,4 @@
-#include "lab/services/rds_engine.h"
+#include "lab/services/rds_postgres.h"
 
 #include <gtest/gtest.h>
 
@@ -12,12 +12,12 @@ namespace {
 
 const Secrets kSecrets{"admin-secret", "replication-secret"};
 
-class EngineTest : public testing::Test {
+class PostgresTest : public testing::Test {
  protected:
-  std::shared_ptr<Engine> Make(const std::string& name) {
-    return std::make_shared<Engine>(region, region.StateDirectory("rds") / name, kSecrets);
+  std::shared_ptr<PostgresEngine> Make(const std::string& name) {
+    return std::make_shared<PostgresEngine>(region, region.StateDirectory("rds") / name, kSecrets);
   }
-  std::shared_ptr<Engine> Primary(const std::string& name) {
+  std::shared_ptr<PostgresEngine> Primary(const std::string& name) {
     auto engine = Make(name);
     const auto ready = Finish<base::Result<std::filesystem::path>>(world, cluster.Ready());
     EXPECT_TRUE(ready.ok()) << ready.error().message();
@@ -27,7 +27,7 @@ class EngineTest : public testing::Test {
     return engine;
   }
   void Expect(const base::Status& status) { EXPECT_TRUE(status.ok()) << status.error().message(); }
-  std::string Ask(Engine& engine, const std::string& sql) {
+  std::string Ask(PostgresEngine& engine, const std::string& sql) {
     const auto rows = Finish<base::Result<Rows>>(world, engine.Sql({sql}));
     if (!rows.ok()) return "error: " + rows.error().message();
     return rows->empty() || rows->front().empty() ? "" : rows->front().front();
@@ -38,7 +38,7 @@ class EngineTest : public testing::Test {
   Template cluster{region, SharedTemplateDirectory(), kSecrets};
 };
 
-TEST_F(EngineTest, StandbyFollowsAndIsPromotedWhileItsSourceIsDead) {
+TEST_F(PostgresTest, StandbyFollowsAndIsPromotedWhileItsSourceIsDead) {
   auto primary = Primary("a");
   ASSERT_EQ(Ask(*primary, "SELECT 1 FROM pg_create_physical_replication_slot('b', true)"), "1");
   ASSERT_EQ(Ask(*primary, "CREATE TABLE t AS SELECT 42 AS x"), "");
@@ -66,7 +66,7 @@ TEST_F(EngineTest, StandbyFollowsAndIsPromotedWhileItsSourceIsDead) {
             "00000002");
 }
 
-TEST_F(EngineTest, BackupIsRestoredWithWhatWasCommittedBeforeIt) {
+TEST_F(PostgresTest, BackupIsRestoredWithWhatWasCommittedBeforeIt) {
   auto engine = Primary("a");
   ASSERT_EQ(Ask(*engine, "CREATE TABLE t AS SELECT 7 AS x"), "");
   const auto backup = region.StateDirectory("rds") / "backup";
@@ -80,7 +80,7 @@ TEST_F(EngineTest, BackupIsRestoredWithWhatWasCommittedBeforeIt) {
   EXPECT_EQ(Ask(*restored, "SELECT max(x) FROM t"), "7");
 }
 
-TEST_F(EngineTest, KilledServerComesBackWithItsData) {
+TEST_F(PostgresTest, KilledServerComesBackWithItsData) {
   auto engine = Primary("a");
   ASSERT_EQ(Ask(*engine, "CREATE TABLE t AS SELECT 7 AS x"), "");
   region.Kill();
@@ -91,7 +91,7 @@ TEST_F(EngineTest, KilledServerComesBackWithItsData) {
   EXPECT_FALSE(again->running());
 }
 
-TEST_F(EngineTest, CrashIsReported) {
+TEST_F(PostgresTest, CrashIsReported) {
   auto engine = Primary("a");
   bool crashed = false;
   engine->OnCrash([&] { crashed = true; });
@@ -105,7 +105,7 @@ TEST_F(EngineTest, CrashIsReported) {
   EXPECT_TRUE(world.RunUntil([&] { return crashed; }));
 }
 
-TEST(EngineLimits, DirectoryTooLongForASocketIsRefused) {
+TEST(PostgresLimits, DirectoryTooLongForASocketIsRefused) {
   EXPECT_TRUE(CheckSocketRoom("/tmp/lab/us-east-1/rds").ok());
   const auto status = CheckSocketRoom("/tmp/" + std::string(90, 'x'));
   ASSERT_FALSE(status.ok());
