@@ -1,7 +1,6 @@
 #include "lab/services/rds.h"
 
 #include <fmt/format.h>
-#include <libpq-fe.h>
 
 #include <array>
 
@@ -14,17 +13,10 @@ namespace {
 using shapes::Value;
 
 constexpr int kResourceIdLength = 26;
-constexpr std::uint16_t kReplicationPort = 5432;
-
-// Debian ships libpq and server from one source, so the library's version is the server's.
-std::string InstalledVersion() {
-  const int version = PQlibVersion();
-  return version / 10000 == 15 ? fmt::format("15.{}", version % 10000) : "15";
-}
 
 }  // namespace
 
-Rds::Rds(Host& host) : host_(host), engine_version_(InstalledVersion()) {}
+Rds::Rds(Host& host) : host_(host) {}
 
 Rds::~Rds() {
   // Flows of ours may outlive us in the host's queues, the servers may not.
@@ -73,7 +65,9 @@ std::span<const OperationRow<Rds>> Rds::InternalTable() {
       {"ReplicaRenamed", &Rds::ReplicaRenamed},
       {"SourceDeleted", &Rds::SourceDeleted},
       {"SourceRenamed", &Rds::SourceRenamed},
+      {"BackUpForReplica", &Rds::BackUpForReplica},
       {"DescribeSnapshot", &Rds::DescribeSnapshotInternal},
+      {"DropReplicaBackup", &Rds::DropReplicaBackup},
       {"ReadSnapshotChunk", &Rds::ReadSnapshotChunk},
   });
   return kTable;
@@ -98,8 +92,10 @@ base::Status Rds::Start() {
     secrets_ = {host_.random().Hex(32), host_.random().Hex(32)};
     Save();
   }
-  template_ = std::make_unique<Template>(host_, Directory() / "template", secrets_);
-  host_.After(limits.template_delay, [made = template_.get()] { made->Make(); });
+  for (const EngineType* type : EngineTypes()) {
+    if (type->template_made != TemplateMade::kAhead) continue;
+    host_.After(limits.template_delay, [made = &TemplateOf(*type)] { made->Make(); });
+  }
   for (const auto& [id, instance] : instances_) Resume(instance);
   if (!notices_.empty()) SendNotices().Detach();
   Monitor().Detach();
@@ -137,7 +133,7 @@ void Rds::Resume(const InstancePtr& instance) {
 
 void Rds::MakeEngine(const InstancePtr& instance) {
   instance->engine =
-      std::make_shared<PostgresEngine>(host_, Directory() / instance->directory, instance->secrets);
+      instance->type().make(host_, Directory() / instance->directory, instance->secrets);
   instance->engine->OnCrash([this, weak = std::weak_ptr<Instance>(instance)] {
     if (const InstancePtr crashed = weak.lock()) RestartCrashed(crashed).Detach();
   });
@@ -147,10 +143,7 @@ EngineConfig Rds::ConfigOf(Instance& instance) {
   EngineConfig config;
   config.application_name = instance.resource_id;
   // A server that has left recovery must never be made a standby again, whatever was saved last.
-  std::error_code ignored;
-  const bool promoted =
-      instance.promoting &&
-      !std::filesystem::exists(instance.engine->data() / "standby.signal", ignored);
+  const bool promoted = instance.promoting && !instance.engine->IsStandby();
   if (instance.is_replica() && !promoted) config.upstream = LocalUpstream(instance);
   const auto group = parameter_groups_.find(instance.parameter_group);
   if (group != parameter_groups_.end()) {
@@ -180,7 +173,7 @@ void Rds::Publish(const Instance& instance) {
 void Rds::PublishReplication(const Instance& instance) {
   const std::string name = ReplicationName(instance);
   host_.network().Publish(
-      {name, host_.network().AddressFor(name), kReplicationPort, instance.engine->socket()});
+      {name, host_.network().AddressFor(name), instance.type().port, instance.engine->socket()});
 }
 
 std::string Rds::ReplicationName(const Instance& instance) const {

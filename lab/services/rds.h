@@ -1,5 +1,4 @@
-// The lab's RDS for engine `postgres` in one Region. Real servers stand behind every instance
-// (rds_postgres.h).
+// The lab's RDS in one Region. Real servers stand behind every instance (rds_engine.h).
 //
 // Requests are checked and answered at once from the saved state; what takes time is a Flow per
 // instance.
@@ -17,8 +16,9 @@
 #include "lab/services/dispatch.h"
 #include "lab/services/flow.h"
 #include "lab/services/rds_checks.h"
+#include "lab/services/rds_engine.h"
+#include "lab/services/rds_engine_type.h"
 #include "lab/services/rds_instance.h"
-#include "lab/services/rds_postgres.h"
 #include "lab/services/rds_template.h"
 #include "lab/services/region_links.h"
 
@@ -45,6 +45,8 @@ struct RdsLimits {
   std::size_t notices = 100;
   base::Duration call{5'000'000'000};  // to another Region's control plane
   base::Duration notice_retry{2'000'000'000};
+  base::Duration source_backup{3'600'000'000'000};  // until a source's Region has made one
+  base::Duration source_backup_poll{100'000'000};
   base::Duration monitor{1'000'000'000};  // between looks at a running server, at pace fast
   base::Duration monitor_aws{60'000'000'000};
   base::Duration link_error{10'000'000'000};     // without streaming, until the link reads "error"
@@ -80,9 +82,11 @@ class Rds : public Service, public GuardedByGroups {
   // rds_create.cc
   Answer CreateDBInstance(const Value& input);
   Answer RestoreDBInstanceFromDBSnapshot(const Value& input);
-  Value FreshSettings(const Value& input) const;
+  Value FreshSettings(const Value& input, const EngineType& type) const;
   InstancePtr AddInstance(const Value& input, Value settings);
   Problem CheckPlacement(const Value& input) const;
+  Problem CheckParameterGroup(const Value& input, const EngineType& type) const;
+  Template& TemplateOf(const EngineType& type);
   Flow<> RunCreate(InstancePtr instance);
   Flow<base::Status> Fill(InstancePtr instance);
   Flow<base::Status> Bootstrap(InstancePtr instance);
@@ -120,9 +124,9 @@ class Rds : public Service, public GuardedByGroups {
   Answer SourceDeleted(const Value& input);
   Answer SourceRenamed(const Value& input);
   Answer ReplicaRenamed(const Value& input);
-  Flow<> MakeSlot(InstancePtr source, std::string slot, Value answer, Reply reply);
-  Flow<> DropSlot(InstancePtr source, std::string slot);
-  Flow<> DropStaleSlots(InstancePtr source);
+  Flow<> AddFollower(InstancePtr source, std::string slot, Value answer, Reply reply);
+  Flow<> DropFollower(InstancePtr source, std::string slot);
+  Flow<> DropStrangers(InstancePtr source);
   void Tell(Notice notice);
   Flow<> SendNotices();
 
@@ -133,6 +137,11 @@ class Rds : public Service, public GuardedByGroups {
   void CopyDBSnapshot(const Value& input, Reply reply);
   Answer DescribeSnapshotInternal(const Value& input);
   Answer ReadSnapshotChunk(const Value& input);
+  Answer BackUpForReplica(const Value& input);
+  Answer DropReplicaBackup(const Value& input);
+  Flow<> RunReplicaBackup(InstancePtr source, std::string id);
+  Flow<base::Result<std::string>> AwaitSourceBackup(InstancePtr instance);
+  Flow<base::Status> FetchSourceBackup(InstancePtr instance, std::filesystem::path into);
   Snapshot& AddSnapshot(const Instance& instance, const std::string& id, std::string_view type);
   Flow<base::Status> TakeSnapshot(InstancePtr instance, std::string id);
   Flow<> RunSnapshot(InstancePtr instance, std::string id);
@@ -162,12 +171,13 @@ class Rds : public Service, public GuardedByGroups {
   Answer AddTagsToResource(const Value& input);
   Answer ListTagsForResource(const Value& input);
   Answer RemoveTagsFromResource(const Value& input);
+  Flow<> Reconfigure(InstancePtr instance);
   Value* TagsOf(std::string_view arn);
 
   // rds_monitor.cc
   Flow<> Monitor();
   Flow<> LookAt(InstancePtr instance);
-  void TakeLook(Instance& instance, const std::vector<std::string>& row);
+  void TakeLook(Instance& instance, const EngineLook& look);
 
   // rds.cc
   InstancePtr FindInstance(std::string_view id) const;   // by identifier or by ARN of this Region
@@ -195,8 +205,7 @@ class Rds : public Service, public GuardedByGroups {
 
   Host& host_;
   Secrets secrets_;
-  std::string engine_version_;
-  std::unique_ptr<Template> template_;
+  std::map<std::string_view, std::unique_ptr<Template>> templates_;  // by their directory
   std::map<std::string, InstancePtr, std::less<>> instances_;
   std::map<std::string, Snapshot, std::less<>> snapshots_;
   std::map<std::string, Value, std::less<>> subnet_groups_;

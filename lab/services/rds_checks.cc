@@ -21,12 +21,7 @@ constexpr int kMinStorage = 20;
 constexpr int kMaxStorage = 65536;
 constexpr int kShortestWindow = 30;
 constexpr std::size_t kMinPassword = 8;
-constexpr std::size_t kMaxPassword = 128;
 constexpr std::size_t kMaxReplicas = 15;
-constexpr std::array<std::string_view, 6> kReservedNames = {
-    "admin", "postgres_admin", "rdsadmin", "rdsrepladmin", "rds_superuser", "public"};
-constexpr std::array<std::string_view, 3> kLogTypes = {"postgresql", "upgrade",
-                                                       "iam-db-auth-error"};
 // Asked for, these would have to be real; no part of the lab stands behind them.
 constexpr std::array<std::string_view, 9> kUnservedFlags = {"MultiAZ",
                                                             "StorageEncrypted",
@@ -161,14 +156,15 @@ Problem CheckWindow(std::string_view parameter, std::string_view window) {
       parameter, window));
 }
 
-Problem CheckPassword(std::string_view password) {
+Problem CheckPassword(std::string_view password, const EngineType& type) {
   constexpr std::string_view kWhy = "The parameter MasterUserPassword is not a valid password";
   if (password.size() < kMinPassword) {
     return BadValue(
         fmt::format("{} because it is shorter than {} characters.", kWhy, kMinPassword));
   }
-  if (password.size() > kMaxPassword) {
-    return BadValue(fmt::format("{} because it is longer than {} characters.", kWhy, kMaxPassword));
+  if (password.size() > type.max_password) {
+    return BadValue(
+        fmt::format("{} because it is longer than {} characters.", kWhy, type.max_password));
   }
   for (const char c : password) {
     if (c <= ' ' || c > '~' || c == '/' || c == '@' || c == '"') {
@@ -179,18 +175,19 @@ Problem CheckPassword(std::string_view password) {
   return {};
 }
 
-Problem CheckLogTypes(const Value::List& types, std::string_view engine_version) {
+Problem CheckLogTypes(const Value::List& types, const EngineType& type) {
   std::string wrong;
-  for (const Value& type : types) {
-    if (std::find(kLogTypes.begin(), kLogTypes.end(), type.str()) == kLogTypes.end()) {
-      wrong += (wrong.empty() ? "" : ",") + type.str();
+  for (const Value& log : types) {
+    if (std::find(type.log_types.begin(), type.log_types.end(), log.str()) ==
+        type.log_types.end()) {
+      wrong += (wrong.empty() ? "" : ",") + log.str();
     }
   }
   if (wrong.empty()) return {};
   return BadCombination(fmt::format(
-      "You cannot use the log types '{}' with engine version postgres {}. For supported log "
-      "types, see the documentation.",
-      wrong, engine_version));
+      "You cannot use the log types '{}' with engine version {} {}. For supported log types, see "
+      "the documentation.",
+      wrong, type.name, type.version()));
 }
 
 Problem CheckCommon(const Value& input) {
@@ -213,20 +210,31 @@ Problem CheckCommon(const Value& input) {
   return CheckWindow("PreferredBackupWindow", input.String("PreferredBackupWindow"));
 }
 
-Problem CheckCreate(const Value& input, std::string_view engine_version) {
-  if (auto problem =
-          CheckIdentifier("DBInstanceIdentifier", input.String("DBInstanceIdentifier"))) {
-    return problem;
+Problem CheckEngine(const Value& input, const EngineType* type) {
+  if (type == nullptr) {
+    std::string served;
+    for (const EngineType* known : EngineTypes()) {
+      served += fmt::format("{}{}", served.empty() ? "" : ", ", known->name);
+    }
+    return BadValue(
+        fmt::format("Invalid DB engine: {}. This lab serves: {}.", input.String("Engine"), served));
   }
-  if (input.String("Engine") != "postgres") {
-    return BadValue(fmt::format("Invalid DB engine: {}. This lab serves the engine postgres only.",
-                                input.String("Engine")));
+  if (!MatchesVersion(*type, input.String("EngineVersion", type->major))) {
+    return BadCombination(
+        fmt::format("Cannot find version {} for {}", input.String("EngineVersion"), type->name));
   }
-  const std::string_view version = input.String("EngineVersion", engine_version);
-  if (version != engine_version && version != "15") {
-    return BadCombination(fmt::format("Cannot find version {} for postgres", version));
+  if (!type->installed()) {
+    return ApiError{"InsufficientDBInstanceCapacity",
+                    fmt::format("The server behind {} is not installed on this machine; run "
+                                "scripts/setup.",
+                                type->name),
+                    400,
+                    {}};
   }
-  if (auto problem = CheckCommon(input)) return problem;
+  return {};
+}
+
+Problem CheckMaster(const Value& input, const EngineType& type) {
   for (const std::string_view name : {"MasterUsername", "MasterUserPassword", "AllocatedStorage"}) {
     if (!input.Has(name)) {
       return BadValue(
@@ -234,22 +242,42 @@ Problem CheckCreate(const Value& input, std::string_view engine_version) {
     }
   }
   const std::string user = Lower(input.String("MasterUsername"));
-  if (std::find(kReservedNames.begin(), kReservedNames.end(), user) != kReservedNames.end() ||
-      user.starts_with("pg_")) {
+  const auto& reserved = type.reserved_users;
+  if (std::find(reserved.begin(), reserved.end(), user) != reserved.end() ||
+      (!type.reserved_prefix.empty() && user.starts_with(type.reserved_prefix))) {
     return BadValue(fmt::format(
         "MasterUsername {} cannot be used as it is a reserved word used by the engine", user));
   }
-  if (!PlainName(user, 63))
+  if (!PlainName(user, type.max_user))
     return BadValue("The parameter MasterUsername is not a valid username.");
-  if (auto problem = CheckPassword(input.String("MasterUserPassword"))) return problem;
-  if (input.Has("DBName") && !PlainName(input.String("DBName"), 63)) {
+  return CheckPassword(input.String("MasterUserPassword"), type);
+}
+
+Problem CheckCreate(const Value& input, const EngineType* type) {
+  if (auto problem =
+          CheckIdentifier("DBInstanceIdentifier", input.String("DBInstanceIdentifier"))) {
+    return problem;
+  }
+  if (auto problem = CheckEngine(input, type)) return problem;
+  if (auto problem = CheckCommon(input)) return problem;
+  if (auto problem = CheckMaster(input, *type)) return problem;
+  if (input.Has("DBName") && !PlainName(input.String("DBName"), type->max_database)) {
     return BadValue(
         fmt::format("DBName must begin with a letter and contain only alphanumeric characters."));
   }
-  return CheckLogTypes(input.Items("EnableCloudwatchLogsExports"), engine_version);
+  return CheckLogTypes(input.Items("EnableCloudwatchLogsExports"), *type);
 }
 
-Problem CheckModify(const Instance& instance, const Value& input, std::string_view engine_version) {
+Problem CheckRestore(const Value& input, const EngineType& type) {
+  if (input.String("Engine", type.name) != type.name) {
+    return BadCombination(
+        fmt::format("The engine {} is not compatible with the snapshot's engine {}.",
+                    input.String("Engine"), type.name));
+  }
+  return CheckLogTypes(input.Items("EnableCloudwatchLogsExports"), type);
+}
+
+Problem CheckModify(const Instance& instance, const Value& input) {
   if (!Allows(InstanceAction::kModify, instance.status)) return NotInState(instance, "available");
   if (auto problem = CheckCommon(input)) return problem;
   if (const Value* id = input.Find("NewDBInstanceIdentifier")) {
@@ -260,7 +288,7 @@ Problem CheckModify(const Instance& instance, const Value& input, std::string_vi
       return InstanceState(
           "The master password of a read replica cannot be changed; change its source's.");
     }
-    if (auto problem = CheckPassword(password->str())) return problem;
+    if (auto problem = CheckPassword(password->str(), instance.type())) return problem;
   }
   const std::int64_t storage = instance.settings.Int("AllocatedStorage");
   if (input.Int("AllocatedStorage", storage) < storage) {
@@ -276,14 +304,14 @@ Problem CheckModify(const Instance& instance, const Value& input, std::string_vi
     return InstanceState(
         "Automated backups cannot be turned off for an instance that has read replicas.");
   }
-  if (input.Has("EngineVersion") && input.String("EngineVersion") != "15" &&
-      input.String("EngineVersion") != engine_version) {
+  const EngineType& type = instance.type();
+  if (!MatchesVersion(type, input.String("EngineVersion", type.major))) {
     return BadCombination(
-        fmt::format("Cannot find upgrade target from {} with requested version {}.", engine_version,
+        fmt::format("Cannot find upgrade target from {} with requested version {}.", type.version(),
                     input.String("EngineVersion")));
   }
   return CheckLogTypes(input.Sub("CloudwatchLogsExportConfiguration").Items("EnableLogTypes"),
-                       engine_version);
+                       type);
 }
 
 Problem CheckDelete(const Instance& instance, const Value& input) {

@@ -23,14 +23,15 @@ ApiError NotInState(const Instance& instance, std::string_view wanted);
 std::string Lower(std::string_view text);
 Problem CheckIdentifier(std::string_view parameter, std::string_view id);
 Problem CheckWindow(std::string_view parameter, std::string_view window);
-Problem CheckPassword(std::string_view password);
+Problem CheckPassword(std::string_view password, const EngineType& type);
 // What CreateDBInstance, the restore and the replica have in common: class, storage, retention,
 // port, windows, and what this lab does not serve.
 Problem CheckCommon(const shapes::Value& input);
-Problem CheckCreate(const shapes::Value& input, std::string_view engine_version);
-Problem CheckLogTypes(const shapes::Value::List& types, std::string_view engine_version);
-Problem CheckModify(const Instance& instance, const shapes::Value& input,
-                    std::string_view engine_version);
+// `type` is nullptr for an engine that is not served.
+Problem CheckCreate(const shapes::Value& input, const EngineType* type);
+Problem CheckRestore(const shapes::Value& input, const EngineType& type);
+Problem CheckLogTypes(const shapes::Value::List& types, const EngineType& type);
+Problem CheckModify(const Instance& instance, const shapes::Value& input);
 Problem CheckDelete(const Instance& instance, const shapes::Value& input);
 // The source's side of a new replica.
 Problem CheckSource(const Instance& source, std::string_view replica_region,

@@ -10,7 +10,6 @@ namespace {
 using shapes::Value;
 
 constexpr base::Duration kCreateAws = std::chrono::minutes(5);
-constexpr std::string_view kDefaultGroup = "default.postgres15";
 
 // Members that a request sets and an answer shows unchanged.
 constexpr std::string_view kKept[] = {"DBInstanceClass",
@@ -32,36 +31,21 @@ constexpr std::string_view kKept[] = {"DBInstanceClass",
                                       "PreferredBackupWindow",
                                       "NetworkType"};
 
-std::vector<std::string> MasterStatements(const Instance& instance) {
-  const std::string user = QuoteIdentifier(instance.settings.String("MasterUsername"));
-  std::vector<std::string> statements = {
-      fmt::format("CREATE ROLE {} LOGIN CREATEROLE CREATEDB PASSWORD {} VALID UNTIL 'infinity'",
-                  user, QuoteLiteral(instance.master_password)),
-      fmt::format("GRANT rds_superuser TO {}", user),
-      fmt::format("ALTER DATABASE postgres OWNER TO {}", user)};
-  const std::string_view database = instance.settings.String("DBName");
-  if (!database.empty() && database != "postgres") {
-    statements.push_back(
-        fmt::format("CREATE DATABASE {} OWNER {}", QuoteIdentifier(database), user));
-  }
-  return statements;
-}
-
 }  // namespace
 
 // What every new instance answers unless its request or its source says otherwise.
-Value Rds::FreshSettings(const Value& input) const {
-  Value settings = Value::Struct({{"Engine", "postgres"},
-                                  {"EngineVersion", engine_version_},
+Value Rds::FreshSettings(const Value& input, const EngineType& type) const {
+  Value settings = Value::Struct({{"Engine", type.name},
+                                  {"EngineVersion", type.version()},
                                   {"StorageType", "gp2"},
-                                  {"DbInstancePort", input.Int("Port", 5432)},
+                                  {"DbInstancePort", input.Int("Port", type.port)},
                                   {"BackupRetentionPeriod", 1},
                                   {"PreferredBackupWindow", "03:00-04:00"},
                                   {"PreferredMaintenanceWindow", "sun:05:00-sun:06:00"},
                                   {"MultiAZ", false},
                                   {"AvailabilityZone", host_.region() + "a"},
                                   {"AutoMinorVersionUpgrade", true},
-                                  {"LicenseModel", "postgresql-license"},
+                                  {"LicenseModel", type.license},
                                   {"PubliclyAccessible", false},
                                   {"StorageEncrypted", false},
                                   {"CopyTagsToSnapshot", false},
@@ -88,11 +72,6 @@ Problem Rds::CheckPlacement(const Value& input) const {
         404,
         {}};
   }
-  const std::string_view group = input.String("DBParameterGroupName", kDefaultGroup);
-  if (group != kDefaultGroup && !parameter_groups_.contains(Lower(group))) {
-    return ApiError{
-        "DBParameterGroupNotFound", fmt::format("DBParameterGroup not found: {}", group), 404, {}};
-  }
   if (const auto* groups = FindSibling<SecurityGroups>(host_, "ec2")) {
     for (const Value& id : input.Items("VpcSecurityGroupIds")) {
       if (!groups->Exists(id.str())) {
@@ -101,6 +80,29 @@ Problem Rds::CheckPlacement(const Value& input) const {
     }
   }
   return {};
+}
+
+Problem Rds::CheckParameterGroup(const Value& input, const EngineType& type) const {
+  const std::string_view name = input.String("DBParameterGroupName", type.default_group);
+  if (name == type.default_group) return {};
+  const auto group = parameter_groups_.find(Lower(name));
+  if (group == parameter_groups_.end()) {
+    return ApiError{
+        "DBParameterGroupNotFound", fmt::format("DBParameterGroup not found: {}", name), 404, {}};
+  }
+  if (group->second.String("DBParameterGroupFamily") == type.family) return {};
+  return BadCombination(
+      fmt::format("The parameter group {} with DBParameterGroupFamily {} can't be used for this "
+                  "instance. Use a parameter group with DBParameterGroupFamily {}.",
+                  name, group->second.String("DBParameterGroupFamily"), type.family));
+}
+
+Template& Rds::TemplateOf(const EngineType& type) {
+  std::unique_ptr<Template>& made = templates_[type.template_directory];
+  if (made == nullptr) {
+    made = std::make_unique<Template>(host_, type, Directory() / type.template_directory, secrets_);
+  }
+  return *made;
 }
 
 InstancePtr Rds::AddInstance(const Value& input, Value settings) {
@@ -117,7 +119,8 @@ InstancePtr Rds::AddInstance(const Value& input, Value settings) {
     instance->security_groups.push_back(DefaultSecurityGroupId(host_));
   }
   instance->subnet_group = Lower(input.String("DBSubnetGroupName", "default"));
-  instance->parameter_group = Lower(input.String("DBParameterGroupName", kDefaultGroup));
+  instance->parameter_group =
+      Lower(input.String("DBParameterGroupName", instance->type().default_group));
   instance->tags = Value(input.Items("Tags"));
   instance->secrets = secrets_;
   instances_[instance->id] = instance;
@@ -125,12 +128,14 @@ InstancePtr Rds::AddInstance(const Value& input, Value settings) {
 }
 
 Answer Rds::CreateDBInstance(const Value& input) {
-  if (auto problem = CheckCreate(input, engine_version_)) return *problem;
+  const EngineType* type = FindEngineType(input.String("Engine"));
+  if (auto problem = CheckCreate(input, type)) return *problem;
   if (FindInstance(input.String("DBInstanceIdentifier")) != nullptr) {
     return ApiError{"DBInstanceAlreadyExists", "DB instance already exists", 400, {}};
   }
   if (auto problem = CheckPlacement(input)) return *problem;
-  Value settings = FreshSettings(input);
+  if (auto problem = CheckParameterGroup(input, *type)) return *problem;
+  Value settings = FreshSettings(input, *type);
   settings.Set("MasterUsername", Lower(input.String("MasterUsername")));
   const InstancePtr instance = AddInstance(input, std::move(settings));
   instance->master_password = input.String("MasterUserPassword");
@@ -164,14 +169,17 @@ Answer Rds::RestoreDBInstanceFromDBSnapshot(const Value& input) {
   if (FindInstance(input.String("DBInstanceIdentifier")) != nullptr) {
     return ApiError{"DBInstanceAlreadyExists", "DB instance already exists", 400, {}};
   }
+  const EngineType& type = TypeOf(snapshot->second.settings);
   if (auto problem = CheckPlacement(input)) return *problem;
-  Value settings = FreshSettings(snapshot->second.settings);
-  const Value asked = FreshSettings(input);
+  if (auto problem = CheckRestore(input, type)) return *problem;
+  if (auto problem = CheckParameterGroup(input, type)) return *problem;
+  Value settings = FreshSettings(snapshot->second.settings, type);
+  const Value asked = FreshSettings(input, type);
   for (const auto& [name, value] : asked.members()) {
     if (input.Has(name)) settings.Set(name, value);
   }
   settings.Set("DbInstancePort",
-               input.Int("Port", snapshot->second.settings.Int("DbInstancePort", 5432)));
+               input.Int("Port", snapshot->second.settings.Int("DbInstancePort", type.port)));
   settings.Set("MasterUsername", snapshot->second.settings.String("MasterUsername"));
   const InstancePtr instance = AddInstance(input, std::move(settings));
   instance->restore_from = id;
@@ -187,7 +195,10 @@ Answer Rds::RestoreDBInstanceFromDBSnapshot(const Value& input) {
 Flow<base::Status> Rds::Fill(InstancePtr instance) {
   if (instance->is_replica()) {
     const Upstream upstream = LocalUpstream(*instance);
-    co_return co_await instance->engine->CloneFrom(upstream);
+    Engine::FetchBackup fetch = [this, instance](std::filesystem::path into) {
+      return FetchSourceBackup(instance, std::move(into));
+    };
+    co_return co_await instance->engine->CloneFrom(upstream, std::move(fetch));
   }
   if (!instance->restore_from.empty()) {
     const auto snapshot = snapshots_.find(instance->restore_from);
@@ -195,18 +206,20 @@ Flow<base::Status> Rds::Fill(InstancePtr instance) {
     const std::filesystem::path path = SnapshotPath(snapshot->second);
     co_return co_await instance->engine->RestoreFrom(path);
   }
-  const base::Result<std::filesystem::path> cluster = co_await template_->Ready();
+  const base::Result<std::filesystem::path> cluster = co_await TemplateOf(instance->type()).Ready();
   if (!cluster.ok()) co_return cluster.error();
   co_return co_await instance->engine->CopyFrom(*cluster);
 }
 
 Flow<base::Status> Rds::Bootstrap(InstancePtr instance) {
   if (instance->master_password.empty()) co_return base::Ok();
-  std::vector<std::string> statements = MasterStatements(*instance);
-  const base::Result<Rows> made = co_await instance->engine->Sql(std::move(statements));
-  if (!made.ok()) co_return made.error();
-  instance->master_password.clear();
-  co_return base::Ok();
+  MasterUser master;
+  master.name = instance->settings.String("MasterUsername");
+  master.password = instance->master_password;
+  master.database = instance->settings.String("DBName");
+  const base::Status made = co_await instance->engine->CreateMaster(std::move(master));
+  if (made.ok()) instance->master_password.clear();
+  co_return made;
 }
 
 Flow<> Rds::RunCreate(InstancePtr instance) {

@@ -30,7 +30,7 @@ bool Matches(const Host& host, const Instance& instance, std::string_view filter
     return OneOf(values, instance.id) || OneOf(values, Arn(host, "rds", "db:" + instance.id));
   }
   if (filter == "dbi-resource-id") return OneOf(values, instance.resource_id);
-  if (filter == "engine") return OneOf(values, "postgres");
+  if (filter == "engine") return OneOf(values, instance.type().name);
   if (filter == "db-instance-status") return OneOf(values, Name(instance.status));
   return false;  // no instance of this lab is in a cluster or a domain
 }
@@ -112,22 +112,26 @@ Answer Rds::DescribeDBEngineVersions(const Value& input) {
     return BadValue("Filters of engine versions are not served by this lab; leave them out.");
   }
   Value::List versions;
-  const bool engine = input.String("Engine", "postgres") == "postgres" &&
-                      input.String("DBParameterGroupFamily", "postgres15") == "postgres15";
-  const std::string_view version = input.String("EngineVersion", engine_version_);
-  if (engine && (version == engine_version_ || version == "15")) {
-    versions.push_back(Value::Struct(
-        {{"Engine", "postgres"},
-         {"MajorEngineVersion", "15"},
-         {"EngineVersion", engine_version_},
-         {"DBParameterGroupFamily", "postgres15"},
-         {"DBEngineDescription", "PostgreSQL"},
-         {"DBEngineVersionDescription", "PostgreSQL " + engine_version_},
-         {"ValidUpgradeTarget", Value::EmptyList()},
-         {"ExportableLogTypes", Value(Value::List{"postgresql", "upgrade", "iam-db-auth-error"})},
-         {"SupportsReadReplica", true},
-         {"SupportsGlobalDatabases", false},
-         {"Status", "available"}}));
+  for (const EngineType* type : EngineTypes()) {
+    if (!type->installed() || input.String("Engine", type->name) != type->name ||
+        input.String("DBParameterGroupFamily", type->family) != type->family ||
+        !MatchesVersion(*type, input.String("EngineVersion", type->major))) {
+      continue;
+    }
+    Value::List logs(type->log_types.begin(), type->log_types.end());
+    versions.push_back(
+        Value::Struct({{"Engine", type->name},
+                       {"MajorEngineVersion", type->major},
+                       {"EngineVersion", type->version()},
+                       {"DBParameterGroupFamily", type->family},
+                       {"DBEngineDescription", type->description},
+                       {"DBEngineVersionDescription",
+                        fmt::format("{}{}", type->version_description, type->version())},
+                       {"ValidUpgradeTarget", Value::EmptyList()},
+                       {"ExportableLogTypes", Value(std::move(logs))},
+                       {"SupportsReadReplica", true},
+                       {"SupportsGlobalDatabases", false},
+                       {"Status", "available"}}));
   }
   return ListPage(input, "DBEngineVersions", versions);
 }
@@ -138,13 +142,14 @@ Answer Rds::DescribeOrderableDBInstanceOptions(const Value& input) {
   for (const char zone : {'a', 'b', 'c'}) {
     zones.push_back(Value::Struct({{"Name", host_.region() + zone}}));
   }
+  const EngineType* type = FindEngineType(input.String("Engine"));
   for (const std::string_view kind : kClasses) {
-    if (input.String("Engine") != "postgres") break;
+    if (type == nullptr || !type->installed()) break;
     if (input.Has("DBInstanceClass") && input.String("DBInstanceClass") != kind) continue;
-    options.push_back(Value::Struct({{"Engine", "postgres"},
-                                     {"EngineVersion", engine_version_},
+    options.push_back(Value::Struct({{"Engine", type->name},
+                                     {"EngineVersion", type->version()},
                                      {"DBInstanceClass", kind},
-                                     {"LicenseModel", "postgresql-license"},
+                                     {"LicenseModel", type->license},
                                      {"AvailabilityZones", Value(zones)},
                                      {"MultiAZCapable", false},
                                      {"ReadReplicaCapable", true},

@@ -13,49 +13,14 @@ namespace {
 
 using shapes::Value;
 
-constexpr std::string_view kFamily = "postgres15";
-constexpr std::string_view kDefaultGroup = "default.postgres15";
 constexpr std::string_view kDefaultSubnets = "default";
 
-struct ParameterRow {
-  std::string_view name;
-  std::string_view type;
-};
-// The parameters that customers may set here; each is PostgreSQL's own and takes effect on reload.
-constexpr auto kParameters = std::to_array<ParameterRow>({
-    {"default_transaction_read_only", "boolean"},
-    {"hot_standby_feedback", "boolean"},
-    {"idle_in_transaction_session_timeout", "integer"},
-    {"lock_timeout", "integer"},
-    {"log_min_duration_statement", "integer"},
-    {"log_statement", "string"},
-    {"max_standby_archive_delay", "integer"},
-    {"max_standby_streaming_delay", "integer"},
-    {"statement_timeout", "integer"},
-    {"synchronous_commit", "string"},
-    {"work_mem", "integer"},
-});
-
-const ParameterRow* FindParameter(std::string_view name) {
-  for (const ParameterRow& row : kParameters) {
-    if (row.name == name) return &row;
+// The engine whose default parameter group has this name, or nullptr.
+const EngineType* DefaultOf(std::string_view name) {
+  for (const EngineType* type : EngineTypes()) {
+    if (type->default_group == name) return type;
   }
   return nullptr;
-}
-
-bool GoodValue(const ParameterRow& row, std::string_view value) {
-  if (row.type == "boolean") {
-    return value == "0" || value == "1" || value == "on" || value == "off" || value == "true" ||
-           value == "false";
-  }
-  if (row.type == "integer") {
-    const std::string_view digits = value.starts_with('-') ? value.substr(1) : value;
-    return !digits.empty() && digits.size() < 10 &&
-           std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
-  }
-  constexpr std::array<std::string_view, 9> kWords = {
-      "on", "off", "local", "remote_write", "remote_apply", "none", "ddl", "mod", "all"};
-  return std::find(kWords.begin(), kWords.end(), value) != kWords.end();
 }
 
 ApiError ParameterGroupNotFound(std::string_view name) {
@@ -178,11 +143,12 @@ Answer Rds::DeleteDBSubnetGroup(const Value& input) {
 Answer Rds::CreateDBParameterGroup(const Value& input) {
   const std::string name = Lower(input.String("DBParameterGroupName"));
   if (auto problem = CheckIdentifier("DBParameterGroupName", name)) return *problem;
-  if (input.String("DBParameterGroupFamily") != kFamily) {
+  const EngineType* type = FindFamily(input.String("DBParameterGroupFamily"));
+  if (type == nullptr) {
     return BadValue(fmt::format("ParameterGroupFamily {} is not a valid parameter group family",
                                 input.String("DBParameterGroupFamily")));
   }
-  if (parameter_groups_.contains(name)) {
+  if (parameter_groups_.contains(name) || DefaultOf(name) != nullptr) {
     return ApiError{"DBParameterGroupAlreadyExists",
                     fmt::format("Parameter group {} already exists", name),
                     400,
@@ -190,7 +156,7 @@ Answer Rds::CreateDBParameterGroup(const Value& input) {
   }
   parameter_groups_[name] =
       Value::Struct({{"DBParameterGroupName", name},
-                     {"DBParameterGroupFamily", kFamily},
+                     {"DBParameterGroupFamily", type->family},
                      {"Description", input.String("Description")},
                      {"DBParameterGroupArn", Arn(host_, "rds", "pg:" + name)}});
   Save();
@@ -201,12 +167,13 @@ Answer Rds::DescribeDBParameterGroups(const Value& input) {
   const std::string name = Lower(input.String("DBParameterGroupName"));
   Value::List found = Select(parameter_groups_, name);
   for (Value& group : found) group.Erase("Parameters");
-  if (name.empty() || name == kDefaultGroup) {
+  for (const EngineType* type : EngineTypes()) {
+    if (!name.empty() && name != type->default_group) continue;
     found.push_back(Value::Struct(
-        {{"DBParameterGroupName", kDefaultGroup},
-         {"DBParameterGroupFamily", kFamily},
-         {"Description", "Default parameter group for postgres15"},
-         {"DBParameterGroupArn", Arn(host_, "rds", "pg:" + std::string(kDefaultGroup))}}));
+        {{"DBParameterGroupName", type->default_group},
+         {"DBParameterGroupFamily", type->family},
+         {"Description", fmt::format("Default parameter group for {}", type->family)},
+         {"DBParameterGroupArn", Arn(host_, "rds", fmt::format("pg:{}", type->default_group))}}));
   }
   if (found.empty()) return ParameterGroupNotFound(name);
   return ListPage(input, "DBParameterGroups", found);
@@ -215,15 +182,17 @@ Answer Rds::DescribeDBParameterGroups(const Value& input) {
 Answer Rds::DescribeDBParameters(const Value& input) {
   const std::string name = Lower(input.String("DBParameterGroupName"));
   const auto group = parameter_groups_.find(name);
-  if (group == parameter_groups_.end() && name != kDefaultGroup)
-    return ParameterGroupNotFound(name);
+  const EngineType* type = group == parameter_groups_.end()
+                               ? DefaultOf(name)
+                               : FindFamily(group->second.String("DBParameterGroupFamily"));
+  if (type == nullptr) return ParameterGroupNotFound(name);
   Value::List found;
-  for (const ParameterRow& row : kParameters) {
+  for (const ParameterRow& row : type->parameters) {
     Value parameter = Value::Struct({{"ParameterName", row.name},
                                      {"Source", "engine-default"},
                                      {"ApplyType", "dynamic"},
-                                     {"DataType", row.type},
-                                     {"IsModifiable", name != kDefaultGroup},
+                                     {"DataType", DataTypeOf(row)},
+                                     {"IsModifiable", group != parameter_groups_.end()},
                                      {"ApplyMethod", "immediate"}});
     const Value* set =
         group == parameter_groups_.end() ? nullptr : group->second.Sub("Parameters").Find(row.name);
@@ -239,16 +208,18 @@ Answer Rds::DescribeDBParameters(const Value& input) {
 
 Answer Rds::ModifyDBParameterGroup(const Value& input) {
   const std::string name = Lower(input.String("DBParameterGroupName"));
-  if (name == kDefaultGroup) {
+  if (DefaultOf(name) != nullptr) {
     return ApiError{
         "InvalidDBParameterGroupState", "Default parameter groups cannot be modified.", 400, {}};
   }
   const auto group = parameter_groups_.find(name);
   if (group == parameter_groups_.end()) return ParameterGroupNotFound(name);
+  const EngineType* type = FindFamily(group->second.String("DBParameterGroupFamily"));
+  CHECK_MSG(type != nullptr, "a parameter group of a family that is not served");
   Value changed = group->second.Sub("Parameters");
   for (const Value& parameter : input.Items("Parameters")) {
     const std::string_view key = parameter.String("ParameterName");
-    const ParameterRow* row = FindParameter(key);
+    const ParameterRow* row = FindParameter(*type, key);
     if (row == nullptr) {
       return BadValue(fmt::format(
           "Could not find parameter with name: {}; DescribeDBParameters lists those of this lab.",
@@ -260,7 +231,7 @@ Answer Rds::ModifyDBParameterGroup(const Value& input) {
           "immediate.",
           parameter.String("ApplyMethod")));
     }
-    if (!GoodValue(*row, parameter.String("ParameterValue"))) {
+    if (!IsGoodValue(*row, parameter.String("ParameterValue"))) {
       return BadValue(fmt::format("Invalid parameter value: {} for: {}",
                                   parameter.String("ParameterValue"), key));
     }
@@ -270,10 +241,20 @@ Answer Rds::ModifyDBParameterGroup(const Value& input) {
   Save();
   for (const auto& [id, instance] : instances_) {
     if (instance->parameter_group != name || !instance->engine->running()) continue;
-    const base::Status configured = instance->engine->Configure(ConfigOf(*instance));
-    if (configured.ok()) instance->engine->Reload();
+    Reconfigure(instance).Detach();
   }
   return Value::Struct({{"DBParameterGroupName", name}});
+}
+
+// A running server takes over what has changed.
+Flow<> Rds::Reconfigure(InstancePtr instance) {
+  const AtWork at_work(instance);
+  base::Status outcome = instance->engine->Configure(ConfigOf(*instance));
+  if (outcome.ok()) outcome = co_await instance->engine->Reload();
+  if (!outcome.ok()) {
+    AddEvent(instance->id, "db-instance",
+             "The parameters could not be applied: " + outcome.error().message(), "failure");
+  }
 }
 
 Answer Rds::DeleteDBParameterGroup(const Value& input) {

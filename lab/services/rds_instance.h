@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "lab/core/service.h"
-#include "lab/services/rds_postgres.h"
+#include "lab/services/rds_engine.h"
+#include "lab/services/rds_engine_type.h"
 #include "shapes/value.h"
 
 namespace leeward::lab::rds {
@@ -73,15 +74,16 @@ struct Instance {
   std::vector<ReplicaRef> replicas;
 
   // Not saved.
-  std::shared_ptr<PostgresEngine> engine;
+  std::shared_ptr<Engine> engine;
   int flows = 0;           // jobs at work on it
   bool cancelled = false;  // being deleted: jobs end at their next look
   base::MonotonicTime link_seen{};
   bool looking = false;
 
+  const EngineType& type() const { return TypeOf(settings); }
   bool is_replica() const { return !source_arn.empty(); }
   std::uint16_t port() const {
-    return static_cast<std::uint16_t>(settings.Int("DbInstancePort", 5432));
+    return static_cast<std::uint16_t>(settings.Int("DbInstancePort", type().port));
   }
   std::int64_t retention() const { return settings.Int("BackupRetentionPeriod"); }
 };

@@ -96,7 +96,7 @@ Flow<> Rds::RunStart(InstancePtr instance) {
     co_return;
   }
   Publish(*instance);
-  co_await DropStaleSlots(instance);
+  co_await DropStrangers(instance);
   if (instance->cancelled) co_return;
   if (instance->promoting) {
     RunPromote(instance).Detach();

@@ -63,8 +63,9 @@ void ChangeLogs(Value& settings, const Value& change) {
 Answer Rds::ModifyDBInstance(const Value& input) {
   const InstancePtr instance = FindInstance(input.String("DBInstanceIdentifier"));
   if (instance == nullptr) return InstanceNotFound(input.String("DBInstanceIdentifier"));
-  if (auto problem = CheckModify(*instance, input, engine_version_)) return *problem;
+  if (auto problem = CheckModify(*instance, input)) return *problem;
   if (auto problem = CheckPlacement(input)) return *problem;
+  if (auto problem = CheckParameterGroup(input, instance->type())) return *problem;
   if (input.Has("NewDBInstanceIdentifier") &&
       FindInstance(input.String("NewDBInstanceIdentifier")) != nullptr) {
     return ApiError{"DBInstanceAlreadyExists", "DB instance already exists", 400, {}};
@@ -127,13 +128,12 @@ Flow<> Rds::RunModify(InstancePtr instance, Value input) {
 Flow<base::Status> Rds::ApplyChanges(InstancePtr instance, Value input) {
   if (const Value* password = input.Find("MasterUserPassword"); password != nullptr) {
     SetStatus(*instance, kResettingMasterCredentials);
-    std::vector<std::string> statements(
-        1, fmt::format("ALTER ROLE {} PASSWORD {}",
-                       QuoteIdentifier(instance->settings.String("MasterUsername")),
-                       QuoteLiteral(password->str())));
-    const base::Result<Rows> changed = co_await instance->engine->Sql(std::move(statements));
+    std::string user(instance->settings.String("MasterUsername"));
+    std::string asked = password->str();
+    const base::Status changed =
+        co_await instance->engine->SetMasterPassword(std::move(user), std::move(asked));
     instance->pending.Erase("MasterUserPassword");
-    if (!changed.ok()) co_return changed.error();
+    if (!changed.ok()) co_return changed;
     AddEvent(instance->id, "db-instance", "Reset master credentials", "configuration change");
   }
   bool any = false;

@@ -12,26 +12,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kSunPath = 107;  // sockaddr_un's path, without its closing zero
-constexpr int kStatusLine = 8;         // of postmaster.pid
-
-std::string Tool(std::string_view name) { return fmt::format("{}/{}", kPostgresBin, name); }
+constexpr std::string_view kLogFile = "pg_wal.tar.gz";
+constexpr int kStatusLine = 8;  // of postmaster.pid
 
 std::vector<std::string> FileLines(const fs::path& path) {
   std::ifstream in(path);
   std::vector<std::string> lines;
   for (std::string line; std::getline(in, line);) lines.push_back(line);
   return lines;
-}
-
-base::Status WriteFile(const fs::path& path, std::string_view text) {
-  std::ofstream out(path, std::ios::trunc | std::ios::binary);
-  out << text;
-  out.close();
-  if (!out) return base::Exhausted(fmt::format("cannot write {}", path.string()));
-  std::error_code ignored;
-  fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, ignored);
-  return base::Ok();
 }
 
 // The pid file of a server that was killed still says "ready"; without that line it is a lock only.
@@ -114,41 +102,16 @@ Await<bool> LeftRecovery(Host& host, SqlTarget target, SharedConnection connecti
   });
 }
 
-Await<base::Status> RemoveTree(Host& host, fs::path directory) {
-  return Offload<base::Status>(host, [directory = std::move(directory)]() -> base::Status {
-    std::error_code error;
-    fs::remove_all(directory, error);
-    if (!error) return base::Ok();
-    return base::ServiceBroken("cannot remove " + directory.string() + ": " + error.message());
-  });
-}
-
 }  // namespace
 
-base::Status CheckSocketRoom(const fs::path& directory) {
-  const std::size_t length = (directory / "01234567" / ".s.PGSQL.5432").string().size();
-  if (length <= kSunPath) return base::Ok();
-  return base::Invalid(
-      fmt::format("the lab's state directory makes socket paths {} characters too long at {}; "
-                  "choose a shorter --state",
-                  length - kSunPath, directory.string()));
+std::string PostgresEngine::Tool(std::string_view name) {
+  return fmt::format("{}/{}", kPostgresBin, name);
 }
 
-Await<base::Result<ExitStatus>> RunChild(Host& host, ChildSpec spec) {
-  using Outcome = base::Result<ExitStatus>;
-  return Await<Outcome>([&host, spec = std::move(spec)](Await<Outcome>::Done done) {
-    auto spawned = host.Spawn(spec, [done](ExitStatus status) { done(status); });
-    if (!spawned.ok()) done(std::move(spawned).error());
-  });
-}
-
+// An immediate stop also gives the server's System V memory back; the next start replays the log.
 PostgresEngine::PostgresEngine(Host& host, fs::path directory, Secrets secrets)
-    : host_(host), directory_(std::move(directory)), secrets_(std::move(secrets)) {}
-
-PostgresEngine::~PostgresEngine() {
-  // An immediate stop also gives its System V memory back; the next start replays the log.
-  if (child_) host_.Signal(*child_, SIGQUIT);
-}
+    : Engine(host, std::move(directory), std::move(secrets), "PostgreSQL",
+             {.abandon = SIGQUIT, .stop = {SIGINT, SIGQUIT, SIGKILL}}) {}
 
 SqlTarget PostgresEngine::Target(std::string database) const {
   return {.socket_directory = directory_.string(),
@@ -157,47 +120,11 @@ SqlTarget PostgresEngine::Target(std::string database) const {
           .database = std::move(database)};
 }
 
-base::Status PostgresEngine::PrepareDirectory() {
-  std::error_code error;
-  fs::create_directories(directory_, error);
-  if (error) {
-    return base::Exhausted(fmt::format("cannot make {}: {}", directory_.string(), error.message()));
-  }
-  return host_.GiveToEngine(directory_);
+std::vector<std::pair<std::string, std::string>> PostgresEngine::ToolEnvironment() const {
+  return {{"PGPASSWORD", secrets_.replication}};
 }
 
-Flow<base::Status> PostgresEngine::RunTool(std::vector<std::string> argv, std::string what) {
-  ChildSpec spec;
-  spec.argv = std::move(argv);
-  spec.environment = {{"PGPASSWORD", secrets_.replication}, {"LC_ALL", "C.UTF-8"}};
-  spec.directory = directory_;
-  spec.log = directory_ / "tool.log";
-  const base::Result<ExitStatus> ended = co_await RunChild(host_, std::move(spec));
-  if (!ended.ok()) co_return base::Error(ended.error()).Context(what);
-  if (ended->code == 0) co_return base::Ok();
-  co_return base::ServiceBroken(fmt::format("{} ended with {}; see {}", what,
-                                            ended->signal != 0
-                                                ? fmt::format("signal {}", ended->signal)
-                                                : fmt::format("code {}", ended->code),
-                                            (directory_ / "tool.log").string()));
-}
-
-Flow<base::Status> PostgresEngine::EmptyData() {
-  base::Status prepared = PrepareDirectory();
-  if (!prepared.ok()) co_return prepared;
-  const fs::path old = data();
-  co_return co_await RemoveTree(host_, old);
-}
-
-Flow<base::Status> PostgresEngine::CopyFrom(fs::path cluster) {
-  base::Status emptied = co_await EmptyData();
-  if (!emptied.ok()) co_return emptied;
-  std::vector<std::string> argv = {"/bin/cp", "-a", "--reflink=auto", cluster.string(),
-                                   data().string()};
-  co_return co_await RunTool(std::move(argv), "copying a cluster");
-}
-
-Flow<base::Status> PostgresEngine::CloneFrom(Upstream upstream) {
+Flow<base::Status> PostgresEngine::CloneFrom(Upstream upstream, FetchBackup /*fetch*/) {
   base::Status outcome = base::Ok();
   for (int attempt = 0; attempt < limits.copy_attempts; ++attempt) {
     outcome = co_await EmptyData();
@@ -220,10 +147,7 @@ Flow<base::Status> PostgresEngine::CloneFrom(Upstream upstream) {
 
 Flow<base::Status> PostgresEngine::BackUpTo(fs::path backup) {
   base::Status prepared = PrepareDirectory();
-  std::error_code error;
-  fs::create_directories(backup, error);
-  if (prepared.ok() && error) prepared = base::Exhausted("cannot make " + backup.string());
-  if (prepared.ok()) prepared = host_.GiveToEngine(backup);
+  if (prepared.ok()) prepared = MakeDirectory(backup);
   if (!prepared.ok()) co_return prepared;
   std::vector<std::string> argv;
   if (running()) {
@@ -243,7 +167,7 @@ Flow<base::Status> PostgresEngine::BackUpTo(fs::path backup) {
             "--compress=1",
             "--no-sync"};
   } else {
-    argv = {"/bin/tar", "-czf", (backup / "base.tar.gz").string(), "-C", data().string(), "."};
+    argv = {"/bin/tar", "-czf", (backup / kBackupFile).string(), "-C", data().string(), "."};
   }
   co_return co_await RunTool(std::move(argv), "the backup");
 }
@@ -258,10 +182,10 @@ Flow<base::Status> PostgresEngine::RestoreFrom(fs::path backup) {
   outcome = host_.GiveToEngine(data());
   if (outcome.ok()) outcome = host_.GiveToEngine(data() / "pg_wal");
   if (!outcome.ok()) co_return outcome;
-  std::vector<std::string> argv = {"/bin/tar", "-xzf", (backup / "base.tar.gz").string(), "-C",
+  std::vector<std::string> argv = {"/bin/tar", "-xzf", (backup / kBackupFile).string(), "-C",
                                    data().string()};
   outcome = co_await RunTool(std::move(argv), "unpacking the backup");
-  const fs::path log = backup / "pg_wal.tar.gz";
+  const fs::path log = backup / kLogFile;
   if (!outcome.ok() || !fs::exists(log, error)) co_return outcome;
   argv = {"/bin/tar", "-xzf", log.string(), "-C", (data() / "pg_wal").string()};
   co_return co_await RunTool(std::move(argv), "unpacking the backup's log");
@@ -291,69 +215,27 @@ base::Status PostgresEngine::Configure(const EngineConfig& config) {
   return host_.GiveToEngine(file);
 }
 
-Flow<base::Status> PostgresEngine::StartOnce() {
-  const fs::path pid_file = data() / "postmaster.pid";
-  ForgetReadiness(pid_file);
+ChildSpec PostgresEngine::ServerCommand() const {
   ChildSpec spec;
   spec.argv = {Tool("postgres"), "-D", data().string()};
   spec.environment = {{"LC_ALL", "C.UTF-8"}};
   spec.directory = directory_;
   spec.log = directory_ / "postgresql.log";
-  stopping_ = true;  // an end before it is ready is ours to report, not a crash
-  auto spawned = host_.Spawn(spec, [weak = weak_from_this()](ExitStatus status) {
-    if (auto self = weak.lock()) self->Exited(status);
-  });
-  if (!spawned.ok()) co_return std::move(spawned).error().Context("starting PostgreSQL");
-  child_ = *spawned;
-  const base::MonotonicTime deadline = host_.clock().Monotonic() + limits.start;
-  while (running()) {
-    if (AcceptsConnections(pid_file)) {
-      stopping_ = false;
-      co_return base::Ok();
-    }
-    if (host_.clock().Monotonic() > deadline) {
-      host_.Signal(*child_, SIGQUIT);
-      co_return base::Unreachable("PostgreSQL did not become ready in time");
-    }
-    co_await Sleep(host_, limits.poll);
-  }
-  co_return base::ServiceBroken("PostgreSQL ended while starting; see " + spec.log.string());
+  return spec;
 }
 
-Flow<base::Status> PostgresEngine::Start() {
-  base::Status outcome = base::Ok();
-  for (int attempt = 0; attempt < limits.start_attempts; ++attempt) {
-    outcome = co_await StartOnce();
-    if (outcome.ok() || running()) break;
-    co_await Sleep(host_, limits.start_retry);
-  }
-  co_return outcome;
+void PostgresEngine::BeforeStart() { ForgetReadiness(data() / "postmaster.pid"); }
+
+bool PostgresEngine::IsReady() { return AcceptsConnections(data() / "postmaster.pid"); }
+
+bool PostgresEngine::IsStandby() const {
+  std::error_code ignored;
+  return fs::exists(data() / "standby.signal", ignored);
 }
 
-void PostgresEngine::Exited(ExitStatus /*status*/) {
-  child_.reset();
-  if (!stopping_ && crashed_) crashed_();
-}
-
-Flow<bool> PostgresEngine::WaitForExit(base::Duration bound) {
-  const base::MonotonicTime deadline = host_.clock().Monotonic() + bound;
-  while (running() && host_.clock().Monotonic() < deadline) co_await Sleep(host_, limits.poll);
-  co_return !running();
-}
-
-Flow<base::Status> PostgresEngine::Stop() {
-  stopping_ = true;
-  for (const int signal : {SIGINT, SIGQUIT, SIGKILL}) {
-    if (!running()) co_return base::Ok();
-    host_.Signal(*child_, signal);
-    const bool ended = co_await WaitForExit(limits.fast_shutdown);
-    if (ended) co_return base::Ok();
-  }
-  co_return base::ServiceBroken("PostgreSQL did not end although it was killed");
-}
-
-void PostgresEngine::Reload() {
-  if (child_) host_.Signal(*child_, SIGHUP);
+Flow<base::Status> PostgresEngine::Reload() {
+  SignalServer(SIGHUP);
+  co_return base::Ok();
 }
 
 Flow<base::Status> PostgresEngine::Promote() {
@@ -361,7 +243,7 @@ Flow<base::Status> PostgresEngine::Promote() {
   // A reader on the standby must not hold up what is left to replay.
   std::ofstream(data() / "leeward.conf", std::ios::app)
       << "max_standby_streaming_delay = 0\nmax_standby_archive_delay = 0\n";
-  Reload();
+  SignalServer(SIGHUP);
   auto connection = std::make_shared<std::unique_ptr<SqlConnection>>();
   base::Status asked = co_await AskToPromote(host_, Target(), connection);
   if (!asked.ok()) co_return asked;
@@ -375,18 +257,12 @@ Flow<base::Status> PostgresEngine::Promote() {
   co_return base::Unreachable("PostgreSQL did not leave recovery in time");
 }
 
-Flow<base::Result<Rows>> PostgresEngine::Sql(std::vector<std::string> statements,
-                                             std::string database) {
-  auto asked = Offload<base::Result<Rows>>(
-      host_, [target = Target(std::move(database)), statements = std::move(statements)] {
+Flow<base::Result<Rows>> PostgresEngine::Sql(std::vector<std::string> statements) {
+  auto asked =
+      Offload<base::Result<Rows>>(host_, [target = Target(), statements = std::move(statements)] {
         return RunSql(target, statements);
       });
   co_return co_await asked;
-}
-
-Flow<base::Status> PostgresEngine::Remove() {
-  const fs::path directory = directory_;
-  co_return co_await RemoveTree(host_, directory);
 }
 
 }  // namespace leeward::lab::rds

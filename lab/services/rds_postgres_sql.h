@@ -9,10 +9,9 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "lab/services/rds_rows.h"
 
 namespace leeward::lab::rds {
-
-using Rows = std::vector<std::vector<std::string>>;  // null is ""
 
 struct SqlTarget {
   std::string socket_directory;

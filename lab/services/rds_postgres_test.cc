@@ -35,7 +35,7 @@ class PostgresTest : public testing::Test {
 
   TestWorld world;
   TestRegion region{world, "us-east-1", 71};
-  Template cluster{region, SharedTemplateDirectory(), kSecrets};
+  Template cluster{region, PostgresType(), SharedTemplateDirectory(), kSecrets};
 };
 
 TEST_F(PostgresTest, StandbyFollowsAndIsPromotedWhileItsSourceIsDead) {
@@ -45,7 +45,7 @@ TEST_F(PostgresTest, StandbyFollowsAndIsPromotedWhileItsSourceIsDead) {
 
   auto standby = Make("b");
   const Upstream upstream{primary->directory().string(), 5432, "b"};
-  Expect(Finish<base::Status>(world, standby->CloneFrom(upstream)));
+  Expect(Finish<base::Status>(world, standby->CloneFrom(upstream, {})));
   EngineConfig config;
   config.upstream = upstream;
   Expect(standby->Configure(config));

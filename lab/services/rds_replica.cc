@@ -43,11 +43,6 @@ Problem Rds::CheckReplicaRequest(const Value& input) const {
                     400,
                     {}};
   }
-  if (input.Has("DBParameterGroupName")) {
-    return BadCombination(
-        "A DB parameter group can't be specified during Read Replica creation for "
-        "the following DB engine: postgres");
-  }
   if (FindInstance(input.String("DBInstanceIdentifier")) != nullptr) {
     return ApiError{"DBInstanceAlreadyExists", "DB instance already exists", 400, {}};
   }
@@ -79,6 +74,7 @@ Flow<> Rds::BeginReplica(Value input, Reply reply) {
   ask.Set("Region", host_.region());
   ask.Set("Slot", slot);
   ask.Set("Encrypt", input.Has("KmsKeyId"));
+  ask.Set("HasGroup", input.Has("DBParameterGroupName"));
   const Answer prepared =
       co_await AskRegion(host_, region, "rds", "PrepareReplica", ask, limits.call);
   if (TimedOut(prepared)) {
@@ -99,18 +95,25 @@ Flow<> Rds::BeginReplica(Value input, Reply reply) {
     reply(ApiError{"DBInstanceAlreadyExists", "DB instance already exists", 400, {}});
     co_return;
   }
+  const Value& settings = std::get<Value>(prepared).Sub("Settings");
+  if (auto problem = CheckParameterGroup(input, TypeOf(settings))) {
+    Tell({region, "ReplicaGone", ask});
+    reply(*problem);
+    co_return;
+  }
   reply(AddReplica(input, std::get<Value>(prepared)));
 }
 
 Answer Rds::AddReplica(const Value& input, const Value& source) {
   const Value& origin = source.Sub("Settings");
-  Value settings = FreshSettings(input);
+  const EngineType& type = TypeOf(origin);
+  Value settings = FreshSettings(input, type);
   for (const std::string_view name : kInherited) {
     if (!input.Has(name) && origin.Has(name)) settings.Set(name, *origin.Find(name));
   }
   settings.Set("MasterUsername", origin.String("MasterUsername"));
   if (origin.Has("DBName")) settings.Set("DBName", origin.String("DBName"));
-  settings.Set("DbInstancePort", input.Int("Port", origin.Int("DbInstancePort", 5432)));
+  settings.Set("DbInstancePort", input.Int("Port", origin.Int("DbInstancePort", type.port)));
   settings.Set("BackupRetentionPeriod", 0);  // backups of a replica are off until it is promoted
   const InstancePtr instance = AddInstance(input, std::move(settings));
   instance->source_arn = source.String("Source");
@@ -130,7 +133,7 @@ Answer Rds::AddReplica(const Value& input, const Value& source) {
 Upstream Rds::LocalUpstream(const Instance& instance) {
   const std::string region = ParseArn(instance.source_arn).region;
   Upstream upstream = instance.source;
-  if (region == host_.region()) {
+  if (region == host_.region() && instance.type().local_path == LocalPath::kSocket) {
     const InstancePtr source = FindInstance(instance.source_arn);
     if (source != nullptr) upstream.host = source->engine->directory().string();
   } else {
@@ -145,7 +148,7 @@ void Rds::PrepareReplica(const Value& input, Reply reply) {
   const Answer listed = ListReplica(input);
   if (IsError(listed)) return reply(listed);
   const InstancePtr source = FindInstance(input.String("Source"));
-  MakeSlot(source, std::string(input.String("Slot")), std::get<Value>(listed), std::move(reply))
+  AddFollower(source, std::string(input.String("Slot")), std::get<Value>(listed), std::move(reply))
       .Detach();
 }
 
@@ -158,6 +161,12 @@ Answer Rds::ListReplica(const Value& input) {
     return BadCombination(
         "Cannot create an encrypted read replica from an unencrypted DB instance.");
   }
+  if (input.Flag("HasGroup", false) && !source->type().replica_takes_parameter_group) {
+    return BadCombination(
+        fmt::format("A DB parameter group can't be specified during Read Replica creation for the "
+                    "following DB engine: {}",
+                    source->type().name));
+  }
   source->replicas.push_back(
       {std::string(input.String("Replica")), std::string(input.String("Slot"))});
   PublishReplication(*source);
@@ -169,16 +178,14 @@ Answer Rds::ListReplica(const Value& input) {
                         {"Settings", source->settings},
                         {"Slot", input.String("Slot")},
                         {"Address", host_.network().AddressFor(ReplicationName(*source))},
-                        {"Port", 5432},
+                        {"Port", static_cast<std::int64_t>(source->type().port)},
                         {"Admin", source->secrets.admin},
                         {"Replication", source->secrets.replication}});
 }
 
-Flow<> Rds::MakeSlot(InstancePtr source, std::string slot, Value answer, Reply reply) {
+Flow<> Rds::AddFollower(InstancePtr source, std::string slot, Value answer, Reply reply) {
   const AtWork at_work(source);
-  std::vector<std::string> statements(
-      1, fmt::format("SELECT pg_create_physical_replication_slot({}, true)", QuoteLiteral(slot)));
-  const base::Result<Rows> made = co_await source->engine->Sql(std::move(statements));
+  const base::Status made = co_await source->engine->AddFollower(slot);
   if (!made.ok()) {
     std::erase_if(source->replicas, [&](const ReplicaRef& r) { return r.slot == slot; });
     Save();
@@ -188,33 +195,20 @@ Flow<> Rds::MakeSlot(InstancePtr source, std::string slot, Value answer, Reply r
   reply(std::move(answer));
 }
 
-Flow<> Rds::DropSlot(InstancePtr source, std::string slot) {
+Flow<> Rds::DropFollower(InstancePtr source, std::string slot) {
   const AtWork at_work(source);
-  // A sender that does not know yet that its standby is gone still holds the slot.
-  std::vector<std::string> statements = {
-      fmt::format("SELECT pg_terminate_backend(active_pid, 1000) FROM pg_replication_slots "
-                  "WHERE slot_name = {} AND active_pid IS NOT NULL",
-                  QuoteLiteral(slot)),
-      fmt::format("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE "
-                  "slot_name = {} AND NOT active",
-                  QuoteLiteral(slot))};
-  const base::Result<Rows> dropped = co_await source->engine->Sql(std::move(statements));
+  const base::Status dropped = co_await source->engine->DropFollower(std::move(slot));
   if (!dropped.ok()) {
     AddEvent(source->id, "db-instance", "A replication slot is left: " + dropped.error().message(),
              "read replica");
   }
 }
 
-// Slots of replicas that are gone, told or not while this server was down; each would keep its log
-// for ever.
-Flow<> Rds::DropStaleSlots(InstancePtr source) {
-  std::string known = "''";
-  for (const ReplicaRef& replica : source->replicas) known += ", " + QuoteLiteral(replica.slot);
-  std::vector<std::string> statements(
-      1, fmt::format("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots "
-                     "WHERE NOT active AND slot_name LIKE 'rds\\_%' AND slot_name NOT IN ({})",
-                     known));
-  const base::Result<Rows> dropped = co_await source->engine->Sql(std::move(statements));
+// Replicas that are gone, told or not while this server was down.
+Flow<> Rds::DropStrangers(InstancePtr source) {
+  std::vector<std::string> known;
+  for (const ReplicaRef& replica : source->replicas) known.push_back(replica.slot);
+  const base::Status dropped = co_await source->engine->KeepFollowers(std::move(known));
   if (!dropped.ok()) {
     AddEvent(source->id, "db-instance", "A replication slot is left: " + dropped.error().message(),
              "read replica");
@@ -270,8 +264,7 @@ Flow<> Rds::RunPromote(InstancePtr instance) {
     co_await Sleep(host_, kPromoteRebootingAws);
   }
   if (instance->cancelled) co_return;
-  const base::Status configured = instance->engine->Configure(ConfigOf(*instance));
-  if (configured.ok()) instance->engine->Reload();
+  co_await Reconfigure(instance);
   AddEvent(instance->id, "db-instance",
            "Promoted Read Replica instance to standalone database instance", "read replica");
   SetStatus(*instance, kAvailable);
@@ -301,6 +294,7 @@ InstancePtr Rds::FindReplica(std::string_view slot) const {
 Answer Rds::ReplicaGone(const Value& input) {
   const std::string slot(input.String("Slot"));
   const InstancePtr source = FindSource(slot);
+  DropReplicaBackup(input);
   if (source == nullptr) return Value::Struct();
   std::erase_if(source->replicas, [&](const ReplicaRef& r) { return r.slot == slot; });
   if (source->replicas.empty()) host_.network().Withdraw(ReplicationName(*source));
@@ -308,17 +302,23 @@ Answer Rds::ReplicaGone(const Value& input) {
            fmt::format("Read replica {} is no longer replicated to", input.String("Replica")),
            "read replica");
   Save();
-  if (source->engine->running()) DropSlot(source, slot).Detach();
+  if (source->engine->running()) DropFollower(source, slot).Detach();
   return Value::Struct();
 }
 
-// In B: PostgreSQL's replicas outlive their source, and wait to be promoted by hand.
+// In B: some engines' replicas outlive their source and wait to be promoted by hand, others become
+// instances of their own, as RDS does it for each.
 Answer Rds::SourceDeleted(const Value& input) {
   const InstancePtr replica = FindReplica(input.String("Slot"));
   if (replica == nullptr) return Value::Struct();
   replica->link = LinkState::kTerminated;
   AddEvent(replica->id, "db-instance", "Replication has been terminated: the source was deleted",
            "read replica");
+  if (replica->type().orphans == Orphans::kPromoted && !CheckPromote(*replica)) {
+    replica->promoting = true;
+    replica->pending.Set("BackupRetentionPeriod", 0);  // nobody has asked for backups of it
+    RunPromote(replica).Detach();
+  }
   Save();
   return Value::Struct();
 }

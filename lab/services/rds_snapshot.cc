@@ -20,7 +20,8 @@ using shapes::Value;
 namespace fs = std::filesystem;
 
 constexpr base::Duration kSnapshotAws = std::chrono::minutes(3);
-constexpr std::string_view kFiles[] = {"base.tar.gz", "pg_wal.tar.gz"};
+// Of a snapshot that only a replica is made of; nobody is shown it.
+constexpr std::string_view kForReplica = "replication";
 
 ApiError SnapshotNotFound(std::string_view id) {
   return {"DBSnapshotNotFound", fmt::format("DBSnapshot not found: {}", id), 404, {}};
@@ -85,13 +86,13 @@ Snapshot& Rds::AddSnapshot(const Instance& instance, const std::string& id, std:
        {"DBInstanceIdentifier", instance.id},
        {"DbiResourceId", instance.resource_id},
        {"DBSnapshotArn", Arn(host_, "rds", "snapshot:" + id)},
-       {"Engine", "postgres"},
+       {"Engine", from.String("Engine")},
        {"EngineVersion", from.String("EngineVersion")},
        {"AllocatedStorage", Gigabytes(from)},
        {"StorageType", from.String("StorageType", "gp2")},
        {"Status", "creating"},
        {"PercentProgress", 0},
-       {"Port", from.Int("DbInstancePort", 5432)},
+       {"Port", from.Int("DbInstancePort")},
        {"AvailabilityZone", from.String("AvailabilityZone")},
        {"VpcId", DefaultVpcId(host_)},
        {"InstanceCreateTime", from.Sub("InstanceCreateTime")},
@@ -147,9 +148,12 @@ Flow<base::Status> Rds::TakeSnapshot(InstancePtr instance, std::string id) {
       snapshot->second.record.Set(when, now);
     }
     snapshot->second.record.Set("PercentProgress", 100);
-    const bool automated = snapshot->second.record.String("SnapshotType") == "automated";
-    AddEvent(id, "db-snapshot",
-             automated ? "Automated snapshot created" : "Manual snapshot created", "creation");
+    const std::string_view type = snapshot->second.record.String("SnapshotType");
+    if (type != kForReplica) {
+      AddEvent(id, "db-snapshot",
+               type == "automated" ? "Automated snapshot created" : "Manual snapshot created",
+               "creation");
+    }
   }
   Save();
   co_return taken;
@@ -164,6 +168,7 @@ Answer Rds::DescribeDBSnapshots(const Value& input) {
   const std::string instance = Lower(input.String("DBInstanceIdentifier"));
   Value::List found;
   for (const auto& [name, snapshot] : snapshots_) {
+    if (snapshot.record.String("SnapshotType") == kForReplica) continue;
     if (!id.empty() && name != id) continue;
     if (!instance.empty() && snapshot.record.String("DBInstanceIdentifier") != instance) continue;
     if (input.Has("SnapshotType") &&
@@ -203,8 +208,9 @@ Answer Rds::DeleteDBSnapshot(const Value& input) {
 void Rds::DropSnapshot(const std::string& id) {
   const auto found = snapshots_.find(id);
   const fs::path path = SnapshotPath(found->second);
+  const bool shown = found->second.record.String("SnapshotType") != kForReplica;
   snapshots_.erase(found);
-  AddEvent(id, "db-snapshot", "Deleted snapshot", "deletion");
+  if (shown) AddEvent(id, "db-snapshot", "Deleted snapshot", "deletion");
   Save();
   host_.RunBlocking(
       [path] {
@@ -290,7 +296,7 @@ Flow<> Rds::RunCopy(Value input, Reply reply) {
   fs::create_directories(to, error);
   base::Status copied = host_.GiveToEngine(to);
   const std::string from = local ? std::string() : arn.region;
-  for (const std::string_view file : kFiles) {
+  for (const std::string_view file : TypeOf(snapshot.settings).backup_files) {
     const std::string name(file);
     const fs::path path = to / name;
     if (copied.ok()) copied = co_await PullFile(from, id, name, path);
@@ -359,6 +365,80 @@ Answer Rds::ReadSnapshotChunk(const Value& input) {
   in.read(bytes.data(), limits.chunk);
   bytes.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
   return Value::Struct({{"Bytes", shapes::Blob{std::move(bytes)}}});
+}
+
+// In A: a backup that the replica of this slot is made of. Asked until it is there.
+Answer Rds::BackUpForReplica(const Value& input) {
+  const InstancePtr source = FindSource(input.String("Slot"));
+  if (source == nullptr) return InstanceState("The source has no replica by this slot.");
+  const std::string id = fmt::format("replica:{}", input.String("Slot"));
+  auto snapshot = snapshots_.find(id);
+  if (snapshot != snapshots_.end() && snapshot->second.record.String("Status") == "failed") {
+    DropSnapshot(id);
+    return InstanceState("The source could not be backed up.");
+  }
+  if (snapshot == snapshots_.end()) {
+    AddSnapshot(*source, id, kForReplica);
+    RunReplicaBackup(source, id).Detach();
+    snapshot = snapshots_.find(id);
+  }
+  return Value::Struct({{"Snapshot", id}, {"Status", snapshot->second.record.String("Status")}});
+}
+
+Flow<> Rds::RunReplicaBackup(InstancePtr source, std::string id) {
+  const AtWork at_work(source);
+  const base::Status taken = co_await TakeSnapshot(source, std::move(id));
+  if (!taken.ok()) {
+    AddEvent(source->id, "db-instance",
+             "The backup for a replica failed: " + taken.error().message(), "read replica");
+  }
+}
+
+Answer Rds::DropReplicaBackup(const Value& input) {
+  const std::string id = fmt::format("replica:{}", input.String("Slot"));
+  const auto found = snapshots_.find(id);
+  if (found != snapshots_.end() && found->second.record.String("Status") != "creating") {
+    DropSnapshot(id);
+  }
+  return Value::Struct();
+}
+
+Flow<base::Result<std::string>> Rds::AwaitSourceBackup(InstancePtr instance) {
+  const std::string region = ParseArn(instance->source_arn).region;
+  Value ask = Value::Struct();
+  ask.Set("Slot", instance->source.slot);
+  const base::MonotonicTime deadline = host_.clock().Monotonic() + limits.source_backup;
+  while (host_.clock().Monotonic() < deadline && !instance->cancelled) {
+    const Answer answer =
+        co_await AskRegion(host_, region, "rds", "BackUpForReplica", ask, limits.call);
+    if (!TimedOut(answer)) {
+      if (IsError(answer)) co_return base::ServiceBroken(std::get<ApiError>(answer).message);
+      const Value& backup = std::get<Value>(answer);
+      if (backup.String("Status") == "available") {
+        co_return std::string(backup.String("Snapshot"));
+      }
+    }
+    co_await Sleep(host_, limits.source_backup_poll);
+  }
+  co_return base::Unreachable("the source's Region has not made a backup in time");
+}
+
+// AWS, too, makes a replica of a snapshot of its source.
+Flow<base::Status> Rds::FetchSourceBackup(InstancePtr instance, fs::path into) {
+  const base::Result<std::string> id = co_await AwaitSourceBackup(instance);
+  if (!id.ok()) co_return id.error();
+  const std::string region = ParseArn(instance->source_arn).region;
+  const std::string from = region == host_.region() ? std::string() : region;
+  base::Status copied = base::Ok();
+  for (const std::string_view file : instance->type().backup_files) {
+    const std::string name(file);
+    const fs::path path = into / name;
+    if (copied.ok()) copied = co_await PullFile(from, *id, name, path);
+  }
+  if (copied.ok()) {
+    Tell({region, "DropReplicaBackup", Value::Struct({{"Slot", instance->source.slot}})});
+  }
+  co_return copied;
 }
 
 }  // namespace leeward::lab::rds

@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "lab/services/rds_postgres.h"
 #include "lab/services/rds_test_world.h"
 
 namespace leeward::lab::rds {
@@ -28,7 +29,8 @@ class RdsTest : public testing::Test {
   RdsTest() {
     // The template is made once for the whole program; the Region's own passwords must be those in
     // it.
-    Template cluster(a.host, SharedTemplateDirectory(), {"admin-secret", "replication-secret"});
+    Template cluster(a.host, PostgresType(), SharedTemplateDirectory(),
+                     {"admin-secret", "replication-secret"});
     const auto ready = Finish<base::Result<std::filesystem::path>>(world, cluster.Ready());
     EXPECT_TRUE(ready.ok());
     for (Side* side : {&a, &b}) {
