@@ -1,5 +1,5 @@
-// Short texts from everywhere: times, durations, encodings, addresses, URLs. What is read and can
-// be written again is the same when it is read again.
+// Short texts from everywhere: times, durations, encodings, addresses, URLs, transaction ids. What
+// is read and can be written again is the same when it is read again.
 #include "aws/endpoint.h"
 #include "aws/sigv4.h"
 #include "base/bytes.h"
@@ -10,6 +10,7 @@
 #include "lab/network/topology.h"
 #include "os/socket.h"
 #include "probe/dns.h"
+#include "probe/gtid.h"
 #include "probe/http.h"
 
 namespace leeward::fuzz {
@@ -55,6 +56,19 @@ void Addresses(const std::string& text) {
   (void)aws::ResolveEndpoint(rds, nullptr, text, "");
 }
 
+void TransactionIds(std::string_view text) {
+  const auto position = probe::GtidPosition::Parse(text);
+  if (position.ok()) {
+    CHECK(probe::GtidPosition::Parse(position->Text()).value() == *position);
+    CHECK(position->Missing(*position) == 0);
+  }
+  const auto set = probe::GtidSet::Parse(text);
+  if (set.ok()) {
+    CHECK(probe::GtidSet::Parse(set->Text()).value() == *set);
+    CHECK(set->Missing(*set) == 0);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -62,6 +76,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Times(text);
   Encodings(text);
   Addresses(std::string(text));
+  TransactionIds(text);
   return 0;
 }
 
