@@ -67,6 +67,10 @@ struct ExitStatus {
   int signal = 0;  // signal that ended it, or 0
 };
 
+// Whether the server behind an endpoint is told who connects, by a header of the PROXY protocol
+// (version 1) ahead of the connection's own bytes.
+enum class Origin : std::uint8_t { kHidden, kTold };
+
 // The lab's network as a service sees it. Every engine listens on a Unix socket only; the network
 // process owns each public address and carries every byte, so that latency, cuts and darkness are
 // real.
@@ -79,6 +83,7 @@ struct PublicEndpoint {
   // shares, as an ARC cluster endpoint does. Empty: the publisher's own Region; for the global
   // plane, none.
   std::string region;
+  Origin origin = Origin::kHidden;
 };
 class Network {
  public:

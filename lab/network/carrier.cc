@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 
 #include "lab/network/connection.h"
@@ -55,6 +56,7 @@ struct Carrier::Listener {
   std::string address;
   std::uint16_t port = 0;
   std::string backend;  // endpoints
+  Origin origin = Origin::kHidden;
   std::vector<Cidr> ingress{{0, 0}};
   std::string to_address;  // links
   std::uint16_t to_port = 0;
@@ -101,6 +103,7 @@ base::Status Carrier::Publish(const std::string& party, const PublicEndpoint& en
   listener->address = endpoint.address;
   listener->port = endpoint.port;
   listener->backend = endpoint.backend.string();
+  listener->origin = endpoint.origin;
   listener->life = lives_[party];
   backends_ = ListeningUnixSockets();
   Refresh();
@@ -245,13 +248,27 @@ void Carrier::Accept(Listener& listener) {
     const int on = 1;
     setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     const std::string from = link ? listener.party : topology_.PartyOf(ntohl(peer.sin_addr.s_addr));
-    const auto connection = std::make_shared<Connection>(
-        *this, socket, Connection::Parties{from, target->party}, target->backend);
+    std::string greeting;
+    if (target->origin == Origin::kTold) {
+      std::array<char, INET_ADDRSTRLEN> text{};
+      inet_ntop(AF_INET, &peer.sin_addr, text.data(), text.size());
+      greeting = ProxyHeader(link ? listener.address : std::string(text.data()),
+                             ntohs(peer.sin_port), *target);
+    }
+    const auto connection =
+        std::make_shared<Connection>(*this, socket, Connection::Parties{from, target->party},
+                                     target->backend, std::move(greeting));
     connections_.emplace(connection.get(), connection);
     connection->Start();
   }
   if (listener.socket != nullptr)
     listener.socket->OnReadable([this, &listener] { Accept(listener); });
+}
+
+// Who comes by a link comes from its near end.
+std::string Carrier::ProxyHeader(const std::string& from, std::uint16_t port,
+                                 const Listener& target) {
+  return fmt::format("PROXY TCP4 {} {} {} {}\r\n", from, target.address, port, target.port);
 }
 
 void Carrier::Remove(Connection* connection) { connections_.erase(connection); }

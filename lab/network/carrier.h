@@ -68,6 +68,8 @@ class Carrier {
   friend class Connection;
   struct Listener;
 
+  static std::string ProxyHeader(const std::string& from, std::uint16_t port,
+                                 const Listener& target);
   Listener* FindTarget(const std::string& address, std::uint16_t port);
   void LookForBackends();
   void Refresh();             // listeners: open, closed, filtered

@@ -138,6 +138,24 @@ class CarrierTest : public testing::TestWithParam<Silencing> {
   std::vector<int> sockets_;
 };
 
+TEST_P(CarrierTest, ServerIsToldWhoConnectsBeforeTheClientSaysAnything) {
+  InLoop([&] {
+    EXPECT_TRUE(carrier_
+                    .Publish("us-east-1", {"db", "127.250.0.10", port_, directory_ + "/backend", "",
+                                           Origin::kTold})
+                    .ok());
+  });
+  const int client = Connect("127.251.0.77");
+  ASSERT_GT(client, 0);
+  const int backend = AcceptBackend();
+  const std::string greeting = Receive(backend);
+  EXPECT_EQ(greeting.find("PROXY TCP4 127.251.0.77 127.250.0.10 "), 0u) << greeting;
+  ASSERT_GE(greeting.size(), 2u);
+  EXPECT_EQ(greeting.substr(greeting.size() - 2), "\r\n");
+  ASSERT_EQ(send(client, "hello", 5, 0), 5);
+  EXPECT_EQ(Receive(backend), "hello");
+}
+
 TEST_P(CarrierTest, CarriesBothWaysAndTheEnd) {
   const int client = Connect("");
   ASSERT_GT(client, 0);

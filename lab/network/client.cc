@@ -80,7 +80,8 @@ base::Status NetworkClient::TryPublish(const PublicEndpoint& endpoint) {
                                           {"address", endpoint.address},
                                           {"port", static_cast<int>(endpoint.port)},
                                           {"backend", endpoint.backend.string()},
-                                          {"region", endpoint.region}}));
+                                          {"region", endpoint.region},
+                                          {"tell_origin", endpoint.origin == Origin::kTold}}));
   if (answer.Has("error")) return base::Already(std::string(answer.String("error")));
   if (!answer.Has("ok")) return base::Unreachable("the lab's network does not answer");
   return base::Ok();

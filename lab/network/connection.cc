@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "lab/network/filter.h"
 #include "os/socket.h"
@@ -16,10 +17,12 @@ constexpr base::Duration kBackendBusy = std::chrono::milliseconds(5);
 
 }  // namespace
 
-Connection::Connection(Carrier& carrier, int client, Parties parties, std::string backend_path)
+Connection::Connection(Carrier& carrier, int client, Parties parties, std::string backend_path,
+                       std::string greeting)
     : carrier_(carrier),
       parties_(std::move(parties)),
       backend_path_(std::move(backend_path)),
+      greeting_(std::move(greeting)),
       client_(std::make_unique<os::Descriptor>(carrier.loop_, client)),
       up_(carrier.limits_.max_in_flight),
       down_(carrier.limits_.max_in_flight) {
@@ -39,6 +42,9 @@ bool Connection::Blocked(const Flow& flow) const {
 void Connection::Start() {
   const base::Duration there = DelayOf(up_);
   established_ = carrier_.clock_.Monotonic() + there + DelayOf(down_);
+  if (!greeting_.empty()) {
+    up_.queue.Push(std::exchange(greeting_, {}), carrier_.clock_.Monotonic(), there, 0);
+  }
   if (there == base::Duration{0}) {
     ConnectBackend();
   } else {

@@ -17,7 +17,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::string from;
     std::string to;
   };
-  Connection(Carrier& carrier, int client, Parties parties, std::string backend_path);
+  // `greeting` reaches the backend before anything the client sends.
+  Connection(Carrier& carrier, int client, Parties parties, std::string backend_path,
+             std::string greeting);
 
   void Start();
   const Parties& parties() const { return parties_; }
@@ -59,6 +61,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Carrier& carrier_;
   Parties parties_;
   std::string backend_path_;
+  std::string greeting_;
   std::unique_ptr<os::Descriptor> client_;
   std::unique_ptr<os::Descriptor> backend_;
   Flow up_;                          // client to backend

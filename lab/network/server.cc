@@ -79,7 +79,8 @@ base::Status NetworkServer::Apply(std::string* party, const Value& request, Valu
   if (op == "publish") {
     return carrier_.Publish(*party,
                             {Text(request, "name"), Text(request, "address"), Port(request, "port"),
-                             Text(request, "backend"), Text(request, "region")});
+                             Text(request, "backend"), Text(request, "region"),
+                             request.Flag("tell_origin", false) ? Origin::kTold : Origin::kHidden});
   }
   if (op == "withdraw") {
     carrier_.Withdraw(*party, Text(request, "name"));
