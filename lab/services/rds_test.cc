@@ -3,10 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-
 #include "lab/services/rds_postgres.h"
-#include "lab/services/rds_test_world.h"
+#include "lab/services/rds_test_regions.h"
 
 namespace leeward::lab::rds {
 namespace {
@@ -15,98 +13,10 @@ using shapes::Value;
 using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
-constexpr std::string_view kArn = "arn:aws:rds:us-east-1:123456789012:db:orders";
-
-// Two Regions with an RDS each and real servers.
-class RdsTest : public testing::Test {
+class RdsTest : public RdsRegions {
  protected:
-  struct Side {
-    Side(TestWorld& world, const std::string& region, int block) : host(world, region, block) {}
-    TestRegion host;
-    std::unique_ptr<Rds> rds;
-  };
+  RdsTest() : RdsRegions(PostgresType()) {}
 
-  RdsTest() {
-    // The template is made once for the whole program; the Region's own passwords must be those in
-    // it.
-    Template cluster(a.host, PostgresType(), SharedTemplateDirectory(),
-                     {"admin-secret", "replication-secret"});
-    const auto ready = Finish<base::Result<std::filesystem::path>>(world, cluster.Ready());
-    EXPECT_TRUE(ready.ok());
-    for (Side* side : {&a, &b}) {
-      const auto directory = side->host.StateDirectory("rds");
-      std::filesystem::create_symlink(SharedTemplateDirectory(), directory / "template");
-      std::ofstream(directory / "state.json")
-          << R"({"AdminPassword":"admin-secret","ReplicationPassword":"replication-secret"})";
-      Begin(*side);
-    }
-  }
-  ~RdsTest() override {
-    for (Side* side : {&a, &b}) {
-      side->rds.reset();
-      side->host.Kill();
-    }
-  }
-
-  void Begin(Side& side) {
-    side.rds = std::make_unique<Rds>(side.host);
-    side.rds->limits.backup_settle = 300ms;
-    side.rds->limits.notice_retry = 100ms;
-    side.rds->limits.monitor = 200ms;
-    side.rds->limits.link_error = 500ms;
-    side.host.services["rds"] = side.rds.get();
-    const base::Status started = side.rds->Start();
-    EXPECT_TRUE(started.ok()) << started.error().message();
-  }
-  void Lose(Side& side) {
-    world.dark.insert(side.host.region());
-    side.host.services.clear();
-    side.host.Kill();
-    side.rds.reset();
-  }
-  void Heal(Side& side) {
-    world.dark.erase(side.host.region());
-    Begin(side);
-  }
-
-  Answer Do(Side& side, std::string_view operation, Value input) {
-    Call call;
-    call.model = shapes::FindModel("rds");
-    CHECK(call.model != nullptr);
-    call.operation = call.model->FindOperation(operation);
-    CHECK(call.operation != nullptr);
-    call.input = std::move(input);
-    std::optional<Answer> answer;
-    side.rds->Handle(call, [&](Answer given) { answer = std::move(given); });
-    EXPECT_TRUE(world.RunUntil([&] { return answer.has_value(); }));
-    return *answer;
-  }
-  Value Done(Side& side, std::string_view operation, Value input) {
-    const Answer answer = Do(side, operation, std::move(input));
-    if (const auto* error = std::get_if<ApiError>(&answer)) {
-      ADD_FAILURE() << operation << ": " << error->code << ": " << error->message;
-      return {};
-    }
-    return std::get<Value>(answer);
-  }
-  std::string Code(Side& side, std::string_view operation, Value input) {
-    const Answer answer = Do(side, operation, std::move(input));
-    const auto* error = std::get_if<ApiError>(&answer);
-    return error == nullptr ? "done" : error->code;
-  }
-  Value Look(Side& side, const std::string& id) {
-    const Answer answer =
-        Do(side, "DescribeDBInstances", Value::Struct({{"DBInstanceIdentifier", id}}));
-    if (IsError(answer)) return Value::Struct({{"DBInstanceStatus", "gone"}});
-    return std::get<Value>(answer).Items("DBInstances").front();
-  }
-  std::string Status(Side& side, const std::string& id) {
-    return std::string(Look(side, id).String("DBInstanceStatus"));
-  }
-  void Await(Side& side, const std::string& id, const std::string& status) {
-    EXPECT_TRUE(world.RunUntil([&] { return Status(side, id) == status; }))
-        << id << " is " << Status(side, id) << ", not " << status;
-  }
   // As a client would: through the published endpoint's backend, with the customer's password.
   std::string Ask(Side& side, const std::string& id, const std::string& sql,
                   const std::string& database = "shop") {
@@ -120,32 +30,6 @@ class RdsTest : public testing::Test {
     if (!rows.ok()) return "error: " + rows.error().message();
     return rows->empty() || rows->front().empty() ? "" : rows->front().front();
   }
-  static Value Orders() {
-    return Value::Struct({{"DBInstanceIdentifier", "Orders"},
-                          {"DBInstanceClass", "db.t3.micro"},
-                          {"Engine", "postgres"},
-                          {"AllocatedStorage", 20},
-                          {"DBName", "shop"},
-                          {"MasterUsername", "leeward"},
-                          {"MasterUserPassword", "correct-horse"}});
-  }
-  void MakeOrders() {
-    Done(a, "CreateDBInstance", Orders());
-    Await(a, "orders", "available");
-  }
-  void MakeReplica() {
-    Done(b, "CreateDBInstanceReadReplica",
-         Value::Struct(
-             {{"DBInstanceIdentifier", "orders-b"}, {"SourceDBInstanceIdentifier", kArn}}));
-    Await(b, "orders-b", "available");
-  }
-  static Value Named(const std::string& id) {
-    return Value::Struct({{"DBInstanceIdentifier", id}});
-  }
-
-  TestWorld world;
-  Side a{world, "us-east-1", 71};
-  Side b{world, "us-west-2", 72};
 };
 
 TEST_F(RdsTest, InstanceIsMadeUsedStoppedStartedRenamedAndDeleted) {
@@ -219,7 +103,7 @@ TEST_F(RdsTest, ReplicaIsPromotedWhileItsSourceIsLostAndTheSourceComesBackAsAPri
   MakeOrders();
   ASSERT_EQ(Ask(a, "orders", "CREATE TABLE t AS SELECT 1 AS x"), "");
   MakeReplica();
-  EXPECT_EQ(Look(b, "orders-b").String("ReadReplicaSourceDBInstanceIdentifier"), kArn);
+  EXPECT_EQ(Look(b, "orders-b").String("ReadReplicaSourceDBInstanceIdentifier"), kOrdersArn);
   EXPECT_EQ(Look(b, "orders-b").Int("BackupRetentionPeriod"), 0);
   EXPECT_EQ(Look(a, "orders").Items("ReadReplicaDBInstanceIdentifiers").size(), 1u);
   EXPECT_EQ(Code(a, "StopDBInstance", Named("orders")), "InvalidDBInstanceState");
@@ -323,7 +207,7 @@ TEST_F(RdsTest, SnapshotIsCopiedToTheOtherRegionAndRestored) {
 }
 
 TEST_F(RdsTest, WhatNothingStandsBehindIsRefusedByName) {
-  const auto with = [](const std::string& name, Value value) {
+  const auto with = [&](const std::string& name, Value value) {
     Value input = Orders();
     input.Set(name, std::move(value));
     return input;
@@ -363,15 +247,15 @@ TEST_F(RdsTest, ReplicaRequestsAreRefusedAsAwsRefusesThem) {
   const auto replica = [&](const std::string& source) {
     return Value::Struct({{"DBInstanceIdentifier", "r"}, {"SourceDBInstanceIdentifier", source}});
   };
-  EXPECT_EQ(Code(b, "CreateDBInstanceReadReplica", replica(std::string(kArn))),
+  EXPECT_EQ(Code(b, "CreateDBInstanceReadReplica", replica(std::string(kOrdersArn))),
             "DBInstanceNotFound");
   Value plain = Orders();
   plain.Set("BackupRetentionPeriod", 0);
   Done(a, "CreateDBInstance", plain);
   Await(a, "orders", "available");
-  EXPECT_EQ(Code(b, "CreateDBInstanceReadReplica", replica(std::string(kArn))),
+  EXPECT_EQ(Code(b, "CreateDBInstanceReadReplica", replica(std::string(kOrdersArn))),
             "InvalidDBInstanceState");
-  Value encrypted = replica(std::string(kArn));
+  Value encrypted = replica(std::string(kOrdersArn));
   encrypted.Set("KmsKeyId", "k");
   Done(a, "ModifyDBInstance",
        Value::Struct({{"DBInstanceIdentifier", "orders"}, {"BackupRetentionPeriod", 7}}));
@@ -384,7 +268,7 @@ TEST_F(RdsTest, ReplicaRequestsAreRefusedAsAwsRefusesThem) {
   EXPECT_EQ(Look(a, "orders").Int("BackupRetentionPeriod"), 7);
   EXPECT_EQ(Code(b, "CreateDBInstanceReadReplica", encrypted), "InvalidParameterCombination");
   world.dark.insert("us-east-1");
-  EXPECT_EQ(Code(b, "CreateDBInstanceReadReplica", replica(std::string(kArn))),
+  EXPECT_EQ(Code(b, "CreateDBInstanceReadReplica", replica(std::string(kOrdersArn))),
             "ServiceUnavailable");
 }
 

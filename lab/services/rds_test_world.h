@@ -1,7 +1,7 @@
 // For tests: Regions with real child processes, a real clock and real waits, in one thread.
 //
-// Links lead straight to the other side's Unix socket. A dark Region neither answers calls nor is
-// reached.
+// Links lead straight to the other side's Unix socket, or by a TCP address of their own to servers
+// that are told who connects. A dark Region neither answers calls nor is reached.
 #pragma once
 
 #include <fcntl.h>
@@ -29,6 +29,7 @@
 #include "base/testing/scratch_folder.h"
 #include "lab/core/credentials.h"
 #include "lab/core/service.h"
+#include "lab/services/rds_test_link.h"
 
 namespace leeward::lab::rds {
 
@@ -153,7 +154,7 @@ class TestWorld {
 
   std::map<std::string, TestRegion*> regions;
   std::set<std::string> dark;
-  std::map<std::pair<std::string, std::uint16_t>, std::filesystem::path> published;
+  std::map<std::pair<std::string, std::uint16_t>, PublicEndpoint> published;
 
  private:
   struct Child {
@@ -298,7 +299,7 @@ class TestRegion : public Host, public Network {
   }
   void Publish(const PublicEndpoint& endpoint) override {
     endpoints[endpoint.name] = endpoint;
-    world_.published[{endpoint.address, endpoint.port}] = endpoint.backend;
+    world_.published[{endpoint.address, endpoint.port}] = endpoint;
   }
   void Withdraw(std::string_view name) override { endpoints.erase(std::string(name)); }
   void SetIngress(std::string_view name, std::vector<std::string> cidrs) override {
@@ -306,7 +307,11 @@ class TestRegion : public Host, public Network {
   }
   std::pair<std::string, std::uint16_t> Link(std::string_view, std::string_view address,
                                              std::uint16_t port) override {
-    return {world_.published[{std::string(address), port}].parent_path().string(), 5432};
+    const PublicEndpoint& target = world_.published[{std::string(address), port}];
+    if (target.origin == Origin::kHidden) return {target.backend.parent_path().string(), 5432};
+    std::unique_ptr<TestLink>& link = links_[target.backend.string()];
+    if (link == nullptr) link = std::make_unique<TestLink>(target.backend);
+    return {"127.0.0.1", link->port()};
   }
 
   // Everything in the Region ends at once, as at SIGKILL: what was on its way is never heard of
@@ -328,6 +333,7 @@ class TestRegion : public Host, public Network {
   ports::SeededRandom random_;
   Credentials credentials_{{.account = account_, .root = "root of a TestRegion"}};
   std::map<std::string, std::string> addresses_;
+  std::map<std::string, std::unique_ptr<TestLink>> links_;
   std::set<ChildId> spawned_;
 
   std::function<void()> Guarded(std::function<void()> then) {
@@ -338,14 +344,15 @@ class TestRegion : public Host, public Network {
   int generation_ = 0;
 };
 
-// One template for all tests of the program: making it takes longer than most of them.
-inline std::filesystem::path SharedTemplateDirectory() {
+// One template of each engine for all tests of the program: making it takes longer than most of
+// them.
+inline std::filesystem::path SharedTemplateDirectory(std::string_view engine = "template") {
   struct Holder {
     Holder() { std::filesystem::permissions(folder.path(), std::filesystem::perms(0755)); }
     base::testing::ScratchFolder folder{"/tmp/lw-rdt-XXXXXX"};
   };
   static const Holder holder;
-  return holder.folder.path() / "template";
+  return holder.folder.path() / engine;
 }
 
 // Runs the Flow to its end; fails the test when it does not end in time.
