@@ -162,8 +162,12 @@ Value Rds::Shown(const Instance& instance) const {
 
 void Rds::Publish(const Instance& instance) {
   const std::string name = "rds:" + instance.id;
-  host_.network().Publish(
-      {name, host_.network().AddressFor(name), instance.port(), instance.engine->socket()});
+  host_.network().Publish({.name = name,
+                           .address = host_.network().AddressFor(name),
+                           .port = instance.port(),
+                           .backend = instance.engine->socket(),
+                           .region = "",
+                           .origin = instance.type().origin});
   SetIngress(instance);
   if (!instance.replicas.empty()) PublishReplication(instance);
 }
@@ -172,8 +176,12 @@ void Rds::Publish(const Instance& instance) {
 // not cut it.
 void Rds::PublishReplication(const Instance& instance) {
   const std::string name = ReplicationName(instance);
-  host_.network().Publish(
-      {name, host_.network().AddressFor(name), instance.type().port, instance.engine->socket()});
+  host_.network().Publish({.name = name,
+                           .address = host_.network().AddressFor(name),
+                           .port = instance.type().port,
+                           .backend = instance.engine->socket(),
+                           .region = "",
+                           .origin = instance.type().origin});
 }
 
 std::string Rds::ReplicationName(const Instance& instance) const {

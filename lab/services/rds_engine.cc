@@ -13,6 +13,16 @@ namespace fs = std::filesystem;
 constexpr std::size_t kSunPath = 107;  // sockaddr_un's path, without its closing zero
 constexpr std::string_view kLongestSocket = ".s.PGSQL.5432";
 
+// What a program said last.
+std::string LastLine(const fs::path& log) {
+  std::ifstream in(log);
+  std::string last;
+  for (std::string line; std::getline(in, line);) {
+    if (!line.empty()) last = std::move(line);
+  }
+  return last;
+}
+
 }  // namespace
 
 base::Status CheckSocketRoom(const fs::path& directory) {
@@ -82,14 +92,13 @@ Flow<base::Status> Engine::RunTool(std::vector<std::string> argv, std::string wh
   spec.environment.emplace_back("LC_ALL", "C.UTF-8");
   spec.directory = directory_;
   spec.log = directory_ / "tool.log";
-  const base::Result<ExitStatus> ended = co_await RunChild(host_, std::move(spec));
+  const base::Result<ExitStatus> ended = co_await RunChild(host_, spec);
   if (!ended.ok()) co_return base::Error(ended.error()).Context(what);
   if (ended->code == 0) co_return base::Ok();
-  co_return base::ServiceBroken(fmt::format("{} ended with {}; see {}", what,
-                                            ended->signal != 0
-                                                ? fmt::format("signal {}", ended->signal)
-                                                : fmt::format("code {}", ended->code),
-                                            (directory_ / "tool.log").string()));
+  const std::string how = ended->signal != 0 ? fmt::format("signal {}", ended->signal)
+                                             : fmt::format("code {}", ended->code);
+  co_return base::ServiceBroken(fmt::format("{} ended with {} ({}); see {}", what, how,
+                                            LastLine(spec.log), spec.log.string()));
 }
 
 Flow<base::Status> Engine::EmptyData() {

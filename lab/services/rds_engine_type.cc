@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/check.h"
+#include "lab/services/rds_mariadb.h"
 #include "lab/services/rds_postgres.h"
 
 namespace leeward::lab::rds {
@@ -24,7 +25,7 @@ bool IsNumber(std::string_view text) {
 }  // namespace
 
 std::span<const EngineType* const> EngineTypes() {
-  static const std::array kTypes = {&PostgresType()};
+  static const std::array kTypes = {&PostgresType(), &MariaDbType(), &MySqlType()};
   return kTypes;
 }
 

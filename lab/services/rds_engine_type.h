@@ -51,6 +51,7 @@ struct EngineType {
   std::string_view template_directory;
   TemplateMade template_made;
   LocalPath local_path;
+  Origin origin;  // whether its server can be told who connects
   bool replica_takes_parameter_group;
   Orphans orphans;
   bool (*installed)();

@@ -71,6 +71,7 @@ const EngineType& PostgresType() {
                                    .template_directory = "template",
                                    .template_made = TemplateMade::kAhead,
                                    .local_path = LocalPath::kSocket,
+                                   .origin = Origin::kHidden,
                                    .replica_takes_parameter_group = false,
                                    .orphans = Orphans::kWait,
                                    .installed = &IsInstalled,
