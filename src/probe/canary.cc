@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "probe/database.h"
+#include "probe/mysql_database.h"
 
 namespace leeward::probe {
 
@@ -21,23 +22,33 @@ base::Result<Session*> ReadySession(std::shared_ptr<std::unique_ptr<Session>> ke
   return kept->get();
 }
 
-}  // namespace
-
-std::string CanaryOf(const std::string& region) { return "canary:" + region; }
-
-WriteOne IntoPostgres(PostgresAddress address, const Resolver& resolver,
-                      const ports::Clock& clock) {
-  auto kept = std::make_shared<std::unique_ptr<PostgresSession>>();
+// Into a database that WriteCanary knows.
+template <typename Session, typename Address>
+WriteOne IntoDatabase(Address address, const Resolver& resolver, const ports::Clock& clock) {
+  auto kept = std::make_shared<std::unique_ptr<Session>>();
   return [address = std::move(address), &resolver, &clock, kept](
              const Canary& canary, base::MonotonicTime deadline,
              const Cancelled& cancelled) -> base::Status {
-    ASSIGN_OR_RETURN(PostgresSession * session,
+    ASSIGN_OR_RETURN(Session * session,
                      ReadySession(kept, address, resolver, deadline, clock, cancelled));
     base::Status written = WriteCanary(*session, canary, deadline);
     if (!written.ok()) kept->reset();
     return written;
   };
 }
+
+}  // namespace
+
+WriteOne IntoPostgres(PostgresAddress address, const Resolver& resolver,
+                      const ports::Clock& clock) {
+  return IntoDatabase<PostgresSession>(std::move(address), resolver, clock);
+}
+
+WriteOne IntoMySql(MySqlAddress address, const Resolver& resolver, const ports::Clock& clock) {
+  return IntoDatabase<MySqlSession>(std::move(address), resolver, clock);
+}
+
+std::string CanaryOf(const std::string& region) { return "canary:" + region; }
 
 WriteOne IntoRedis(RedisAddress address, const std::string& region, const Resolver& resolver,
                    const ports::Clock& clock) {

@@ -13,6 +13,7 @@
 #include "ports/clock.h"
 #include "probe/database.h"
 #include "probe/dns.h"
+#include "probe/mysql.h"
 #include "probe/postgres.h"
 #include "probe/redis.h"
 
@@ -21,8 +22,9 @@ namespace leeward::probe {
 // Writes one canary; has to return by the deadline, and soon when it is cancelled.
 using WriteOne = std::function<base::Status(const Canary& canary, base::MonotonicTime deadline,
                                             const Cancelled& cancelled)>;
-// Both keep their session between writes. `resolver` and `clock` outlive what they return.
+// All keep their session between writes. `resolver` and `clock` outlive what they return.
 WriteOne IntoPostgres(PostgresAddress address, const Resolver& resolver, const ports::Clock& clock);
+WriteOne IntoMySql(MySqlAddress address, const Resolver& resolver, const ports::Clock& clock);
 // Under the key of the Region that takes the writes: "leeward:canary:us-east-1".
 WriteOne IntoRedis(RedisAddress address, const std::string& region, const Resolver& resolver,
                    const ports::Clock& clock);
