@@ -99,6 +99,13 @@ void Join(std::vector<GtidSet::Range>& ranges) {
   ranges = std::move(joined);
 }
 
+// As many as can be counted: a sum that began anew at 0 would be a small one.
+std::uint64_t Sum(std::uint64_t some, std::uint64_t more) {
+  return more > std::numeric_limits<std::uint64_t>::max() - some
+             ? std::numeric_limits<std::uint64_t>::max()
+             : some + more;
+}
+
 // The numbers of `wanted` that are in none of `ranges`; both in order.
 std::uint64_t Uncovered(const std::vector<GtidSet::Range>& ranges, GtidSet::Range wanted) {
   std::uint64_t missing = 0;
@@ -144,7 +151,7 @@ std::uint64_t GtidPosition::Missing(const GtidPosition& other) const {
   for (const auto& [domain, last] : other.domains) {
     const auto found = domains.find(domain);
     const std::uint64_t have = found == domains.end() ? 0 : found->second.sequence;
-    if (last.sequence > have) missing += last.sequence - have;
+    if (last.sequence > have) missing = Sum(missing, last.sequence - have);
   }
   return missing;
 }
@@ -195,7 +202,8 @@ std::uint64_t GtidSet::Missing(const GtidSet& other) const {
   for (const auto& [name, ranges] : other.sources) {
     const auto found = sources.find(name);
     for (const Range& range : ranges) {
-      missing += Uncovered(found == sources.end() ? std::vector<Range>() : found->second, range);
+      missing = Sum(
+          missing, Uncovered(found == sources.end() ? std::vector<Range>() : found->second, range));
     }
   }
   return missing;

@@ -27,7 +27,8 @@ struct GtidPosition {
   static base::Result<GtidPosition> Parse(std::string_view text);
   std::string Text() const;
   // How many transactions `other` has beyond this one, by their numbers; 0: this has them all.
-  // What another server wrote under a number counts as the same, as in strict mode it is.
+  // What another server wrote under a number counts as the same, as in strict mode it is. The
+  // largest number stands for itself and for all beyond it.
   std::uint64_t Missing(const GtidPosition& other) const;
 };
 
@@ -44,7 +45,7 @@ struct GtidSet {
 
   static base::Result<GtidSet> Parse(std::string_view text);
   std::string Text() const;
-  // How many transactions are in `other` and not in this one.
+  // How many transactions are in `other` and not in this one; the largest number as above.
   std::uint64_t Missing(const GtidSet& other) const;
 };
 

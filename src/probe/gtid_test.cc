@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <random>
 #include <set>
 
@@ -46,6 +47,17 @@ TEST(GtidPositionTest, MissingIsCountedDomainByDomain) {
   EXPECT_EQ(Position("0-1-5,1-1-1").Missing(Position("0-1-6,1-1-3,2-1-4")), 7u);
   EXPECT_EQ(Position("").Missing(Position("0-1-3")), 3u);
   EXPECT_EQ(Position("0-1-3").Missing(Position("")), 0u);
+}
+
+// A sum that began anew at 0 would say that nothing is missing.
+TEST(GtidPositionTest, MoreIsMissingThanCanBeCounted) {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+  EXPECT_EQ(Position("").Missing(Position("0-1-9223372036854775808,1-1-9223372036854775808")),
+            kMost);
+  const std::string u = kUuid;
+  const std::string o = kOther;
+  const std::string all = ":1-9223372036854775807";
+  EXPECT_EQ(Set("").Missing(Set(u + all + "," + o + all + "," + u + ":tag" + all)), kMost);
 }
 
 TEST(GtidSetTest, IsReadJoinedAndWritten) {
