@@ -108,6 +108,19 @@ TEST_F(MySqlTest, AReadOnlySessionChangesNothing) {
   EXPECT_TRUE(NewestCanary(**session, In(kSoon)).ok());
 }
 
+// A server may answer any statement with a wish for a file of its client's.
+TEST_F(MySqlTest, AServerGetsNoFileOfOurs) {
+  auto session = Session();
+  ASSERT_TRUE(session->Query("CREATE TABLE shop.taken (line TEXT)", {}, In(kSoon)).ok());
+  const auto taken =
+      session->Query("LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE shop.taken", {}, In(kSoon));
+  EXPECT_FALSE(taken.ok());
+  auto other = Session();
+  const auto lines = other->Query("SELECT count(*) AS got FROM shop.taken", {}, In(kSoon));
+  ASSERT_TRUE(lines.ok()) << lines.error().message();
+  EXPECT_EQ(lines->front().at("got"), "0");
+}
+
 TEST_F(MySqlTest, NoCanaryIsUnknownAndTheNewestWins) {
   auto session = Session();
   ASSERT_TRUE(session->Query("DROP DATABASE IF EXISTS leeward", {}, In(kSoon)).ok());
