@@ -137,10 +137,11 @@ class Rds : public Service, public GuardedByGroups {
   void CopyDBSnapshot(const Value& input, Reply reply);
   Answer DescribeSnapshotInternal(const Value& input);
   Answer ReadSnapshotChunk(const Value& input);
+  Value FilesOf(const Snapshot& snapshot);
   Answer BackUpForReplica(const Value& input);
   Answer DropReplicaBackup(const Value& input);
   Flow<> RunReplicaBackup(InstancePtr source, std::string id);
-  Flow<base::Result<std::string>> AwaitSourceBackup(InstancePtr instance);
+  Flow<base::Result<Value>> AwaitSourceBackup(InstancePtr instance);
   Flow<base::Status> FetchSourceBackup(InstancePtr instance, std::filesystem::path into);
   Snapshot& AddSnapshot(const Instance& instance, const std::string& id, std::string_view type);
   Flow<base::Status> TakeSnapshot(InstancePtr instance, std::string id);

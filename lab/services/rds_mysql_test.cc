@@ -151,21 +151,8 @@ TEST_F(RdsMariaDbTest, InstanceIsStoppedStartedRebootedAndGivenANewPassword) {
 TEST_F(RdsMariaDbTest, SnapshotIsCopiedToTheOtherRegionAndRestored) {
   MakeOrders();
   ASSERT_EQ(Ask(a, "orders", "CREATE TABLE t AS SELECT 7 AS x"), "");
-  Done(a, "CreateDBSnapshot",
-       Value::Struct({{"DBInstanceIdentifier", "orders"}, {"DBSnapshotIdentifier", "s1"}}));
-  const auto ready = [&](Side& side, const std::string& id) {
-    return world.RunUntil([&] {
-      const Value found =
-          Done(side, "DescribeDBSnapshots", Value::Struct({{"DBSnapshotIdentifier", id}}));
-      return found.Items("DBSnapshots").front().String("Status") == "available";
-    });
-  };
-  ASSERT_TRUE(ready(a, "s1"));
-  Done(b, "CopyDBSnapshot",
-       Value::Struct(
-           {{"SourceDBSnapshotIdentifier", "arn:aws:rds:us-east-1:123456789012:snapshot:s1"},
-            {"TargetDBSnapshotIdentifier", "s2"}}));
-  ASSERT_TRUE(ready(b, "s2"));
+  ASSERT_EQ(MakeSnapshot(a, "orders", "s1"), "available");
+  ASSERT_EQ(CopySnapshot("s1", "s2"), "available");
   Value restore =
       Value::Struct({{"DBInstanceIdentifier", "restored"}, {"DBSnapshotIdentifier", "s2"}});
   Value other = restore;
@@ -273,12 +260,9 @@ TEST_F(RdsMySqlTest, ReplicaNeedsASourceThatIsBackedUp) {
   Await(b, "r", "available");
   // The backup that it was made of is nobody's snapshot, and it goes.
   EXPECT_TRUE(world.RunUntil([&] {
-    std::size_t kept = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(a.host.StateDirectory("rds"))) {
-      kept += entry.path().filename().string().starts_with("snapshot-") ? 1 : 0;
-    }
     const auto shown = Done(a, "DescribeDBSnapshots", Value::Struct()).Items("DBSnapshots");
-    return kept == shown.size() && Status(a, "orders") == "available" && !shown.empty();
+    return SnapshotDirectories(a).size() == shown.size() && Status(a, "orders") == "available" &&
+           !shown.empty();
   }));
   const Value shown = Done(a, "DescribeDBSnapshots", Value::Struct());
   for (const Value& snapshot : shown.Items("DBSnapshots")) {

@@ -296,10 +296,9 @@ Flow<> Rds::RunCopy(Value input, Reply reply) {
   fs::create_directories(to, error);
   base::Status copied = host_.GiveToEngine(to);
   const std::string from = local ? std::string() : arn.region;
-  for (const std::string_view file : TypeOf(snapshot.settings).backup_files) {
-    const std::string name(file);
-    const fs::path path = to / name;
-    if (copied.ok()) copied = co_await PullFile(from, id, name, path);
+  for (const Value& file : source.Items("Files")) {
+    const fs::path path = to / file.str();
+    if (copied.ok()) copied = co_await PullFile(from, id, file.str(), path);
   }
   co_await Sleep(host_, Paced(kSnapshotAws));
   const auto kept = snapshots_.find(target);
@@ -352,8 +351,21 @@ Answer Rds::DescribeSnapshotInternal(const Value& input) {
   }
   return Value::Struct({{"Record", snapshot.record},
                         {"Settings", snapshot.settings},
+                        {"Files", FilesOf(snapshot)},
                         {"Admin", snapshot.secrets.admin},
                         {"Replication", snapshot.secrets.replication}});
+}
+
+// The data directory's is in every backup; of the others, those that this one needed.
+Value Rds::FilesOf(const Snapshot& snapshot) {
+  Value files = Value::EmptyList();
+  for (const std::string_view file : TypeOf(snapshot.settings).backup_files) {
+    std::error_code ignored;
+    if (file == kBackupFile || fs::exists(SnapshotPath(snapshot) / file, ignored)) {
+      files.list().emplace_back(file);
+    }
+  }
+  return files;
 }
 
 Answer Rds::ReadSnapshotChunk(const Value& input) {
@@ -362,7 +374,14 @@ Answer Rds::ReadSnapshotChunk(const Value& input) {
   std::ifstream in(SnapshotPath(found->second) / input.String("File"), std::ios::binary);
   std::string bytes(static_cast<std::size_t>(limits.chunk), '\0');
   in.seekg(input.Int("Offset"));
+  const bool found_place = in.good();
   in.read(bytes.data(), limits.chunk);
+  if (!found_place || in.bad()) {
+    return ApiError{"InvalidDBSnapshotState",
+                    fmt::format("The snapshot's {} cannot be read.", input.String("File")),
+                    400,
+                    {}};
+  }
   bytes.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
   return Value::Struct({{"Bytes", shapes::Blob{std::move(bytes)}}});
 }
@@ -382,7 +401,9 @@ Answer Rds::BackUpForReplica(const Value& input) {
     RunReplicaBackup(source, id).Detach();
     snapshot = snapshots_.find(id);
   }
-  return Value::Struct({{"Snapshot", id}, {"Status", snapshot->second.record.String("Status")}});
+  return Value::Struct({{"Snapshot", id},
+                        {"Status", snapshot->second.record.String("Status")},
+                        {"Files", FilesOf(snapshot->second)}});
 }
 
 Flow<> Rds::RunReplicaBackup(InstancePtr source, std::string id) {
@@ -403,7 +424,7 @@ Answer Rds::DropReplicaBackup(const Value& input) {
   return Value::Struct();
 }
 
-Flow<base::Result<std::string>> Rds::AwaitSourceBackup(InstancePtr instance) {
+Flow<base::Result<Value>> Rds::AwaitSourceBackup(InstancePtr instance) {
   const std::string region = ParseArn(instance->source_arn).region;
   Value ask = Value::Struct();
   ask.Set("Slot", instance->source.slot);
@@ -414,9 +435,7 @@ Flow<base::Result<std::string>> Rds::AwaitSourceBackup(InstancePtr instance) {
     if (!TimedOut(answer)) {
       if (IsError(answer)) co_return base::ServiceBroken(std::get<ApiError>(answer).message);
       const Value& backup = std::get<Value>(answer);
-      if (backup.String("Status") == "available") {
-        co_return std::string(backup.String("Snapshot"));
-      }
+      if (backup.String("Status") == "available") co_return backup;
     }
     co_await Sleep(host_, limits.source_backup_poll);
   }
@@ -425,15 +444,15 @@ Flow<base::Result<std::string>> Rds::AwaitSourceBackup(InstancePtr instance) {
 
 // AWS, too, makes a replica of a snapshot of its source.
 Flow<base::Status> Rds::FetchSourceBackup(InstancePtr instance, fs::path into) {
-  const base::Result<std::string> id = co_await AwaitSourceBackup(instance);
-  if (!id.ok()) co_return id.error();
+  const base::Result<Value> backup = co_await AwaitSourceBackup(instance);
+  if (!backup.ok()) co_return backup.error();
+  const std::string id(backup->String("Snapshot"));
   const std::string region = ParseArn(instance->source_arn).region;
   const std::string from = region == host_.region() ? std::string() : region;
   base::Status copied = base::Ok();
-  for (const std::string_view file : instance->type().backup_files) {
-    const std::string name(file);
-    const fs::path path = into / name;
-    if (copied.ok()) copied = co_await PullFile(from, *id, name, path);
+  for (const Value& file : backup->Items("Files")) {
+    const fs::path path = into / file.str();
+    if (copied.ok()) copied = co_await PullFile(from, id, file.str(), path);
   }
   if (copied.ok()) {
     Tell({region, "DropReplicaBackup", Value::Struct({{"Slot", instance->source.slot}})});

@@ -184,26 +184,36 @@ TEST_F(RdsTest, LostStandbyRegionComesBackAndFollowsAgain) {
 TEST_F(RdsTest, SnapshotIsCopiedToTheOtherRegionAndRestored) {
   MakeOrders();
   ASSERT_EQ(Ask(a, "orders", "CREATE TABLE t AS SELECT 7 AS x"), "");
-  Done(a, "CreateDBSnapshot",
-       Value::Struct({{"DBInstanceIdentifier", "orders"}, {"DBSnapshotIdentifier", "s1"}}));
-  const auto ready = [&](Side& side, const std::string& id) {
-    return world.RunUntil([&] {
-      const Value found =
-          Done(side, "DescribeDBSnapshots", Value::Struct({{"DBSnapshotIdentifier", id}}));
-      return found.Items("DBSnapshots").front().String("Status") == "available";
-    });
-  };
-  ASSERT_TRUE(ready(a, "s1"));
-  Done(b, "CopyDBSnapshot",
-       Value::Struct(
-           {{"SourceDBSnapshotIdentifier", "arn:aws:rds:us-east-1:123456789012:snapshot:s1"},
-            {"TargetDBSnapshotIdentifier", "s2"}}));
-  ASSERT_TRUE(ready(b, "s2"));
-  Done(b, "RestoreDBInstanceFromDBSnapshot",
-       Value::Struct({{"DBInstanceIdentifier", "restored"}, {"DBSnapshotIdentifier", "s2"}}));
-  Await(b, "restored", "available");
+  ASSERT_EQ(MakeSnapshot(a, "orders", "s1"), "available");
+  ASSERT_EQ(CopySnapshot("s1", "s2"), "available");
+  Restore(b, "s2", "restored");
   EXPECT_EQ(Ask(b, "restored", "SELECT x FROM t"), "7");
   EXPECT_EQ(Ask(b, "restored", "INSERT INTO t VALUES (8) RETURNING x"), "8");
+}
+
+// Its log is in the backup itself.
+TEST_F(RdsTest, SnapshotOfAStoppedInstanceIsCopiedToTheOtherRegionAndRestored) {
+  MakeOrders();
+  ASSERT_EQ(Ask(a, "orders", "CREATE TABLE t AS SELECT 7 AS x"), "");
+  Await(a, "orders", "backing-up");
+  Await(a, "orders", "available");
+  Done(a, "StopDBInstance", Named("orders"));
+  Await(a, "orders", "stopped");
+  ASSERT_EQ(MakeSnapshot(a, "orders", "s1"), "available");
+  ASSERT_EQ(CopySnapshot("s1", "s2"), "available");
+  Restore(b, "s2", "restored");
+  EXPECT_EQ(Ask(b, "restored", "SELECT x FROM t"), "7");
+}
+
+TEST_F(RdsTest, CopyOfASnapshotWhoseFileIsGoneFails) {
+  MakeOrders();
+  ASSERT_EQ(MakeSnapshot(a, "orders", "s1"), "available");
+  std::size_t removed = 0;
+  for (const auto& directory : SnapshotDirectories(a)) {
+    removed += std::filesystem::remove(directory / kBackupFile) ? 1 : 0;
+  }
+  ASSERT_GT(removed, 0u);
+  EXPECT_EQ(CopySnapshot("s1", "s2"), "failed");
 }
 
 TEST_F(RdsTest, WhatNothingStandsBehindIsRefusedByName) {

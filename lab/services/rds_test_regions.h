@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lab/services/rds.h"
 #include "lab/services/rds_test_world.h"
@@ -107,6 +109,43 @@ class RdsRegions : public testing::Test {
       return now == status || now == "failed";
     }));
     EXPECT_EQ(now, status) << id << ": " << Events(side);
+  }
+  // What becomes of a snapshot that is made or copied.
+  std::string Settled(Side& side, const std::string& id) {
+    std::string now;
+    EXPECT_TRUE(world.RunUntil([&] {
+      const Value found =
+          Done(side, "DescribeDBSnapshots", Value::Struct({{"DBSnapshotIdentifier", id}}));
+      now = found.Items("DBSnapshots").front().String("Status");
+      return now != "creating";
+    }));
+    return now;
+  }
+  std::string MakeSnapshot(Side& side, const std::string& instance, const std::string& id) {
+    Done(side, "CreateDBSnapshot",
+         Value::Struct({{"DBInstanceIdentifier", instance}, {"DBSnapshotIdentifier", id}}));
+    return Settled(side, id);
+  }
+  // Into the other Region.
+  std::string CopySnapshot(const std::string& id, const std::string& to) {
+    Done(b, "CopyDBSnapshot",
+         Value::Struct(
+             {{"SourceDBSnapshotIdentifier", "arn:aws:rds:us-east-1:123456789012:snapshot:" + id},
+              {"TargetDBSnapshotIdentifier", to}}));
+    return Settled(b, to);
+  }
+  void Restore(Side& side, const std::string& snapshot, const std::string& id) {
+    Done(side, "RestoreDBInstanceFromDBSnapshot",
+         Value::Struct({{"DBInstanceIdentifier", id}, {"DBSnapshotIdentifier", snapshot}}));
+    Await(side, id, "available");
+  }
+  // The directories of all snapshots of a Region, shown or not.
+  static std::vector<std::filesystem::path> SnapshotDirectories(Side& side) {
+    std::vector<std::filesystem::path> found;
+    for (const auto& entry : std::filesystem::directory_iterator(side.host.StateDirectory("rds"))) {
+      if (entry.path().filename().string().starts_with("snapshot-")) found.push_back(entry.path());
+    }
+    return found;
   }
   // What the Region says of an instance that failed.
   std::string Events(Side& side) {
