@@ -140,7 +140,7 @@ class Rds : public Service, public GuardedByGroups {
   Value FilesOf(const Snapshot& snapshot);
   Answer BackUpForReplica(const Value& input);
   Answer DropReplicaBackup(const Value& input);
-  Flow<> RunReplicaBackup(InstancePtr source, std::string id);
+  Flow<> RunReplicaBackup(InstancePtr source, std::string slot);
   Flow<base::Result<Value>> AwaitSourceBackup(InstancePtr instance);
   Flow<base::Status> FetchSourceBackup(InstancePtr instance, std::filesystem::path into);
   Snapshot& AddSnapshot(const Instance& instance, const std::string& id, std::string_view type);

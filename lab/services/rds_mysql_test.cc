@@ -270,5 +270,22 @@ TEST_F(RdsMySqlTest, ReplicaNeedsASourceThatIsBackedUp) {
   }
 }
 
+TEST_F(RdsMySqlTest, ReplicaDeletedWhileItsSourceIsBackedUpLeavesNoBackup) {
+  MakeOrders();
+  Await(a, "orders", "backing-up");
+  Await(a, "orders", "available");
+  const std::size_t before = SnapshotDirectories(a).size();
+  Done(b, "CreateDBInstanceReadReplica",
+       Value::Struct({{"DBInstanceIdentifier", "r"}, {"SourceDBInstanceIdentifier", kOrdersArn}}));
+  ASSERT_TRUE(world.RunUntil([&] { return SnapshotDirectories(a).size() > before; }));
+  Value deletion = Named("r");
+  deletion.Set("SkipFinalSnapshot", true);
+  Done(b, "DeleteDBInstance", deletion);
+  Await(b, "r", "gone");
+  EXPECT_TRUE(world.RunUntil(
+      [&] { return Look(a, "orders").Items("ReadReplicaDBInstanceIdentifiers").empty(); }));
+  EXPECT_TRUE(world.RunUntil([&] { return SnapshotDirectories(a).size() == before; }));
+}
+
 }  // namespace
 }  // namespace leeward::lab::rds

@@ -23,6 +23,9 @@ constexpr base::Duration kSnapshotAws = std::chrono::minutes(3);
 // Of a snapshot that only a replica is made of; nobody is shown it.
 constexpr std::string_view kForReplica = "replication";
 
+// The snapshot that the replica of this slot is made of.
+std::string ReplicaBackup(std::string_view slot) { return fmt::format("replica:{}", slot); }
+
 ApiError SnapshotNotFound(std::string_view id) {
   return {"DBSnapshotNotFound", fmt::format("DBSnapshot not found: {}", id), 404, {}};
 }
@@ -390,7 +393,8 @@ Answer Rds::ReadSnapshotChunk(const Value& input) {
 Answer Rds::BackUpForReplica(const Value& input) {
   const InstancePtr source = FindSource(input.String("Slot"));
   if (source == nullptr) return InstanceState("The source has no replica by this slot.");
-  const std::string id = fmt::format("replica:{}", input.String("Slot"));
+  const std::string slot(input.String("Slot"));
+  const std::string id = ReplicaBackup(slot);
   auto snapshot = snapshots_.find(id);
   if (snapshot != snapshots_.end() && snapshot->second.record.String("Status") == "failed") {
     DropSnapshot(id);
@@ -398,7 +402,7 @@ Answer Rds::BackUpForReplica(const Value& input) {
   }
   if (snapshot == snapshots_.end()) {
     AddSnapshot(*source, id, kForReplica);
-    RunReplicaBackup(source, id).Detach();
+    RunReplicaBackup(source, slot).Detach();
     snapshot = snapshots_.find(id);
   }
   return Value::Struct({{"Snapshot", id},
@@ -406,17 +410,20 @@ Answer Rds::BackUpForReplica(const Value& input) {
                         {"Files", FilesOf(snapshot->second)}});
 }
 
-Flow<> Rds::RunReplicaBackup(InstancePtr source, std::string id) {
+Flow<> Rds::RunReplicaBackup(InstancePtr source, std::string slot) {
   const AtWork at_work(source);
-  const base::Status taken = co_await TakeSnapshot(source, std::move(id));
+  const std::string id = ReplicaBackup(slot);
+  const base::Status taken = co_await TakeSnapshot(source, id);
   if (!taken.ok()) {
     AddEvent(source->id, "db-instance",
              "The backup for a replica failed: " + taken.error().message(), "read replica");
   }
+  // A replica that went away meanwhile said so when there was nothing to drop yet.
+  if (FindSource(slot) == nullptr && snapshots_.contains(id)) DropSnapshot(id);
 }
 
 Answer Rds::DropReplicaBackup(const Value& input) {
-  const std::string id = fmt::format("replica:{}", input.String("Slot"));
+  const std::string id = ReplicaBackup(input.String("Slot"));
   const auto found = snapshots_.find(id);
   if (found != snapshots_.end() && found->second.record.String("Status") != "creating") {
     DropSnapshot(id);
