@@ -231,6 +231,8 @@ Flow<> Rds::RunCreate(InstancePtr instance) {
   if (outcome.ok() && !instance->cancelled) outcome = co_await Bootstrap(instance);
   if (instance->cancelled) co_return;
   if (!outcome.ok()) {
+    const base::Status stopped = co_await instance->engine->Stop();
+    if (!stopped.ok()) outcome = base::Error(outcome.error()).Context(stopped.error().message());
     Fail(*instance, outcome);
     co_return;
   }

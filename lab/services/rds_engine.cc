@@ -150,7 +150,12 @@ Flow<base::Status> Engine::Start() {
     co_await Sleep(host_, limits.start_retry);
   }
   if (!outcome.ok()) co_return outcome;
-  co_return co_await AfterStart();
+  outcome = co_await AfterStart();
+  if (outcome.ok()) co_return outcome;
+  // It runs, and is not what it was to be.
+  const base::Status stopped = co_await Stop();
+  if (stopped.ok()) co_return outcome;
+  co_return base::Error(outcome.error()).Context(stopped.error().message());
 }
 
 void Engine::Exited(ExitStatus /*status*/) {

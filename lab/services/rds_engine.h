@@ -111,6 +111,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // Writes the configuration; it counts from the next Start, or Reload for what can change under
   // way.
   virtual base::Status Configure(const EngineConfig& config) = 0;
+  // What has not started as it should does not run.
   Flow<base::Status> Start();
   Flow<base::Status> Stop();
   virtual Flow<base::Status> Reload() = 0;

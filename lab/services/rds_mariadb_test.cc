@@ -173,6 +173,16 @@ TEST_F(MariaDbTest, KilledServerComesBackWithItsData) {
   EXPECT_FALSE(again->running());
 }
 
+TEST_F(MariaDbTest, ServerThatCannotBeMadeReadyIsNotLeftRunning) {
+  auto engine = Primary("a");
+  Expect(Finish<base::Status>(world, engine->Stop()));
+  std::ofstream(engine->data() / "xtrabackup_binlog_info") << "mysql-bin-changelog.1 4 nonsense";
+  const base::Status started = Finish<base::Status>(world, engine->Start());
+  ASSERT_FALSE(started.ok());
+  EXPECT_THAT(started.error().message(), HasSubstr("GTID"));
+  EXPECT_FALSE(engine->running());
+}
+
 TEST_F(MariaDbTest, CrashIsReported) {
   auto engine = Primary("a");
   bool crashed = false;

@@ -287,5 +287,18 @@ TEST_F(RdsMySqlTest, ReplicaDeletedWhileItsSourceIsBackedUpLeavesNoBackup) {
   EXPECT_TRUE(world.RunUntil([&] { return SnapshotDirectories(a).size() == before; }));
 }
 
+// There is a database of that name in every server.
+TEST_F(RdsMySqlTest, InstanceThatCannotBeMadeLeavesNoServer) {
+  Value taken = Orders();
+  Done(a, "CreateDBInstance", taken.Set("DBName", "mysql"));
+  Await(a, "orders", "failed");
+  EXPECT_THAT(Events(a), HasSubstr("database exists"));
+  // A server that has ended has taken its file away.
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(a.host.StateDirectory("rds"))) {
+    EXPECT_NE(entry.path().filename(), "mysqld.pid") << entry.path();
+  }
+}
+
 }  // namespace
 }  // namespace leeward::lab::rds
