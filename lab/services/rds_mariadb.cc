@@ -71,6 +71,16 @@ std::string PositionIn(const fs::path& file) {
   return gtid;
 }
 
+// As a file of settings has to say it, so that nothing in it means anything else.
+std::string Quoted(const fs::path& path) {
+  std::string text = "\"";
+  for (const char c : path.string()) {
+    if (c == '\\' || c == '"') text += '\\';
+    text += c;
+  }
+  return text + '"';
+}
+
 // Whether a standby with this status applies nothing more of what it has received.
 bool AppliesNoMore(const std::map<std::string, std::string>& status) {
   const auto text = [&status](const char* name) {
@@ -114,8 +124,8 @@ base::Status MariaDbEngine::WriteConfig(Log log) {
   std::string text = "[mariadbd]\n";
   text += kMariaDbSettings;
   if (log == Log::kWritten) text += kMariaDbLogSettings;
-  text += fmt::format("datadir = {}\nsocket = {}\npid_file = {}\ntmpdir = {}\n", data().string(),
-                      socket().string(), PidFile().string(), directory_.string());
+  text += fmt::format("datadir = {}\nsocket = {}\npid_file = {}\ntmpdir = {}\n", Quoted(data()),
+                      Quoted(socket()), Quoted(PidFile()), Quoted(directory_));
   text +=
       fmt::format("server_id = {}\nmax_connections = {}\nread_only = {}\n",
                   ServerId(config_.application_name), config_.max_connections, ReadOnly() ? 1 : 0);
@@ -124,7 +134,7 @@ base::Status MariaDbEngine::WriteConfig(Log log) {
   }
   // Here, other users of the machine cannot read the password.
   text += fmt::format("[mariabackup]\nuser = {}\npassword = \"{}\"\nsocket = {}\ndatadir = {}\n",
-                      kBackupUser, secrets_.admin, socket().string(), data().string());
+                      kBackupUser, secrets_.admin, Quoted(socket()), Quoted(data()));
   RETURN_IF_ERROR(WriteFile(ConfigFile(), text));
   return host_.GiveToEngine(ConfigFile());
 }

@@ -173,6 +173,13 @@ TEST_F(MariaDbTest, KilledServerComesBackWithItsData) {
   EXPECT_FALSE(again->running());
 }
 
+// In a file of settings a # begins a comment, and a backslash an escape.
+TEST_F(MariaDbTest, AnyNameIsGoodForAStateDirectory) {
+  auto engine = Primary("a #1 \\t");
+  EXPECT_EQ(AskAsMaster(*engine, "CREATE TABLE shop.t AS SELECT 7 AS x"), "");
+  Expect(Finish<base::Status>(world, engine->BackUpTo(engine->directory() / "backup")));
+}
+
 TEST_F(MariaDbTest, ServerThatCannotBeMadeReadyIsNotLeftRunning) {
   auto engine = Primary("a");
   Expect(Finish<base::Status>(world, engine->Stop()));
