@@ -78,7 +78,8 @@ struct EngineLimits {
   base::Duration look{2'000'000'000};       // a look at a running server
   int start_attempts = 5;                   // while an earlier server's last processes go away
   base::Duration start_retry{200'000'000};
-  int copy_attempts = 3;  // base backups through a link that may break
+  int copy_attempts = 3;                       // base backups through a link that may break
+  base::Duration backup_lock{60'000'000'000};  // that a customer's own lock may hold up a backup
 };
 
 class Engine : public std::enable_shared_from_this<Engine> {

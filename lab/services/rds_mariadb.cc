@@ -248,17 +248,21 @@ Flow<base::Status> MariaDbEngine::CloneFrom(Upstream /*upstream*/, FetchBackup f
 Flow<base::Status> MariaDbEngine::Stream(fs::path backup) {
   const fs::path work = backup / "work";
   const std::string config = "--defaults-file=" + ConfigFile().string();
+  const auto patience = std::chrono::ceil<std::chrono::seconds>(limits.backup_lock).count();
   std::vector<std::string> copy = {std::string(kBackup), config, "--backup",
+                                   fmt::format("--startup-wait-timeout={}", patience),
                                    "--target-dir=" + work.string()};
   base::Status outcome = co_await RunTool(std::move(copy), "the backup");
-  if (!outcome.ok()) co_return outcome;
-  std::vector<std::string> prepare = {std::string(kBackup), "--no-defaults", "--prepare",
-                                      "--target-dir=" + work.string()};
-  outcome = co_await RunTool(std::move(prepare), "preparing the backup");
-  if (!outcome.ok()) co_return outcome;
-  std::vector<std::string> pack = {"/bin/tar", "-czf",        (backup / kBackupFile).string(),
-                                   "-C",       work.string(), "."};
-  outcome = co_await RunTool(std::move(pack), "packing the backup");
+  if (outcome.ok()) {
+    std::vector<std::string> prepare = {std::string(kBackup), "--no-defaults", "--prepare",
+                                        "--target-dir=" + work.string()};
+    outcome = co_await RunTool(std::move(prepare), "preparing the backup");
+  }
+  if (outcome.ok()) {
+    std::vector<std::string> pack = {"/bin/tar", "-czf",        (backup / kBackupFile).string(),
+                                     "-C",       work.string(), "."};
+    outcome = co_await RunTool(std::move(pack), "packing the backup");
+  }
   const base::Status removed = co_await RemoveTree(host_, work);
   co_return outcome.ok() ? removed : outcome;
 }
@@ -267,8 +271,8 @@ Flow<base::Status> MariaDbEngine::BackUpTo(fs::path backup) {
   base::Status prepared = PrepareDirectory();
   if (prepared.ok()) prepared = MakeDirectory(backup);
   if (!prepared.ok()) co_return prepared;
+  while (copying_) co_await Sleep(host_, limits.poll);
   if (running()) {
-    while (copying_) co_await Sleep(host_, limits.poll);
     copying_ = true;
     const base::Status copied = co_await Stream(backup);
     copying_ = false;

@@ -190,6 +190,21 @@ TEST_F(MariaDbTest, ServerThatCannotBeMadeReadyIsNotLeftRunning) {
   EXPECT_FALSE(engine->running());
 }
 
+TEST_F(MariaDbTest, BackupDoesNotWaitForALockForEver) {
+  auto engine = Primary("a");
+  ASSERT_EQ(AskAsMaster(*engine, "CREATE TABLE shop.t AS SELECT 7 AS x"), "");
+  auto holder = MariaDbConnection::Open(engine->Target());
+  ASSERT_TRUE(holder.ok());
+  ASSERT_TRUE((*holder)->Query("LOCK TABLES shop.t WRITE").ok());
+  engine->limits.backup_lock = std::chrono::seconds(1);
+  const auto backup = region.StateDirectory("rds") / "backup";
+  const base::Status held = Finish<base::Status>(world, engine->BackUpTo(backup));
+  ASSERT_FALSE(held.ok());
+  EXPECT_THAT(held.error().message(), HasSubstr("Lock wait timeout exceeded"));
+  ASSERT_TRUE((*holder)->Query("UNLOCK TABLES").ok());
+  Expect(Finish<base::Status>(world, engine->BackUpTo(backup)));
+}
+
 TEST_F(MariaDbTest, CrashIsReported) {
   auto engine = Primary("a");
   bool crashed = false;
