@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "lab/services/rds_template.h"
@@ -229,6 +230,39 @@ TEST_F(MariaDbTest, ParametersTakeEffectUnderWay) {
   Expect(engine->Configure(config));
   Expect(Finish<base::Status>(world, engine->Reload()));
   EXPECT_EQ(AskAsMaster(*engine, "CREATE TABLE shop.t (x INT)"), "");
+}
+
+// A value that a parameter group takes must not keep a server from its next start.
+TEST_F(MariaDbTest, EveryValueThatIsGoodForAParameterIsTaken) {
+  auto engine = Primary("a");
+  const EngineType& type = MySqlType();
+  std::vector<std::vector<std::string>> values;
+  std::size_t most = 0;
+  for (const ParameterRow& row : type.parameters) {
+    std::vector<std::string> good;
+    for (const char* value : {"0", "1", "on", "off", "true", "false", "{TrueIfReplica}"}) {
+      if (IsGoodValue(row, value)) good.emplace_back(value);
+    }
+    ASSERT_FALSE(good.empty()) << row.name;
+    most = std::max(most, good.size());
+    values.push_back(std::move(good));
+  }
+  for (std::size_t round = 0; round < most; ++round) {
+    EngineConfig config = ConfigOf("a");
+    std::string said;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const std::string& value = values[i][round % values[i].size()];
+      config.parameters.emplace_back(type.parameters[i].name, value);
+      said += config.parameters.back().first + "=" + value + " ";
+    }
+    Expect(engine->Configure(config));
+    const base::Status reloaded = Finish<base::Status>(world, engine->Reload());
+    EXPECT_TRUE(reloaded.ok()) << said << reloaded.error().message();
+    Expect(Finish<base::Status>(world, engine->Stop()));
+    engine->limits.start_attempts = 1;
+    const base::Status started = Finish<base::Status>(world, engine->Start());
+    ASSERT_TRUE(started.ok()) << said << started.error().message();
+  }
 }
 
 TEST_F(MariaDbTest, NobodyFromOutsideBecomesTheServersOwnUser) {

@@ -15,10 +15,12 @@ constexpr auto kMariaDbReservedUsers = std::to_array<std::string_view>(
 constexpr auto kMariaDbLogTypes = std::to_array<std::string_view>(
     {"audit", "error", "general", "slowquery", "iam-db-auth-error"});
 constexpr auto kMariaDbBackupFiles = std::to_array<std::string_view>({kBackupFile});
+// The server takes a truth value for it, but not under every name that one has elsewhere.
+constexpr auto kScheduler = std::to_array<std::string_view>({"0", "1", "off", "on", "OFF", "ON"});
 constexpr auto kReadOnly = std::to_array<std::string_view>({"0", "1", "{TrueIfReplica}"});
 
 constexpr auto kMariaDbParameters = std::to_array<ParameterRow>({
-    {"event_scheduler", ParameterKind::kBoolean, {}},
+    {"event_scheduler", ParameterKind::kWords, kScheduler},
     {"innodb_flush_log_at_trx_commit", ParameterKind::kInteger, {}},
     {"innodb_lock_wait_timeout", ParameterKind::kInteger, {}},
     {"interactive_timeout", ParameterKind::kInteger, {}},
