@@ -15,6 +15,10 @@ using base::ErrorCode;
 constexpr unsigned kFirstClientError = 2000;  // the library's own: the server said nothing
 constexpr unsigned kLastClientError = 2999;
 
+// The ways to prove that one knows a password without telling it to whoever listens; a server may
+// ask for others.
+constexpr const char* kProofs = "mysql_native_password,client_ed25519,caching_sha2_password";
+
 // Error numbers of MySQL and MariaDB.
 ErrorCode CodeOf(unsigned number) {
   static constexpr std::pair<unsigned, ErrorCode> kNumbers[] = {
@@ -76,6 +80,7 @@ MYSQL* MakeConnection() {
   mysql_options(connection, MYSQL_OPT_NONBLOCK, nullptr);
   const unsigned none = 0;  // of the files that a server may ask for instead of answering
   mysql_options(connection, MYSQL_OPT_LOCAL_INFILE, &none);
+  mysql_optionsv(connection, MARIADB_OPT_RESTRICTED_AUTH, kProofs);
   return connection;
 }
 

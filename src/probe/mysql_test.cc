@@ -1,6 +1,13 @@
 #include "probe/mysql.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <string>
+#include <thread>
 
 #include "probe/canary.h"
 #include "probe/mysql_database.h"
@@ -13,6 +20,33 @@ namespace {
 using base::ErrorCode;
 using testing::BoundSocket;
 using testing::MariaDbServer;
+
+// Greets who comes as a MySQL that wants passwords in clear text; all that is answered.
+std::string AskForPassword(int listening) {
+  using namespace std::string_literals;
+  constexpr int kPatienceMillis = 10'000;
+  pollfd wait{listening, POLLIN, 0};
+  if (::poll(&wait, 1, kPatienceMillis) != 1) return "nobody came";
+  const int client = ::accept4(listening, nullptr, nullptr, SOCK_CLOEXEC);
+  // Protocol 10, 8.0.30, session 7, what it can, how to prove who one is.
+  const std::string body = "\x0a"s + "8.0.30\0"s + "\7\0\0\0"s + "12345678\0"s +
+                           "\x09\xa2\x21\2\0\x08\0\x15"s + std::string(10, '\0') +
+                           "123456789012\0"s + "mysql_clear_password\0"s;
+  const std::string greeting = std::string(1, static_cast<char>(body.size())) + "\0\0\0"s + body;
+  CHECK(::send(client, greeting.data(), greeting.size(), MSG_NOSIGNAL) > 0);
+  std::string heard;
+  std::array<char, 4096> bytes;
+  wait.fd = client;
+  while (::poll(&wait, 1, kPatienceMillis) == 1) {
+    const ssize_t got = ::recv(client, bytes.data(), bytes.size(), 0);
+    if (got <= 0) break;
+    heard.append(bytes.data(), static_cast<std::size_t>(got));
+    // Once it has answered, everything has been said.
+    ::shutdown(client, SHUT_WR);
+  }
+  ::close(client);
+  return heard;
+}
 
 class MySqlTest : public ::testing::Test {
  protected:
@@ -119,6 +153,18 @@ TEST_F(MySqlTest, AServerGetsNoFileOfOurs) {
   const auto lines = other->Query("SELECT count(*) AS got FROM shop.taken", {}, In(kSoon));
   ASSERT_TRUE(lines.ok()) << lines.error().message();
   EXPECT_EQ(lines->front().at("got"), "0");
+}
+
+TEST_F(MySqlTest, APasswordIsNotGivenToWhoAsksForItAsItIs) {
+  const BoundSocket curious(SOCK_STREAM, "127.0.0.1");
+  std::string heard;
+  std::thread asking([&] { heard = AskForPassword(curious.fd()); });
+  MySqlAddress address = server_->Address();
+  address.port = curious.port();
+  EXPECT_FALSE(Open(address, kSoon).ok());
+  asking.join();
+  EXPECT_NE(heard, "nobody came");
+  EXPECT_EQ(heard.find(address.password), std::string::npos);
 }
 
 TEST_F(MySqlTest, NoCanaryIsUnknownAndTheNewestWins) {
