@@ -1,7 +1,11 @@
 #include "lab/services/rds_engine.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <fstream>
 #include <system_error>
 
@@ -43,12 +47,19 @@ Await<base::Result<ExitStatus>> RunChild(Host& host, ChildSpec spec) {
 }
 
 base::Status WriteFile(const fs::path& path, std::string_view text) {
-  std::ofstream out(path, std::ios::trunc | std::ios::binary);
-  out << text;
-  out.close();
-  if (!out) return base::Exhausted(fmt::format("cannot write {}", path.string()));
-  std::error_code ignored;
-  fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, ignored);
+  constexpr mode_t kOwnerOnly = S_IRUSR | S_IWUSR;
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kOwnerOnly);
+  if (file < 0) return base::Exhausted(fmt::format("cannot write {}", path.string()));
+  // One that was there keeps its mode; nobody else may read from the first byte on.
+  bool whole = ::fchmod(file, kOwnerOnly) == 0;
+  while (whole && !text.empty()) {
+    const ssize_t put = ::write(file, text.data(), text.size());
+    if (put < 0 && errno == EINTR) continue;
+    whole = put > 0;
+    if (whole) text.remove_prefix(static_cast<std::size_t>(put));
+  }
+  whole = ::close(file) == 0 && whole;
+  if (!whole) return base::Exhausted(fmt::format("cannot write {}", path.string()));
   return base::Ok();
 }
 
