@@ -209,6 +209,9 @@ class Comparison {
       case LateKind::kUnkeyed:
         ++counts->unkeyed;
         break;
+      case LateKind::kTransaction:
+        ++counts->transactions;
+        break;
     }
     return take_(LateRow{table.name, kind, key, old_row});
   }
@@ -232,6 +235,8 @@ std::string_view Name(LateKind kind) {
       return "deleted";
     case LateKind::kUnkeyed:
       return "unkeyed";
+    case LateKind::kTransaction:
+      return "transaction";
   }
   return "";
 }
@@ -294,25 +299,35 @@ base::Result<std::vector<LateTable>> FindLateWritesOfClosed(
   return found;
 }
 
+namespace {
+
+std::string CountsOf(const LateTable& table) {
+  if (table.transactions > 0) return " " + std::to_string(table.transactions);
+  std::string counts;
+  const std::pair<std::uint64_t, LateKind> kinds[] = {{table.inserted, LateKind::kInserted},
+                                                      {table.changed, LateKind::kChanged},
+                                                      {table.deleted, LateKind::kDeleted},
+                                                      {table.unkeyed, LateKind::kUnkeyed}};
+  for (const auto& [count, kind] : kinds) {
+    if (count == 0) continue;
+    counts += (counts.empty() ? " " : ", ") + std::to_string(count) + " " + std::string(Name(kind));
+  }
+  return counts;
+}
+
+}  // namespace
+
 std::string Summary(const std::vector<LateTable>& tables) {
-  std::uint64_t all = 0;
+  std::uint64_t all = 0, transactions = 0;
   std::string parts;
   for (const LateTable& table : tables) {
     all += table.all();
-    std::string counts;
-    const std::pair<std::uint64_t, LateKind> kinds[] = {{table.inserted, LateKind::kInserted},
-                                                        {table.changed, LateKind::kChanged},
-                                                        {table.deleted, LateKind::kDeleted},
-                                                        {table.unkeyed, LateKind::kUnkeyed}};
-    for (const auto& [count, kind] : kinds) {
-      if (count == 0) continue;
-      counts +=
-          (counts.empty() ? " " : ", ") + std::to_string(count) + " " + std::string(Name(kind));
-    }
-    parts += (parts.empty() ? "" : "; ") + table.table + counts;
+    transactions += table.transactions;
+    parts += (parts.empty() ? "" : "; ") + table.table + CountsOf(table);
   }
   if (all == 0) return "none";
-  return std::to_string(all) + (all == 1 ? " row: " : " rows: ") + parts;
+  const char* unit = transactions > 0 ? " transaction" : " row";
+  return std::to_string(all) + unit + (all == 1 ? ": " : "s: ") + parts;
 }
 
 }  // namespace leeward::probe

@@ -35,25 +35,27 @@ base::Result<Divergence> ParseDivergence(const std::string& text);
 base::Result<Divergence> ReadDivergence(PostgresSession& replica, base::MonotonicTime deadline);
 
 enum class LateKind {
-  kInserted,  // the new writer has no such row
-  kChanged,   // it has another version of it
-  kDeleted,   // it still has a row, unchanged since, that the old writer deleted
-  kUnkeyed,   // written late, in a table without a primary key: it cannot be looked for
+  kInserted,     // the new writer has no such row
+  kChanged,      // it has another version of it
+  kDeleted,      // it still has a row, unchanged since, that the old writer deleted
+  kUnkeyed,      // written late, in a table without a primary key: it cannot be looked for
+  kTransaction,  // a whole transaction, of an engine whose log tells them and not rows
 };
 std::string_view Name(LateKind kind);
 
 struct LateRow {
-  std::string table;  // "public.orders"
+  std::string table;  // "public.orders"; of a transaction the first it wrote, or its database
   LateKind kind = LateKind::kInserted;
-  std::string key;      // JSON object of the primary key; empty for kUnkeyed
-  std::string old_row;  // JSON object; empty for kDeleted
+  std::string key;      // JSON object of the primary key, or of the id; empty for kUnkeyed
+  std::string old_row;  // JSON object; empty for kDeleted; of a transaction its statements
 };
 
 struct LateTable {
   std::string table;
   std::uint64_t inserted = 0, changed = 0, deleted = 0, unkeyed = 0;
+  std::uint64_t transactions = 0;
 
-  std::uint64_t all() const { return inserted + changed + deleted + unkeyed; }
+  std::uint64_t all() const { return inserted + changed + deleted + unkeyed + transactions; }
 };
 
 // Hands each late row to `take` and returns the counts of the tables that have any, by name.
@@ -78,7 +80,8 @@ base::Result<std::vector<LateTable>> FindLateWritesOfClosed(
     const Divergence& divergence, const std::function<base::Status(const LateRow&)>& take,
     const LateReader& reader);
 
-// "13 rows: public.orders 6 inserted; public.lines 7 inserted", or "none".
+// "13 rows: public.orders 6 inserted; public.lines 7 inserted", "2 transactions: shop.orders 2", or
+// "none".
 std::string Summary(const std::vector<LateTable>& tables);
 
 }  // namespace leeward::probe
