@@ -17,9 +17,9 @@ struct Into {
   const probe::Resolver& resolver;
 
   probe::WriteOne operator()(const model::Rds& rds) const {
-    probe::PostgresAddress address = StoreAddress(world, rds, inventory, component, region);
+    const probe::SqlAddress address = StoreAddress(world, rds, inventory, component, region);
     if (address.host.empty()) return {};
-    return probe::IntoPostgres(std::move(address), resolver, world.clock);
+    return probe::IntoSql(address, resolver, world.clock);
   }
   probe::WriteOne operator()(const model::Elasticache& cache) const {
     probe::RedisAddress address = CacheAddress(world, cache, inventory, component, region);

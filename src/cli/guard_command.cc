@@ -47,15 +47,14 @@ base::Result<std::unique_ptr<guard::Doors>> DoorsOf(World& world, const Project&
   for (const model::Component& component : project.application.components) {
     const auto* rds = std::get_if<model::Rds>(&component.kind);
     if (rds == nullptr) continue;
-    const probe::PostgresAddress address =
-        StoreAddress(world, *rds, inventory, component.name, region);
+    const probe::SqlAddress address = StoreAddress(world, *rds, inventory, component.name, region);
     if (address.host.empty()) {
       return base::NotFound(
           fmt::format("the inventory has no address of {} in {}; run `leeward protect {}` first",
                       component.name.str(), region.str(), project.spec_path));
     }
-    doors->Add(std::make_unique<guard::PostgresDoor>(address, terms.fence_budget, *world.resolver,
-                                                     world.clock));
+    doors->Add(std::make_unique<guard::PostgresDoor>(probe::AsPostgres(address), terms.fence_budget,
+                                                     *world.resolver, world.clock));
   }
   return doors;
 }

@@ -18,6 +18,7 @@
 #include "journal/journal.h"
 #include "probe/canary.h"
 #include "probe/late_writes.h"
+#include "probe/sql_session.h"
 #include "shapes/value.h"
 #include "steps/items_late.h"
 
@@ -48,9 +49,9 @@ struct Found {
 };
 
 // Where the old writer answers now: under the name that a failback gave it, or still its own.
-base::Result<probe::PostgresAddress> OldAddress(Looking& looking, const model::Rds& rds,
-                                                const Found& found) {
-  probe::PostgresAddress address =
+base::Result<probe::SqlAddress> OldAddress(Looking& looking, const model::Rds& rds,
+                                           const Found& found) {
+  probe::SqlAddress address =
       StoreAddress(looking.world, rds, looking.inventory, found.store, found.parting.old_region);
   aws::CallOptions options;
   options.region = found.parting.old_region.str();
@@ -69,25 +70,6 @@ base::Result<probe::PostgresAddress> OldAddress(Looking& looking, const model::R
   }
   address.host = endpoint->String("Address");
   return address;
-}
-
-base::Result<std::vector<probe::LateTable>> Compare(
-    Looking& looking, const probe::PostgresAddress& old, const probe::PostgresAddress& fresh,
-    const probe::Divergence& divergence,
-    const std::function<base::Status(const probe::LateRow&)>& take) {
-  World& world = looking.world;
-  const probe::LateReader reader{*world.resolver, world.clock,
-                                 world.clock.Monotonic() + kReadPatience,
-                                 [&] { return world.stop.stop_requested(); }};
-  auto session = probe::PostgresSession::Open(old, *world.resolver, reader.deadline, world.clock,
-                                              reader.cancelled);
-  if (!session.ok() && session.error().code() == base::ErrorCode::kWrongState)
-    return probe::FindLateWritesOfClosed(old, fresh, divergence, take, reader);
-  if (!session.ok()) return session.error();
-  ASSIGN_OR_RETURN(const auto other,
-                   probe::PostgresSession::Open(fresh, *world.resolver, reader.deadline,
-                                                world.clock, reader.cancelled));
-  return probe::FindLateWrites(**session, *other, divergence, take, reader.deadline);
 }
 
 // Where the store takes writes now.
@@ -113,8 +95,10 @@ class Listing {
     line["key"] = row.key.empty() ? Json(nullptr) : Json::parse(row.key, nullptr, false);
     line["row"] = row.old_row.empty() ? Json(nullptr) : Json::parse(row.old_row, nullptr, false);
     const std::string text = line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-    return Add(text, fmt::format("  {:<9} {} {}\n", probe::Name(row.kind), row.table,
-                                 row.key.empty() ? row.old_row : row.key));
+    return Add(
+        text, fmt::format("  {:<9} {} {}\n", probe::Name(row.kind), row.table,
+                          row.key.empty() || row.kind == probe::LateKind::kTransaction ? row.old_row
+                                                                                       : row.key));
   }
 
   base::Status Take(const model::ComponentName& store, const std::string& table,
@@ -194,16 +178,20 @@ base::Result<Found> ListStore(Looking& looking, const model::ComponentName& stor
   if (rds == nullptr)
     return base::Invalid(store.str() + " of the journal is no rds component of the spec any more");
   Found found{store, parting, parting.kept.empty() ? rds->instance : parting.kept, {}, {}};
-  ASSIGN_OR_RETURN(const probe::Divergence divergence, probe::ParseDivergence(parting.at));
   ASSIGN_OR_RETURN(const model::Region writer, WriterRegion(looking, store));
   if (parting.kept.empty() && writer == parting.old_region)
     return base::WrongState(store.str() + " takes writes in " + writer.str() +
                             " again, and what it held was not put aside");
-  ASSIGN_OR_RETURN(const probe::PostgresAddress old, OldAddress(looking, *rds, found));
+  ASSIGN_OR_RETURN(const probe::SqlAddress old, OldAddress(looking, *rds, found));
+  World& world = looking.world;
+  const probe::LateReader reader{*world.resolver, world.clock,
+                                 world.clock.Monotonic() + kReadPatience,
+                                 [&] { return world.stop.stop_requested(); }};
   ASSIGN_OR_RETURN(
       found.tables,
-      Compare(looking, old, StoreAddress(looking.world, *rds, looking.inventory, store, writer),
-              divergence, [&](const probe::LateRow& row) { return listing.Take(store, row); }));
+      probe::FindLateWritesIn(
+          old, StoreAddress(world, *rds, looking.inventory, store, writer), parting.at,
+          [&](const probe::LateRow& row) { return listing.Take(store, row); }, reader));
   return found;
 }
 
@@ -221,6 +209,10 @@ Json JsonOf(const Found& found) {
   json["instance"] = found.old_instance;
   json["tables"] = Json::array();
   for (const probe::LateTable& table : found.tables) {
+    if (table.transactions > 0) {
+      json["tables"].push_back({{"table", table.table}, {"transactions", table.transactions}});
+      continue;
+    }
     json["tables"].push_back({{"table", table.table},
                               {"inserted", table.inserted},
                               {"changed", table.changed},

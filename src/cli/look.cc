@@ -5,8 +5,8 @@
 
 #include "cli/store_address.h"
 #include "probe/canary.h"
-#include "probe/postgres.h"
 #include "probe/redis.h"
+#include "probe/sql_session.h"
 #include "shapes/value.h"
 #include "steps/items.h"
 
@@ -29,16 +29,15 @@ struct LookAtKind {
   StoreSeen& seen;
 
   base::Status operator()(const model::Rds& rds) const {
-    probe::PostgresAddress address =
-        StoreAddress(world, rds, inventory, seen.component, seen.region);
+    probe::SqlAddress address = StoreAddress(world, rds, inventory, seen.component, seen.region);
     address.access = probe::Access::kReadOnly;
     if (address.host.empty()) return base::NotFound(kNotKnown);
     const base::MonotonicTime deadline = world.clock.Monotonic() + kLookPatience;
     ASSIGN_OR_RETURN(const auto session,
-                     probe::PostgresSession::Open(address, *world.resolver, deadline, world.clock));
-    ASSIGN_OR_RETURN(seen.position, probe::ReadLogPosition(*session, deadline));
-    seen.role = seen.position->in_recovery ? StoreRole::kReplica : StoreRole::kWriter;
-    const auto canary = probe::NewestCanary(*session, deadline);
+                     probe::SqlSession::Open(address, *world.resolver, deadline, world.clock));
+    ASSIGN_OR_RETURN(seen.position, session->Position(deadline));
+    seen.role = seen.position->replica ? StoreRole::kReplica : StoreRole::kWriter;
+    const auto canary = session->NewestCanary(deadline);
     if (canary.ok()) seen.newest_canary = *canary;
     return base::Ok();
   }

@@ -11,7 +11,7 @@
 #include "cli/world.h"
 #include "model/inventory.h"
 #include "model/observation.h"
-#include "probe/database.h"
+#include "probe/sql_session.h"
 
 namespace leeward::cli {
 
@@ -30,7 +30,7 @@ struct StoreSeen {
   model::ComponentName component;
   model::Region region;
   std::optional<StoreRole> role = {};               // absent: no answer
-  std::optional<probe::LogPosition> position = {};  // of a database that answers
+  std::optional<probe::SqlPosition> position = {};  // of a database that answers
   // Written in the other Region and visible here; of a database, of any observer.
   std::optional<base::WallTime> newest_canary = {};
   std::string failure = {};  // why there was no answer

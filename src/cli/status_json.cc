@@ -33,7 +33,7 @@ Json StoreJson(const StoreSeen& store, base::WallTime now) {
   }
   json["role"] = NameOf(*store.role);
   if (store.position) {
-    json["in_recovery"] = store.position->in_recovery;
+    json["in_recovery"] = store.position->replica;
     json["received"] = store.position->received;
     json["replayed"] = store.position->replayed;
   }

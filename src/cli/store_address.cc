@@ -4,11 +4,12 @@
 
 namespace leeward::cli {
 
-probe::PostgresAddress StoreAddress(const World& world, const model::Rds& rds,
-                                    const model::Inventory& inventory,
-                                    const model::ComponentName& component,
-                                    const model::Region& region) {
-  probe::PostgresAddress address;
+probe::SqlAddress StoreAddress(const World& world, const model::Rds& rds,
+                               const model::Inventory& inventory,
+                               const model::ComponentName& component, const model::Region& region) {
+  probe::SqlAddress address;
+  address.engine = rds.engine;
+  address.port = probe::DefaultPort(rds.engine);
   address.host = std::string(inventory.Fact(component, region, "endpoint.address"));
   const std::string_view port = inventory.Fact(component, region, "endpoint.port");
   std::from_chars(port.data(), port.data() + port.size(), address.port);

@@ -4,17 +4,16 @@
 #include "cli/world.h"
 #include "model/application.h"
 #include "model/inventory.h"
-#include "probe/postgres.h"
 #include "probe/redis.h"
+#include "probe/sql_session.h"
 #include "steps/items.h"
 
 namespace leeward::cli {
 
 // Its host is empty when the inventory does not know it.
-probe::PostgresAddress StoreAddress(const World& world, const model::Rds& rds,
-                                    const model::Inventory& inventory,
-                                    const model::ComponentName& component,
-                                    const model::Region& region);
+probe::SqlAddress StoreAddress(const World& world, const model::Rds& rds,
+                               const model::Inventory& inventory,
+                               const model::ComponentName& component, const model::Region& region);
 // The same for a cache.
 probe::RedisAddress CacheAddress(const World& world, const model::Elasticache& cache,
                                  const model::Inventory& inventory,

@@ -63,10 +63,10 @@ std::vector<probe::ProbeTarget> TargetsOf(World& world, const model::Application
       targets.push_back(
           {{region, Signal::kApplication, component.name}, probe::HttpProbe{url, ""}});
     } else if (const auto* rds = std::get_if<model::Rds>(&component.kind)) {
-      probe::PostgresAddress address = StoreAddress(world, *rds, inventory, component.name, region);
+      probe::SqlAddress address = StoreAddress(world, *rds, inventory, component.name, region);
       if (address.host.empty()) continue;
       targets.push_back(
-          {{region, Signal::kStore, component.name}, probe::PostgresProbe{std::move(address)}});
+          {{region, Signal::kStore, component.name}, probe::SqlProbe{std::move(address)}});
     } else if (const auto* cache = std::get_if<model::Elasticache>(&component.kind)) {
       probe::RedisAddress address = CacheAddress(world, *cache, inventory, component.name, region);
       if (address.host.empty()) continue;

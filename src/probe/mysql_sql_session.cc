@@ -93,10 +93,6 @@ class MySqlSql final : public SqlSession {
                                     base::MonotonicTime deadline) override {
     return LookAtServerDoor(*session_, database, deadline);
   }
-  base::Error MayNotClose(const SqlAddress& of) const override {
-    return base::Denied("user " + of.user + " may not lock and end others at " + of.Text() +
-                        " and cannot close or open it; grant it CREATE USER and PROCESS");
-  }
   base::Status CheckCanClose(base::MonotonicTime deadline) override {
     return CheckCanCloseServer(*session_, deadline);
   }

@@ -70,10 +70,6 @@ class PostgresSql final : public SqlSession {
                                     base::MonotonicTime deadline) override {
     return probe::LookAtDoor(*session_, database, deadline);
   }
-  base::Error MayNotClose(const SqlAddress& of) const override {
-    return base::Denied("user " + of.user + " does not own " + of.Text() +
-                        " and cannot close or open it; make it the owner");
-  }
   // Whoever comes in by whatever login is kept out.
   base::Status CheckCanClose(base::MonotonicTime /*deadline*/) override { return base::Ok(); }
   base::Status LiftHold(base::MonotonicTime deadline) override {

@@ -54,7 +54,7 @@ base::Result<std::string> Prober::Ask(base::MonotonicTime deadline) {
                                           resolver_, deadline, clock_));
                    return std::string("connects");
                  },
-                 [&](const PostgresProbe& probe) -> Answer { return AskPostgres(probe, deadline); },
+                 [&](const SqlProbe& probe) -> Answer { return AskSql(probe, deadline); },
                  [&](const RedisProbe& probe) -> Answer { return AskRedis(probe, deadline); },
                  [&](const CustomProbe& probe) -> Answer {
                    RETURN_IF_ERROR(probe.ask(deadline));
@@ -63,24 +63,19 @@ base::Result<std::string> Prober::Ask(base::MonotonicTime deadline) {
       target_.how);
 }
 
-base::Result<std::string> Prober::AskPostgres(const PostgresProbe& probe,
-                                              base::MonotonicTime deadline) {
-  const auto ask = [&] {
-    return session_->Query(
-        "select case when pg_is_in_recovery() then 'read-only' else 'writable' end", {}, deadline);
-  };
-  base::Result<std::vector<Row>> rows = base::Unreachable("not connected");
-  if (session_) rows = ask();
-  if (!rows.ok()) {
+base::Result<std::string> Prober::AskSql(const SqlProbe& probe, base::MonotonicTime deadline) {
+  base::Result<bool> writable = base::Unreachable("not connected");
+  if (session_) writable = session_->TakesWrites(deadline);
+  if (!writable.ok()) {
     session_.reset();
-    ASSIGN_OR_RETURN(session_, PostgresSession::Open(probe.address, resolver_, deadline, clock_));
-    rows = ask();
+    ASSIGN_OR_RETURN(session_, SqlSession::Open(probe.address, resolver_, deadline, clock_));
+    writable = session_->TakesWrites(deadline);
   }
-  if (!rows.ok()) {
+  if (!writable.ok()) {
     session_.reset();
-    return std::move(rows).error();
+    return std::move(writable).error();
   }
-  return "answers, " + (*rows)[0][0].value_or("");
+  return std::string(*writable ? "answers, writable" : "answers, read-only");
 }
 
 base::Result<std::string> Prober::AskRedis(const RedisProbe& probe, base::MonotonicTime deadline) {

@@ -12,8 +12,8 @@
 #include "ports/clock.h"
 #include "probe/dns.h"
 #include "probe/http.h"
-#include "probe/postgres.h"
 #include "probe/redis.h"
+#include "probe/sql_session.h"
 
 namespace leeward::probe {
 
@@ -29,8 +29,8 @@ struct TcpProbe {
 };
 // Good: a query answered. The session is kept between probes; a lost one is opened again within the
 // same probe before the target is called bad.
-struct PostgresProbe {
-  PostgresAddress address;
+struct SqlProbe {
+  SqlAddress address;
 };
 // Good: it says what its role is. The session is kept as for a database.
 struct RedisProbe {
@@ -44,7 +44,7 @@ struct CustomProbe {
 
 struct ProbeTarget {
   model::Target target;
-  std::variant<HttpProbe, TcpProbe, PostgresProbe, RedisProbe, CustomProbe> how;
+  std::variant<HttpProbe, TcpProbe, SqlProbe, RedisProbe, CustomProbe> how;
 };
 
 // Where an observer stands and who it is.
@@ -66,7 +66,7 @@ class Prober {
 
  private:
   base::Result<std::string> Ask(base::MonotonicTime deadline);
-  base::Result<std::string> AskPostgres(const PostgresProbe& probe, base::MonotonicTime deadline);
+  base::Result<std::string> AskSql(const SqlProbe& probe, base::MonotonicTime deadline);
   base::Result<std::string> AskRedis(const RedisProbe& probe, base::MonotonicTime deadline);
 
   ProbeTarget target_;
@@ -74,7 +74,7 @@ class Prober {
   const Resolver& resolver_;
   const ports::Clock& clock_;
   std::uint64_t sequence_ = 0;
-  std::unique_ptr<PostgresSession> session_;
+  std::unique_ptr<SqlSession> session_;
   std::unique_ptr<RedisSession> redis_;
 };
 

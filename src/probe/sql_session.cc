@@ -71,6 +71,14 @@ SqlAddress ControlOf(SqlAddress address) {
   return address;
 }
 
+base::Error MayNotClose(const SqlAddress& address) {
+  const bool owns = address.engine == model::Engine::kPostgres;
+  return base::Denied("user " + address.user +
+                      (owns ? " does not own " : " may not lock and end others at ") +
+                      address.Text() + " and cannot close or open it; " +
+                      (owns ? "make it the owner" : "grant it CREATE USER and PROCESS"));
+}
+
 std::string LogGap::Text() const {
   std::string text = std::to_string(size) + " " + unit;
   if (size == 1 && text.ends_with('s')) text.pop_back();

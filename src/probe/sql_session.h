@@ -45,6 +45,9 @@ MySqlAddress AsMySql(const SqlAddress& address);
 // For what is done while the application's database is closed.
 SqlAddress ControlOf(SqlAddress address);
 
+// Of a door that says that the address's login may not close it, and what to do.
+base::Error MayNotClose(const SqlAddress& address);
+
 // What a replica that has `has` lacks of `wanted`, both as its engine prints a position.
 struct LogGap {
   std::uint64_t size = 0;
@@ -119,8 +122,6 @@ class SqlSession {
                                         base::MonotonicTime deadline) = 0;
   virtual base::Result<DoorSeen> LookAtDoor(const std::string& database,
                                             base::MonotonicTime deadline) = 0;
-  // What to do when the door of the application's address says that its login may not close it.
-  virtual base::Error MayNotClose(const SqlAddress& of) const = 0;
   // kWrongState when closing could not keep the application out; nothing is changed.
   virtual base::Status CheckCanClose(base::MonotonicTime deadline) = 0;
   // Logins that a guard held may log in again.

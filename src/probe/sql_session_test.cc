@@ -127,6 +127,8 @@ TEST_F(MariaDbSqlTest, ALoginThatMayNotCloseIsToldSo) {
   const auto door = Session(address)->LookAtDoor("shop", Soon());
   ASSERT_TRUE(door.ok()) << door.error().message();
   EXPECT_FALSE(door->may_close);
+  EXPECT_NE(MayNotClose(address).message().find("grant it CREATE USER and PROCESS"),
+            std::string::npos);
   address.user = "owner";
   address.password = "secret";
   EXPECT_EQ(Session(address)->LookAtDoor("nowhere", Soon()).error().code(), ErrorCode::kNotFound);

@@ -7,8 +7,8 @@
 
 #include "os/clock.h"
 #include "os/random.h"
-#include "probe/testing/postgres_server.h"
 #include "probe/testing/small_servers.h"
+#include "probe/testing/sql_addresses.h"
 
 namespace leeward::probe {
 namespace {
@@ -16,6 +16,7 @@ namespace {
 using testing::BoundSocket;
 using testing::HttpServer;
 using testing::PostgresServer;
+using testing::SqlAddressOf;
 
 model::Target TargetNamed(const std::string& component) {
   return {.region = model::Region("us-east-1"), .component = model::ComponentName(component)};
@@ -111,7 +112,7 @@ TEST_F(WatcherTest, ARefusedConnectionIsBad) {
 
 TEST_F(WatcherTest, ALostSessionAloneIsNotABadStore) {
   auto server = PostgresServer::Primary();
-  Prober prober = MakeProber(PostgresProbe{server->Address()});
+  Prober prober = MakeProber(SqlProbe{SqlAddressOf(*server)});
   EXPECT_EQ(prober.Probe(std::chrono::seconds(10)).detail, "answers, writable");
   server->Sql(
       "postgres",

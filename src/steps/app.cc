@@ -6,7 +6,7 @@ namespace leeward::steps {
 namespace {
 
 // Where the named component's database answers in the step's Region.
-Result<probe::PostgresAddress> StoreOf(const Work& work, const model::ComponentName& name) {
+Result<probe::SqlAddress> StoreOf(const Work& work, const model::ComponentName& name) {
   const model::Component* component = work.application().Find(name);
   const auto* rds = component == nullptr ? nullptr : std::get_if<model::Rds>(&component->kind);
   if (rds == nullptr) {
@@ -17,22 +17,16 @@ Result<probe::PostgresAddress> StoreOf(const Work& work, const model::ComponentN
 }
 
 Status Check(const Work& work, const model::DataCheck& check) {
-  ASSIGN_OR_RETURN(const probe::PostgresAddress address, StoreOf(work, check.component));
+  ASSIGN_OR_RETURN(const probe::SqlAddress address, StoreOf(work, check.component));
   const base::MonotonicTime deadline = work.context().deadline;
   const auto cancelled = [&] { return work.Cancelled(); };
-  auto rows = work.shared().sessions.With(
-      address, deadline, cancelled, [&](probe::PostgresSession& session) {
-        return session.Query(check.sql, {}, deadline, cancelled);
-      });
-  if (!rows.ok()) return std::move(rows).error().Context("check '" + check.name + "'");
-  if (rows->size() != 1 || rows->front().size() != 1) {
-    return base::Invalid("check '" + check.name +
-                         "' has to answer one row with one true/false column");
-  }
-  const std::string answer = rows->front().front().value_or("null");
-  if (answer == "t") return base::Ok();
-  return base::Corrupt("check '" + check.name + "' is " + (answer == "f" ? "false" : answer) +
-                       " in " + work.region().str() + ": the recovered data is not whole");
+  auto verdict = work.shared().sessions.With(
+      address, deadline, cancelled,
+      [&](probe::SqlSession& session) { return session.Verdict(check.sql, deadline, cancelled); });
+  if (!verdict.ok()) return std::move(verdict).error().Context("check '" + check.name + "'");
+  if (*verdict == "true") return base::Ok();
+  return base::Corrupt("check '" + check.name + "' is " + *verdict + " in " + work.region().str() +
+                       ": the recovered data is not whole");
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <atomic>
 
 #include "lease/record.h"
-#include "probe/testing/postgres_server.h"
+#include "probe/testing/sql_addresses.h"
 #include "steps/read_only.h"
 #include "steps/sessions.h"
 #include "steps/testing/fake_items.h"
@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 using base::ErrorCode;
 using base::Result;
 using probe::testing::PostgresServer;
+using probe::testing::SqlAddressOf;
 using shapes::Value;
 using testing::SeenCall;
 using testing::Shop;
@@ -190,8 +191,8 @@ TEST_F(DryRunTest, ItsSessionsCannotWrite) {
        {"create table t (i int)", "alter database shop with allow_connections false"}) {
     const base::MonotonicTime deadline = shop_.clock.Monotonic() + 5s;
     const auto done = sessions.With(
-        server_->Address("shop"), deadline, {},
-        [&](probe::PostgresSession& session) { return session.Query(statement, {}, deadline); });
+        SqlAddressOf(*server_), deadline, {},
+        [&](probe::SqlSession& session) { return session.Verdict(statement, deadline, {}); });
     ASSERT_FALSE(done.ok()) << statement;
     EXPECT_EQ(done.error().service_code(), "25006") << done.error().message();
   }

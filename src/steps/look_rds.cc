@@ -10,44 +10,46 @@ constexpr std::uint64_t kMostOfARecord = 64u << 10;  // some pages in full; what
 
 // Runs `read(session, deadline)` on the address, within the bound of one SQL exchange.
 template <typename Read>
-auto Ask(const Work& work, const probe::PostgresAddress& address, base::Duration limit, Read read) {
+auto Ask(const Work& work, const probe::SqlAddress& address, base::Duration limit, Read read) {
   const base::MonotonicTime deadline = work.Within(limit);
   return work.shared().sessions.With(
       address, deadline, [&work] { return work.Cancelled(); },
-      [&](probe::PostgresSession& session) { return read(session, deadline); });
+      [&](probe::SqlSession& session) { return read(session, deadline); });
 }
 
-// How far `replica` is behind `writer`, in bytes of log.
-Result<std::string> Behind(const std::string& replica, const std::string& writer) {
-  ASSIGN_OR_RETURN(const std::uint64_t has, probe::LogOffset(replica));
-  ASSIGN_OR_RETURN(const std::uint64_t wanted, probe::LogOffset(writer));
-  return std::to_string(wanted > has ? wanted - has : 0) + " B behind";
+// How far `replica` is behind `writer`.
+Result<std::string> Behind(const model::Rds& rds, const std::string& replica,
+                           const std::string& writer) {
+  ASSIGN_OR_RETURN(const probe::LogGap lacking, probe::GapBetween(rds.engine, replica, writer));
+  return lacking.Text() + " behind";
 }
 
-// How far a replica is behind what it received. A source writes its log out by pages, and may leave
-// the rest of a record that nobody waits for until it has more: such a piece can be replayed by
-// nobody, and does not move.
-Result<std::string> Unreplayed(const Work& work, const probe::PostgresAddress& address,
-                               const probe::LogPosition& at) {
-  if (at.replayed == at.received) return Behind(at.replayed, at.received);
+// How far a replica is behind what it received. A piece of a record whose rest nobody sent can be
+// replayed by nobody, and does not move.
+Result<std::string> Unreplayed(const Work& work, const model::Rds& rds,
+                               const probe::SqlAddress& address, const probe::SqlPosition& at) {
+  const bool piece = at.rest == probe::SqlPosition::Rest::kMayBePiece;
+  ASSIGN_OR_RETURN(const std::string then, Behind(rds, at.replayed, at.received));
+  if (at.rest == probe::SqlPosition::Rest::kStopped) return then + ", and it has stopped";
+  if (!piece || at.replayed == at.received) return then;
   RETURN_IF_ERROR(work.Pause(work.limits().drain_still));
-  ASSIGN_OR_RETURN(const probe::LogPosition now, LogPositionAt(work, ControlDatabase(address)));
-  ASSIGN_OR_RETURN(const std::string behind, Behind(now.replayed, now.received));
-  ASSIGN_OR_RETURN(const std::uint64_t has, probe::LogOffset(now.replayed));
-  ASSIGN_OR_RETURN(const std::uint64_t received, probe::LogOffset(now.received));
+  ASSIGN_OR_RETURN(const probe::SqlPosition now, PositionAt(work, probe::ControlOf(address)));
+  ASSIGN_OR_RETURN(const std::string behind, Behind(rds, now.replayed, now.received));
+  ASSIGN_OR_RETURN(const probe::LogGap lacking,
+                   probe::GapBetween(rds.engine, now.replayed, now.received));
   const bool moved = now.replayed != at.replayed || now.received != at.received;
-  if (moved || received - has > kMostOfARecord) return behind;
+  if (moved || lacking.size > kMostOfARecord) return behind;
   return "0 B behind, but for a piece of a record whose rest was not sent (" + behind + ")";
 }
 
 // "128 B behind us-east-1, replayed 0/5000060": how a replica stands to its source now.
 Result<std::string> Standing(const Work& work, const model::Rds& rds, const Region& source,
                              const Region& replica) {
-  ASSIGN_OR_RETURN(const probe::PostgresAddress there, DatabaseIn(work, rds, source));
-  ASSIGN_OR_RETURN(const probe::PostgresAddress here, DatabaseIn(work, rds, replica));
-  ASSIGN_OR_RETURN(const probe::LogPosition writer, LogPositionAt(work, ControlDatabase(there)));
-  ASSIGN_OR_RETURN(const probe::LogPosition at, LogPositionAt(work, ControlDatabase(here)));
-  ASSIGN_OR_RETURN(const std::string behind, Behind(at.replayed, writer.replayed));
+  ASSIGN_OR_RETURN(const probe::SqlAddress there, DatabaseIn(work, rds, source));
+  ASSIGN_OR_RETURN(const probe::SqlAddress here, DatabaseIn(work, rds, replica));
+  ASSIGN_OR_RETURN(const probe::SqlPosition writer, PositionAt(work, probe::ControlOf(there)));
+  ASSIGN_OR_RETURN(const probe::SqlPosition at, PositionAt(work, probe::ControlOf(here)));
+  ASSIGN_OR_RETURN(const std::string behind, Behind(rds, at.replayed, writer.replayed));
   return behind + " " + source.str() + ", replayed " + at.replayed;
 }
 
@@ -65,23 +67,18 @@ const model::Step* InstanceNotYetThere(const Look& look) {
       {{"rds.replicate", "rds.preserve-old", "rds.retire-old"}, step.region, step.component});
 }
 
-Result<probe::DoorSeen> DoorIn(const Work& work, const probe::PostgresAddress& address,
+Result<probe::DoorSeen> DoorIn(const Work& work, const probe::SqlAddress& address,
                                base::Duration limit) {
-  return Ask(work, ControlDatabase(address), limit,
-             [&](probe::PostgresSession& session, base::MonotonicTime deadline) {
-               return probe::LookAtDoor(session, address.database, deadline);
+  return Ask(work, probe::ControlOf(address), limit,
+             [&](probe::SqlSession& session, base::MonotonicTime deadline) {
+               return session.LookAtDoor(address.database, deadline);
              });
 }
 
-base::Error NotTheOwner(const probe::PostgresAddress& address) {
-  return base::Denied("user " + address.user + " does not own " + address.Text() +
-                      " and cannot close or open it; make it the owner");
-}
-
 // What closing a database would do.
-Result<Finding> Closing(const probe::PostgresAddress& address, const probe::DoorSeen& door,
+Result<Finding> Closing(const probe::SqlAddress& address, const probe::DoorSeen& door,
                         const std::string& at) {
-  if (!door.may_close) return NotTheOwner(address);
+  if (!door.may_close) return probe::MayNotClose(address);
   Finding act =
       Act("would close " + address.database + " and end " + std::to_string(door.sessions) +
           (door.sessions == 1 ? " session" : " sessions") + "; its log is at " + at + " now");
@@ -111,9 +108,12 @@ Result<Finding> LookAtCheckSource(const Look& look) {
   if (promote != nullptr) return Later(*promote);
   ASSIGN_OR_RETURN(const Instance instance, NeedInstance(work, work.region(), rds->instance));
   RETURN_IF_ERROR(CheckFitsAsSource(work, *rds, instance));
-  ASSIGN_OR_RETURN(const bool tables,
-                   Ask(work, DatabaseAt(work, *rds, instance.address, instance.port),
-                       work.limits().sql, probe::HasTables));
+  ASSIGN_OR_RETURN(
+      const bool tables,
+      Ask(work, DatabaseAt(work, *rds, instance.address, instance.port), work.limits().sql,
+          [](probe::SqlSession& session, base::MonotonicTime deadline) {
+            return session.HasTables(deadline);
+          }));
   std::string would;
   if (instance.retention_days == 0) {
     would =
@@ -160,7 +160,7 @@ Result<Finding> LookAtFence(const Look& look) {
     unreachable.detail = place + " has no known address; nothing would be closed";
     return unreachable;
   }
-  ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
+  ASSIGN_OR_RETURN(const probe::SqlAddress address, DatabaseIn(work, *rds, work.region()));
   const auto door = DoorIn(work, address, work.limits().old_region);
   const Result<Finding> closing =
       door.ok() ? Closing(address, *door, "an unknown place") : Result<Finding>(door.error());
@@ -168,27 +168,26 @@ Result<Finding> LookAtFence(const Look& look) {
     unreachable.detail = place + " could not be closed: " + closing.error().message();
     return unreachable;
   }
-  const auto position = LogPositionAt(work, ControlDatabase(address));
+  const auto position = PositionAt(work, probe::ControlOf(address));
   return position.ok() ? Closing(address, *door, position->replayed) : closing;
 }
 
 Result<Finding> LookAtQuiesce(const Look& look) {
   const Work& work = look.work();
   ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
-  ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
+  ASSIGN_OR_RETURN(const probe::SqlAddress address, DatabaseIn(work, *rds, work.region()));
   ASSIGN_OR_RETURN(const probe::DoorSeen door, DoorIn(work, address, work.limits().sql));
-  ASSIGN_OR_RETURN(const probe::LogPosition position,
-                   LogPositionAt(work, ControlDatabase(address)));
+  ASSIGN_OR_RETURN(const probe::SqlPosition position, PositionAt(work, probe::ControlOf(address)));
   return Closing(address, door, position.replayed);
 }
 
 Result<Finding> LookAtDrain(const Look& look) {
   const Work& work = look.work();
   ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
-  ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
-  ASSIGN_OR_RETURN(const probe::LogPosition at, LogPositionAt(work, ControlDatabase(address)));
-  if (!at.in_recovery) return Nothing("takes writes already");
-  ASSIGN_OR_RETURN(const std::string behind, Unreplayed(work, address, at));
+  ASSIGN_OR_RETURN(const probe::SqlAddress address, DatabaseIn(work, *rds, work.region()));
+  ASSIGN_OR_RETURN(const probe::SqlPosition at, PositionAt(work, probe::ControlOf(address)));
+  if (!at.replica) return Nothing("takes writes already");
+  ASSIGN_OR_RETURN(const std::string behind, Unreplayed(work, *rds, address, at));
   return Act("would wait until all it received, " + at.received + ", is replayed: now " + behind);
 }
 
@@ -211,9 +210,9 @@ Result<Finding> LookAtPromote(const Look& look) {
   if (const model::Step* behind = InstanceNotYetThere(look)) return Later(*behind);
   const std::string place = Place(rds->instance, work.region());
   ASSIGN_OR_RETURN(const Instance instance, NeedInstance(work, work.region(), rds->instance));
-  ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
-  ASSIGN_OR_RETURN(const probe::LogPosition at, LogPositionAt(work, ControlDatabase(address)));
-  if (!at.in_recovery) {
+  ASSIGN_OR_RETURN(const probe::SqlAddress address, DatabaseIn(work, *rds, work.region()));
+  ASSIGN_OR_RETURN(const probe::SqlPosition at, PositionAt(work, probe::ControlOf(address)));
+  if (!at.replica) {
     if (instance.source.empty()) return Nothing(place + " takes writes already");
     return Act("would wait: " + place + " takes writes and RDS still calls it a replica");
   }
@@ -221,7 +220,7 @@ Result<Finding> LookAtPromote(const Look& look) {
       instance.status != "modifying") {
     return base::WrongState(place + " is " + instance.status + "; RDS promotes what is available");
   }
-  ASSIGN_OR_RETURN(const std::string behind, Unreplayed(work, address, at));
+  ASSIGN_OR_RETURN(const std::string behind, Unreplayed(work, *rds, address, at));
   return Act("would promote " + place + ": replica, " + behind + ", received " + at.received);
 }
 
@@ -232,15 +231,15 @@ Result<Finding> LookAtOpen(const Look& look) {
   const model::Step* promote =
       look.Pending({{"rds.promote"}, work.region(), work.step().component});
   if (promote != nullptr) return Later(*promote);
-  ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
-  ASSIGN_OR_RETURN(const probe::LogPosition at, LogPositionAt(work, ControlDatabase(address)));
-  if (at.in_recovery) {
+  ASSIGN_OR_RETURN(const probe::SqlAddress address, DatabaseIn(work, *rds, work.region()));
+  ASSIGN_OR_RETURN(const probe::SqlPosition at, PositionAt(work, probe::ControlOf(address)));
+  if (at.replica) {
     return base::WrongState(Place(rds->instance, work.region()) +
                             " is a replica: it takes no writes");
   }
   ASSIGN_OR_RETURN(const probe::DoorSeen door, DoorIn(work, address, work.limits().sql));
   if (door.open) return Nothing("is open; only a probe row would be written");
-  if (!door.may_close) return NotTheOwner(address);
+  if (!door.may_close) return probe::MayNotClose(address);
   return Act("would open " + address.database + " for connections");
 }
 

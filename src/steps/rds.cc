@@ -5,9 +5,6 @@
 namespace leeward::steps {
 namespace {
 
-constexpr int kPostgresPort = 5432;
-constexpr char kControlDatabase[] = "postgres";
-
 Instance ReadInstance(const Value& answer) {
   Instance instance;
   instance.arn = answer.String("DBInstanceArn");
@@ -15,7 +12,7 @@ Instance ReadInstance(const Value& answer) {
   instance.engine = answer.String("Engine");
   instance.instance_class = answer.String("DBInstanceClass");
   instance.address = answer.Sub("Endpoint").String("Address");
-  instance.port = static_cast<int>(answer.Sub("Endpoint").Int("Port", kPostgresPort));
+  instance.port = static_cast<int>(answer.Sub("Endpoint").Int("Port"));
   instance.retention_days = answer.Int("BackupRetentionPeriod");
   instance.source = answer.String("ReadReplicaSourceDBInstanceIdentifier");
   instance.has_replicas = !answer.Items("ReadReplicaDBInstanceIdentifiers").empty();
@@ -72,21 +69,22 @@ Result<Instance> AwaitStatus(const Work& work, const Region& region, const std::
       });
 }
 
-probe::PostgresAddress DatabaseAt(const Work& work, const model::Rds& rds, const std::string& host,
-                                  int port) {
+probe::SqlAddress DatabaseAt(const Work& work, const model::Rds& rds, const std::string& host,
+                             int port) {
   const auto password = work.tools().environment.find(rds.password_env);
-  return {.host = host,
-          .port = port,
+  return {.engine = rds.engine,
+          .host = host,
+          .port = port > 0 ? port : probe::DefaultPort(rds.engine),
           .database = rds.database,
           .user = rds.user,
           .password = password == work.tools().environment.end() ? "" : password->second};
 }
 
-Result<probe::PostgresAddress> DatabaseIn(const Work& work, const model::Rds& rds,
-                                          const Region& region) {
+Result<probe::SqlAddress> DatabaseIn(const Work& work, const model::Rds& rds,
+                                     const Region& region) {
   const std::string_view host = work.Fact(work.step().component, region, "endpoint.address");
   const std::string_view port = work.Fact(work.step().component, region, "endpoint.port");
-  int number = kPostgresPort;
+  int number = 0;
   std::from_chars(port.data(), port.data() + port.size(), number);
   if (!host.empty()) return DatabaseAt(work, rds, std::string(host), number);
   ASSIGN_OR_RETURN(const Instance instance, NeedInstance(work, region, rds.instance));
@@ -97,16 +95,11 @@ Result<probe::PostgresAddress> DatabaseIn(const Work& work, const model::Rds& rd
   return DatabaseAt(work, rds, instance.address, instance.port);
 }
 
-probe::PostgresAddress ControlDatabase(probe::PostgresAddress address) {
-  address.database = kControlDatabase;
-  return address;
-}
-
-Result<probe::LogPosition> LogPositionAt(const Work& work, const probe::PostgresAddress& address) {
+Result<probe::SqlPosition> PositionAt(const Work& work, const probe::SqlAddress& address) {
   const base::MonotonicTime deadline = work.Within(work.limits().sql);
   return work.shared().sessions.With(
       address, deadline, [&] { return work.Cancelled(); },
-      [&](probe::PostgresSession& session) { return probe::ReadLogPosition(session, deadline); });
+      [&](probe::SqlSession& session) { return session.Position(deadline); });
 }
 
 }  // namespace leeward::steps

@@ -5,8 +5,7 @@
 #include <string>
 
 #include "model/application.h"
-#include "probe/database.h"
-#include "probe/postgres.h"
+#include "probe/sql_session.h"
 #include "steps/work.h"
 
 namespace leeward::steps {
@@ -33,7 +32,7 @@ Result<StepOutcome> RdsRetireOld(const Work& work);
 struct Instance {
   std::string arn, status, engine, instance_class;
   std::string address;
-  int port = 5432;
+  int port = 0;  // 0: not told
   std::int64_t retention_days = 0;
   std::string source;  // what it is a replica of: an ARN, or an identifier; empty: of nothing
   bool has_replicas = false;
@@ -66,19 +65,15 @@ bool IsReplicaFrom(const Instance& instance, const Region& region);
 
 // Where the component's database answers in a Region: from the inventory, or, when it was never
 // learned, from that Region.
-Result<probe::PostgresAddress> DatabaseIn(const Work& work, const model::Rds& rds,
-                                          const Region& region);
-probe::PostgresAddress DatabaseAt(const Work& work, const model::Rds& rds, const std::string& host,
-                                  int port);
-// The same server's database `postgres`, which stays open when the application's is closed.
-probe::PostgresAddress ControlDatabase(probe::PostgresAddress address);
-
+Result<probe::SqlAddress> DatabaseIn(const Work& work, const model::Rds& rds, const Region& region);
+probe::SqlAddress DatabaseAt(const Work& work, const model::Rds& rds, const std::string& host,
+                             int port);
 // Logins that a guard held may log in again, where the application has no guard any more: one that
 // has lets them in itself.
-Status LiftUnlessGuarded(const Work& work, probe::PostgresSession& session,
+Status LiftUnlessGuarded(const Work& work, probe::SqlSession& session,
                          base::MonotonicTime deadline);
 
-// Where the server's log is, through `address`.
-Result<probe::LogPosition> LogPositionAt(const Work& work, const probe::PostgresAddress& address);
+// How the server stands, through `address`.
+Result<probe::SqlPosition> PositionAt(const Work& work, const probe::SqlAddress& address);
 
 }  // namespace leeward::steps

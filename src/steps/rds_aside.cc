@@ -53,13 +53,13 @@ Result<Instance> Rename(const Work& work, const std::string& from, const std::st
 
 // Closes the database of an instance at the address that it has now.
 Status CloseInstance(const Work& work, const model::Rds& rds, const Instance& instance) {
-  const probe::PostgresAddress address = DatabaseAt(work, rds, instance.address, instance.port);
+  const probe::SqlAddress address = DatabaseAt(work, rds, instance.address, instance.port);
   const base::MonotonicTime deadline = work.context().deadline;
   const auto cancelled = [&] { return work.Cancelled(); };
-  return work.shared().sessions.With(
-      ControlDatabase(address), deadline, cancelled, [&](probe::PostgresSession& session) {
-        return probe::CloseDatabase(session, rds.database, deadline, cancelled);
-      });
+  return work.shared().sessions.With(probe::ControlOf(address), deadline, cancelled,
+                                     [&](probe::SqlSession& session) {
+                                       return session.CloseDoor(rds.database, deadline, cancelled);
+                                     });
 }
 
 }  // namespace
@@ -81,11 +81,15 @@ namespace {
 // Proof that the new writer has everything: the old one is closed, and what it wrote last was
 // replayed.
 Status CheckNothingIsLeftBehind(const Work& work) {
-  ASSIGN_OR_RETURN(const std::uint64_t last,
-                   probe::LogOffset(work.Output("rds.quiesce", "final_lsn")));
+  ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
+  const std::string last = work.Output("rds.quiesce", "final_lsn");
   const std::string replayed_text = work.Output("rds.drain-to", "replayed_lsn");
-  ASSIGN_OR_RETURN(const std::uint64_t replayed, probe::LogOffset(replayed_text));
-  if (replayed >= last) return base::Ok();
+  if (last.empty() || replayed_text.empty())
+    return base::Invalid("the plan says no last write of " + work.region().str() +
+                         ", and not what was replayed");
+  ASSIGN_OR_RETURN(const probe::LogGap lacking,
+                   probe::GapBetween(rds->engine, replayed_text, last));
+  if (lacking.size == 0) return base::Ok();
   return base::WrongState("the new writer of " + work.step().component.str() + " was at " +
                           replayed_text + " when it was promoted, before the last write of " +
                           work.region().str() + "; nothing is set aside");

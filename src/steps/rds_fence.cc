@@ -7,33 +7,38 @@ namespace {
 // Closes the database; then what `last` tells of the log, which nothing of the application is
 // behind.
 template <typename Last>
-Result<std::string> Close(const Work& work, const probe::PostgresAddress& address,
+Result<std::string> Close(const Work& work, const probe::SqlAddress& address,
                           base::MonotonicTime deadline, Last last) {
   const auto cancelled = [&] { return work.Cancelled(); };
   return work.shared().sessions.With(
-      ControlDatabase(address), deadline, cancelled,
-      [&](probe::PostgresSession& session) -> Result<std::string> {
-        RETURN_IF_ERROR(probe::CloseDatabase(session, address.database, deadline, cancelled));
+      probe::ControlOf(address), deadline, cancelled,
+      [&](probe::SqlSession& session) -> Result<std::string> {
+        RETURN_IF_ERROR(session.CloseDoor(address.database, deadline, cancelled));
         return last(session, deadline);
       });
 }
 
 // Where the log stands. It may be inside a record of somebody else: nobody waits for this position,
 // and a fence that has closed the door is not to fail over one more write.
-Result<std::string> Standing(probe::PostgresSession& session, base::MonotonicTime deadline) {
-  ASSIGN_OR_RETURN(const probe::LogPosition position, probe::ReadLogPosition(session, deadline));
+Result<std::string> Standing(probe::SqlSession& session, base::MonotonicTime deadline) {
+  ASSIGN_OR_RETURN(const probe::SqlPosition position, session.Position(deadline));
   return position.replayed;
+}
+
+// A position that its replica gets to, and that everything of the application is before.
+Result<std::string> LastWrite(probe::SqlSession& session, base::MonotonicTime deadline) {
+  return session.Mark(deadline);
 }
 
 // Closes the database of a server that may be starting; a position that its replica will replay to
 // and that everything of the application is before. What it says of itself passes, within the
 // step's own time. A server that does not answer at all is left to the next attempt, unless it has
 // said so before: between the words of one that goes and those of one that comes there is silence.
-Result<std::string> CloseWhenUp(const Work& work, const probe::PostgresAddress& address,
+Result<std::string> CloseWhenUp(const Work& work, const probe::SqlAddress& address,
                                 const std::string& place) {
   bool restarts = false;
   while (true) {
-    Result<std::string> closed = Close(work, address, work.context().deadline, probe::MarkLog);
+    Result<std::string> closed = Close(work, address, work.context().deadline, LastWrite);
     if (closed.ok()) return closed;
     const base::Error& error = closed.error();
     const bool says_so = probe::SaysItRestarts(error);
@@ -50,10 +55,10 @@ Result<std::string> CloseWhenUp(const Work& work, const probe::PostgresAddress& 
 
 }  // namespace
 
-Status LiftUnlessGuarded(const Work& work, probe::PostgresSession& session,
+Status LiftUnlessGuarded(const Work& work, probe::SqlSession& session,
                          base::MonotonicTime deadline) {
   if (work.application().failover.store) return base::Ok();
-  return probe::LiftHold(session, deadline);
+  return session.LiftHold(deadline);
 }
 
 Result<StepOutcome> RdsFence(const Work& work) {
@@ -66,7 +71,7 @@ Result<StepOutcome> RdsFence(const Work& work) {
     return StepOutcome{place + " has no known address; nothing was closed",
                        {{"proof", "unreachable"}}};
   }
-  ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
+  ASSIGN_OR_RETURN(const probe::SqlAddress address, DatabaseIn(work, *rds, work.region()));
   const Result<std::string> closed = Close(work, address, deadline, Standing);
   if (closed.ok()) {
     return StepOutcome{"closed to all sessions at " + *closed,
@@ -79,7 +84,7 @@ Result<StepOutcome> RdsFence(const Work& work) {
 
 Result<StepOutcome> RdsQuiesce(const Work& work) {
   ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
-  ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
+  ASSIGN_OR_RETURN(const probe::SqlAddress address, DatabaseIn(work, *rds, work.region()));
   ASSIGN_OR_RETURN(const std::string final_lsn,
                    CloseWhenUp(work, address, Place(rds->instance, work.region())));
   return StepOutcome{"closed; the last write is at " + final_lsn,
@@ -88,18 +93,18 @@ Result<StepOutcome> RdsQuiesce(const Work& work) {
 
 Result<StepOutcome> RdsOpen(const Work& work) {
   ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
-  ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
+  ASSIGN_OR_RETURN(const probe::SqlAddress address, DatabaseIn(work, *rds, work.region()));
   const base::MonotonicTime deadline = work.Within(work.limits().sql);
   const auto cancelled = [&] { return work.Cancelled(); };
-  const auto open = [&](probe::PostgresSession& session) -> Status {
-    RETURN_IF_ERROR(probe::OpenDatabase(session, address.database, deadline));
+  const auto open = [&](probe::SqlSession& session) -> Status {
+    RETURN_IF_ERROR(session.OpenDoor(address.database, deadline));
     return LiftUnlessGuarded(work, session, deadline);
   };
-  RETURN_IF_ERROR(work.shared().sessions.With(ControlDatabase(address), deadline, cancelled, open));
-  RETURN_IF_ERROR(work.shared().sessions.With(address, deadline, cancelled,
-                                              [&](probe::PostgresSession& session) {
-                                                return probe::ProbeWrite(session, "open", deadline);
-                                              }));
+  RETURN_IF_ERROR(
+      work.shared().sessions.With(probe::ControlOf(address), deadline, cancelled, open));
+  RETURN_IF_ERROR(work.shared().sessions.With(
+      address, deadline, cancelled,
+      [&](probe::SqlSession& session) { return session.ProbeWrite("open", deadline); }));
   return StepOutcome{"open; a write was committed", {}};
 }
 

@@ -16,20 +16,25 @@ Result<StepOutcome> RdsLateWrites(const Work& work) {
                            " and " + writer + " parted; " + kept + " is kept, compare it by hand",
                        {{"old_instance", kept}}};
   }
-  ASSIGN_OR_RETURN(const probe::Divergence divergence, probe::ParseDivergence(parted));
   ASSIGN_OR_RETURN(const Instance old, NeedInstance(work, work.region(), kept));
   if (old.status == "stopped") {
     return StepOutcome{
         "not listed: " + kept + " is stopped; start it, then run leeward late-writes",
         {{"old_instance", kept}}};
   }
-  ASSIGN_OR_RETURN(const probe::PostgresAddress fresh, DatabaseIn(work, *rds, Region(writer)));
+  ASSIGN_OR_RETURN(const probe::SqlAddress fresh, DatabaseIn(work, *rds, Region(writer)));
   work.Say("comparing " + kept + " with " + Place(rds->instance, Region(writer)));
   const auto tables =
-      probe::FindLateWritesOfClosed(DatabaseAt(work, *rds, old.address, old.port), fresh,
-                                    divergence, [](const probe::LateRow&) { return base::Ok(); },
-                                    {work.tools().resolver, work.tools().clock,
-                                     work.context().deadline, [&] { return work.Cancelled(); }});
+      probe::FindLateWritesIn(DatabaseAt(work, *rds, old.address, old.port), fresh, parted,
+                              [](const probe::LateRow&) { return base::Ok(); },
+                              {work.tools().resolver, work.tools().clock, work.context().deadline,
+                               [&] { return work.Cancelled(); }});
+  // A log that was cut since is no reason to stay away from home.
+  if (!tables.ok() && tables.error().code() == base::ErrorCode::kNotFound) {
+    return StepOutcome{
+        "not listed: " + tables.error().message() + "; " + kept + " is kept, compare it by hand",
+        {{"old_instance", kept}}};
+  }
   if (!tables.ok()) return tables.error();
   std::uint64_t all = 0;
   for (const probe::LateTable& table : *tables) all += table.all();

@@ -14,12 +14,11 @@ using Found = std::optional<StepOutcome>;
 
 // The newest canary through the application's own database; nothing when that one cannot be
 // entered.
-Result<std::optional<base::WallTime>> CanaryAt(const Work& work,
-                                               const probe::PostgresAddress& address) {
+Result<std::optional<base::WallTime>> CanaryAt(const Work& work, const probe::SqlAddress& address) {
   const base::MonotonicTime deadline = work.Within(work.limits().sql);
   auto newest = work.shared().sessions.With(
       address, deadline, [&] { return work.Cancelled(); },
-      [&](probe::PostgresSession& session) { return probe::NewestCanary(session, deadline); });
+      [&](probe::SqlSession& session) { return session.NewestCanary(deadline); });
   if (!newest.ok() && (newest.error().code() == base::ErrorCode::kWrongState ||
                        newest.error().code() == base::ErrorCode::kNotFound)) {
     return std::optional<base::WallTime>();
@@ -52,20 +51,20 @@ StepOutcome Measured(const Work& work, const model::StoreLag& lag,
 
 // Remembers where the replica's numbers part from its source's, for the list of late writes. That
 // is not worth a promotion: without it the old writer is still kept, only not compared.
-StepOutcome Parting(const Work& work, const probe::PostgresAddress& address, StepOutcome done) {
+StepOutcome Parting(const Work& work, const probe::SqlAddress& address, StepOutcome done) {
   const base::MonotonicTime deadline = work.Within(work.limits().sql);
   const auto parted = work.shared().sessions.With(
-      ControlDatabase(address), deadline, [&] { return work.Cancelled(); },
-      [&](probe::PostgresSession& session) { return probe::ReadDivergence(session, deadline); });
+      probe::ControlOf(address), deadline, [&] { return work.Cancelled(); },
+      [&](probe::SqlSession& session) { return session.Parting(deadline); });
   if (parted.ok()) {
-    done.outputs["parted"] = parted->Text();
+    done.outputs["parted"] = *parted;
   } else {
     done.detail += "; late writes will not be listed: " + parted.error().message();
   }
   return done;
 }
 
-model::StoreLag LagOf(const Work& work, const probe::LogPosition& position,
+model::StoreLag LagOf(const Work& work, const probe::SqlPosition& position,
                       std::optional<base::WallTime> canary) {
   model::StoreLag lag;
   lag.component = work.step().component;
@@ -80,8 +79,8 @@ model::StoreLag LagOf(const Work& work, const probe::LogPosition& position,
 
 // The bound that holds: the old Region may have taken writes from the first measurement until the
 // time that its proof of fence names, and none since. It does not grow while this is waited for.
-Result<Found> WithBound(const Work& work, const probe::PostgresAddress& address,
-                        const probe::LogPosition& position, StepOutcome done) {
+Result<Found> WithBound(const Work& work, const probe::SqlAddress& address,
+                        const probe::SqlPosition& position, StepOutcome done) {
   ASSIGN_OR_RETURN(const std::optional<base::WallTime> canary, CanaryAt(work, address));
   done.outputs.merge(Measured(work, LagOf(work, position, canary), canary).outputs);
   return Found(Measurable(work, std::move(done)));
@@ -91,12 +90,11 @@ Result<Found> WithBound(const Work& work, const probe::PostgresAddress& address,
 
 Result<StepOutcome> RdsMeasure(const Work& work) {
   ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
-  ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
+  ASSIGN_OR_RETURN(const probe::SqlAddress address, DatabaseIn(work, *rds, work.region()));
   // Both sessions are kept and used again by the promotion.
-  ASSIGN_OR_RETURN(const probe::LogPosition position,
-                   LogPositionAt(work, ControlDatabase(address)));
+  ASSIGN_OR_RETURN(const probe::SqlPosition position, PositionAt(work, probe::ControlOf(address)));
   ASSIGN_OR_RETURN(const std::optional<base::WallTime> canary, CanaryAt(work, address));
-  if (!position.in_recovery) {
+  if (!position.replica) {
     return TakesWritesAlready(work, Place(rds->instance, work.region()));
   }
   return Measurable(work, Measured(work, LagOf(work, position, canary), canary));
@@ -104,30 +102,32 @@ Result<StepOutcome> RdsMeasure(const Work& work) {
 
 Result<StepOutcome> RdsDrain(const Work& work) {
   ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
-  ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
+  ASSIGN_OR_RETURN(const probe::SqlAddress address, DatabaseIn(work, *rds, work.region()));
   std::string received_then, last_seen;
   base::MonotonicTime moved = work.tools().clock.Monotonic();
   return work.Await<StepOutcome>(
       "replay in " + Place(rds->instance, work.region()), work.SqlPace(), [&]() -> Result<Found> {
-        ASSIGN_OR_RETURN(const probe::LogPosition at,
-                         LogPositionAt(work, ControlDatabase(address)));
-        if (!at.in_recovery)
+        ASSIGN_OR_RETURN(const probe::SqlPosition at, PositionAt(work, probe::ControlOf(address)));
+        if (!at.replica)
           return Found(TakesWritesAlready(work, Place(rds->instance, work.region())));
         // What arrives while this waits is not waited for: a source that lives would never be done.
         if (received_then.empty()) received_then = at.received;
-        ASSIGN_OR_RETURN(const std::uint64_t goal, probe::LogOffset(received_then));
-        ASSIGN_OR_RETURN(const std::uint64_t replayed, probe::LogOffset(at.replayed));
+        ASSIGN_OR_RETURN(const probe::LogGap lacking,
+                         probe::GapBetween(rds->engine, at.replayed, received_then));
         StepOutcome done{"replayed to " + at.replayed,
                          {{"received_lsn", at.received}, {"replayed_lsn", at.replayed}}};
-        if (replayed >= goal)
+        if (lacking.size == 0)
           return WithBound(work, address, at, Parting(work, address, std::move(done)));
         const base::MonotonicTime now = work.tools().clock.Monotonic();
         if (at.replayed != last_seen) moved = now;
         last_seen = at.replayed;
-        if (now - moved < work.limits().drain_still) return Found();
-        // The source died in the middle of a record; promotion passes over such a rest.
-        done.detail +=
-            "; the last " + std::to_string(goal - replayed) + " bytes received are no whole record";
+        const bool comes = at.rest == probe::SqlPosition::Rest::kComes;
+        if (comes || now - moved < work.limits().drain_still) return Found();
+        // The source died in the middle of a record, or the replica cannot go on; promotion passes
+        // over such a rest, and the bound says what is visible.
+        const bool stopped = at.rest == probe::SqlPosition::Rest::kStopped;
+        done.detail += "; the last " + lacking.Text() + " received " +
+                       (stopped ? "will not be: it has stopped" : "are no whole record");
         return WithBound(work, address, at, Parting(work, address, std::move(done)));
       });
 }
@@ -135,19 +135,20 @@ Result<StepOutcome> RdsDrain(const Work& work) {
 Result<StepOutcome> RdsDrainTo(const Work& work) {
   ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
   const std::string final_lsn = work.Output("rds.quiesce", "final_lsn");
-  ASSIGN_OR_RETURN(const std::uint64_t goal, probe::LogOffset(final_lsn));
+  if (final_lsn.empty()) return base::Invalid("the plan says no last write to replay to");
   ASSIGN_OR_RETURN(const Instance instance, NeedInstance(work, work.region(), rds->instance));
-  const probe::PostgresAddress address =
-      ControlDatabase(DatabaseAt(work, *rds, instance.address, instance.port));
+  const probe::SqlAddress address =
+      probe::ControlOf(DatabaseAt(work, *rds, instance.address, instance.port));
   return work.Await<StepOutcome>(
       Place(rds->instance, work.region()) + " to replay to " + final_lsn, work.SqlPace(),
       [&]() -> Result<Found> {
-        ASSIGN_OR_RETURN(const probe::LogPosition at, LogPositionAt(work, address));
-        if (!at.in_recovery && instance.source.empty()) {
+        ASSIGN_OR_RETURN(const probe::SqlPosition at, PositionAt(work, address));
+        if (!at.replica && instance.source.empty()) {
           return Found(StepOutcome{"takes writes already", {{"replayed_lsn", at.replayed}}});
         }
-        ASSIGN_OR_RETURN(const std::uint64_t replayed, probe::LogOffset(at.replayed));
-        if (replayed < goal) return Found();
+        ASSIGN_OR_RETURN(const probe::LogGap lacking,
+                         probe::GapBetween(rds->engine, at.replayed, final_lsn));
+        if (lacking.size > 0) return Found();
         return Found(StepOutcome{
             "complete: replayed to " + at.replayed + ", the last write was at " + final_lsn,
             {{"replayed_lsn", at.replayed}}});

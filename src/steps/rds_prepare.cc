@@ -84,35 +84,33 @@ Status LeaveCanary(const Work& work, const model::Rds& rds, const Instance& sour
   return work.shared().sessions.With(
       DatabaseAt(work, rds, source.address, source.port), deadline,
       [&] { return work.Cancelled(); },
-      [&](probe::PostgresSession& session) {
-        return probe::WriteCanary(session, canary, deadline);
-      });
+      [&](probe::SqlSession& session) { return session.WriteCanary(canary, deadline); });
 }
 
 // Waits until the replica has replayed all that its source had written when the wait began.
 Status AwaitCaughtUp(const Work& work, const model::Rds& rds, const Instance& source,
                      const Instance& replica) {
-  const probe::PostgresAddress from =
-      ControlDatabase(DatabaseAt(work, rds, source.address, source.port));
-  const probe::PostgresAddress into =
-      ControlDatabase(DatabaseAt(work, rds, replica.address, replica.port));
+  const probe::SqlAddress from =
+      probe::ControlOf(DatabaseAt(work, rds, source.address, source.port));
+  const probe::SqlAddress into =
+      probe::ControlOf(DatabaseAt(work, rds, replica.address, replica.port));
   const base::MonotonicTime deadline = work.Within(work.limits().sql);
   const auto marked = work.shared().sessions.With(
       from, deadline, [&] { return work.Cancelled(); },
-      [&](probe::PostgresSession& session) { return probe::MarkLog(session, deadline); });
+      [&](probe::SqlSession& session) { return session.Mark(deadline); });
   if (!marked.ok()) return marked.error();
-  ASSIGN_OR_RETURN(const std::uint64_t written, probe::LogOffset(*marked));
   const auto caught_up = work.Await<bool>(
       Place(rds.instance, work.region()) + " to catch up with " + *marked, work.ApiPace(),
       [&]() -> Result<std::optional<bool>> {
-        ASSIGN_OR_RETURN(const probe::LogPosition at, LogPositionAt(work, into));
-        if (!at.in_recovery) {
-          return base::WrongState(Place(rds.instance, work.region()) + " is not in recovery");
+        ASSIGN_OR_RETURN(const probe::SqlPosition at, PositionAt(work, into));
+        if (!at.replica) {
+          return base::WrongState(Place(rds.instance, work.region()) + " is no replica");
         }
         if (at.replayed.empty()) return std::optional<bool>();
-        ASSIGN_OR_RETURN(const std::uint64_t replayed, probe::LogOffset(at.replayed));
-        if (replayed >= written) return std::optional<bool>(true);
-        work.Say(std::to_string((written - replayed) >> 10) + " KiB of log to go");
+        ASSIGN_OR_RETURN(const probe::LogGap lacking,
+                         probe::GapBetween(rds.engine, at.replayed, *marked));
+        if (lacking.size == 0) return std::optional<bool>(true);
+        work.Say(lacking.Text() + " of log to go");
         return std::optional<bool>();
       });
   return caught_up.ok() ? base::Ok() : Status(caught_up.error());
@@ -143,10 +141,16 @@ Result<StepOutcome> RdsCheckSource(const Work& work) {
   RETURN_IF_ERROR(CheckFitsAsSource(work, *rds, instance));
   ASSIGN_OR_RETURN(instance, EnsureBackups(work, *rds, std::move(instance)));
   const base::MonotonicTime deadline = work.Within(work.limits().sql);
+  const auto prepare = [&](probe::SqlSession& session) -> Status {
+    ASSIGN_OR_RETURN(const probe::SqlPosition at, session.Position(deadline));
+    if (at.replica)
+      return base::WrongState(Place(rds->instance, work.region()) + " takes no writes");
+    RETURN_IF_ERROR(session.CheckCanClose(deadline));
+    return session.EnsureTables(deadline);
+  };
+  const probe::SqlAddress address = DatabaseAt(work, *rds, instance.address, instance.port);
   RETURN_IF_ERROR(work.shared().sessions.With(
-      DatabaseAt(work, *rds, instance.address, instance.port), deadline,
-      [&] { return work.Cancelled(); },
-      [&](probe::PostgresSession& session) { return probe::EnsureTables(session, deadline); }));
+      address, deadline, [&] { return work.Cancelled(); }, prepare));
   return Endpoint(
       "keeps backups for " + std::to_string(instance.retention_days) + " d, canary table is there",
       instance);

@@ -1,4 +1,4 @@
-// Promotion: done when the source link is gone, the instance is available, it is not in recovery
+// Promotion: done when the source link is gone, the instance is available, it is no replica
 // and a write has committed. A status alone proves nothing: right after the call it may still be
 // the old one.
 #include <atomic>
@@ -14,13 +14,11 @@ bool Serves(const Instance& instance) {
   return instance.status == "available" || instance.status == "backing-up";
 }
 
-struct Writable {
-  std::uint32_t timeline = 0;
-};
+using Writable = probe::WriterMark;
 
 class Promotion {
  public:
-  Promotion(const Work& work, const model::Rds& rds, probe::PostgresAddress address)
+  Promotion(const Work& work, const model::Rds& rds, probe::SqlAddress address)
       : work_(work), rds_(rds), address_(std::move(address)) {}
 
   Result<StepOutcome> Run() {
@@ -37,10 +35,10 @@ class Promotion {
     if (!writable.ok()) return writable.error();
     if (!unlinked.ok()) return std::move(unlinked).error();
     const base::Duration took = work_.tools().clock.Monotonic() - begin;
-    return StepOutcome{std::string(promoted_before ? "was promoted already" : "promoted") +
-                           ", timeline " + std::to_string(writable->timeline) +
-                           ", a write committed, " + base::HumanDuration(took),
-                       {{"timeline", std::to_string(writable->timeline)},
+    return StepOutcome{std::string(promoted_before ? "was promoted already" : "promoted") + ", " +
+                           writable->name + " " + writable->value + ", a write committed, " +
+                           base::HumanDuration(took),
+                       {{writable->name, writable->value},
                         {"promoted_at", base::FormatIso8601(work_.tools().clock.Now())},
                         {"address", address_.host}}};
   }
@@ -51,8 +49,8 @@ class Promotion {
   // Whether the database has left recovery. One that does not answer is asked again by
   // AwaitWritable.
   Result<bool> IsPromoted() {
-    const auto position = LogPositionAt(work_, ControlDatabase(address_));
-    if (position.ok()) return !position->in_recovery;
+    const auto position = PositionAt(work_, probe::ControlOf(address_));
+    if (position.ok()) return !position->replica;
     if (position.error().code() == base::ErrorCode::kDenied) return position.error();
     return false;
   }
@@ -103,34 +101,33 @@ class Promotion {
           const base::MonotonicTime deadline = work_.Within(work_.limits().sql);
           const auto cancelled = [this] { return work_.Cancelled(); };
           Result<std::optional<Writable>> looked = work_.shared().sessions.With(
-              ControlDatabase(address_), deadline, cancelled,
-              [&](probe::PostgresSession& session) { return LookAtRecovery(session, deadline); });
+              probe::ControlOf(address_), deadline, cancelled,
+              [&](probe::SqlSession& session) { return LookAtRecovery(session, deadline); });
           if (!looked.ok() || !looked->has_value()) return looked;
           RETURN_IF_ERROR(work_.shared().sessions.With(
-              address_, deadline, cancelled, [&](probe::PostgresSession& session) {
-                return probe::ProbeWrite(session, "promote", deadline);
-              }));
+              address_, deadline, cancelled,
+              [&](probe::SqlSession& session) { return session.ProbeWrite("promote", deadline); }));
           return looked;
         });
   }
 
-  Result<std::optional<Writable>> LookAtRecovery(probe::PostgresSession& session,
+  Result<std::optional<Writable>> LookAtRecovery(probe::SqlSession& session,
                                                  base::MonotonicTime deadline) {
-    const auto timeline = probe::WriterTimeline(session, deadline);
-    if (!timeline.ok() && timeline.error().code() == base::ErrorCode::kWrongState) {
+    const auto mark = session.ReadWriterMark(deadline);
+    if (!mark.ok() && mark.error().code() == base::ErrorCode::kWrongState) {
       return std::optional<Writable>();
     }
-    if (!timeline.ok()) return timeline.error();
+    if (!mark.ok()) return mark.error();
     // The closing of the old writer is in the log, so the replica has it too.
-    ASSIGN_OR_RETURN(const bool open, probe::IsDatabaseOpen(session, address_.database, deadline));
-    if (!open) RETURN_IF_ERROR(probe::OpenDatabase(session, address_.database, deadline));
+    ASSIGN_OR_RETURN(const bool open, session.IsDoorOpen(address_.database, deadline));
+    if (!open) RETURN_IF_ERROR(session.OpenDoor(address_.database, deadline));
     RETURN_IF_ERROR(LiftUnlessGuarded(work_, session, deadline));
-    return std::optional<Writable>(Writable{*timeline});
+    return std::optional<Writable>(*mark);
   }
 
   const Work& work_;
   const model::Rds& rds_;
-  const probe::PostgresAddress address_;
+  const probe::SqlAddress address_;
   std::atomic<bool> give_up_{false};
 };
 
@@ -138,7 +135,7 @@ class Promotion {
 
 Result<StepOutcome> RdsPromote(const Work& work) {
   ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
-  ASSIGN_OR_RETURN(const probe::PostgresAddress address, DatabaseIn(work, *rds, work.region()));
+  ASSIGN_OR_RETURN(const probe::SqlAddress address, DatabaseIn(work, *rds, work.region()));
   return Promotion(work, *rds, address).Run();
 }
 

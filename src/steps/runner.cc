@@ -106,11 +106,10 @@ void Runner::Warm(const model::Application& application, const model::Inventory&
     if (work.Fact(component.name, region, "endpoint.address").empty()) continue;
     const auto address = DatabaseIn(work, *rds, region);
     if (!address.ok()) continue;
-    for (const probe::PostgresAddress& one : {*address, ControlDatabase(*address)}) {
+    for (const probe::SqlAddress& one : {*address, probe::ControlOf(*address)}) {
       // The outcome is of no interest: a step that finds no session opens one.
-      (void)shared_->sessions.With(one, deadline, {}, [&](probe::PostgresSession& session) {
-        return session.Query("select 1", {}, deadline);
-      });
+      (void)shared_->sessions.With(
+          one, deadline, {}, [&](probe::SqlSession& session) { return session.Ping(deadline); });
     }
   }
 }

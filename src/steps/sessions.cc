@@ -2,7 +2,7 @@
 
 namespace leeward::steps {
 
-std::optional<Sessions::Kept> Sessions::TakeAny(const probe::PostgresAddress& address) {
+std::optional<Sessions::Kept> Sessions::TakeAny(const probe::SqlAddress& address) {
   const std::lock_guard lock(mutex_);
   const auto found = idle_.find(address);
   if (found == idle_.end() || found->second.empty()) return std::nullopt;
@@ -11,16 +11,16 @@ std::optional<Sessions::Kept> Sessions::TakeAny(const probe::PostgresAddress& ad
   return kept;
 }
 
-std::unique_ptr<probe::PostgresSession> Sessions::Take(const probe::PostgresAddress& address) {
+std::unique_ptr<probe::SqlSession> Sessions::Take(const probe::SqlAddress& address) {
   while (std::optional<Kept> kept = TakeAny(address)) {
     const base::MonotonicTime now = clock_.Monotonic();
     if (now - kept->since <= kFresh) return std::move(kept->session);
-    if (kept->session->Query("select 1", {}, now + kPing).ok()) return std::move(kept->session);
+    if (kept->session->Ping(now + kPing).ok()) return std::move(kept->session);
   }
   return nullptr;
 }
 
-void Sessions::Keep(std::unique_ptr<probe::PostgresSession> session) {
+void Sessions::Keep(std::unique_ptr<probe::SqlSession> session) {
   const std::lock_guard lock(mutex_);
   std::vector<Kept>& kept = idle_[session->address()];
   if (kept.size() < kMaxIdle) kept.push_back({std::move(session), clock_.Monotonic()});

@@ -14,7 +14,7 @@
 #include "base/time.h"
 #include "ports/clock.h"
 #include "probe/dns.h"
-#include "probe/postgres.h"
+#include "probe/sql_session.h"
 
 namespace leeward::steps {
 
@@ -33,11 +33,11 @@ class Sessions {
   // Runs `work(session)` on a kept session or on a new one. When a kept one turns out to be lost,
   // the work is run once more on a new one: it has to be safe to repeat.
   template <typename Work>
-  auto With(probe::PostgresAddress address, base::MonotonicTime deadline,
+  auto With(probe::SqlAddress address, base::MonotonicTime deadline,
             const probe::Cancelled& cancelled, Work work)
-      -> std::invoke_result_t<Work, probe::PostgresSession&> {
+      -> std::invoke_result_t<Work, probe::SqlSession&> {
     address.access = access_;
-    if (std::unique_ptr<probe::PostgresSession> kept = Take(address)) {
+    if (std::unique_ptr<probe::SqlSession> kept = Take(address)) {
       auto done = work(*kept);
       if (!kept->broken()) {
         Keep(std::move(kept));
@@ -45,7 +45,7 @@ class Sessions {
       }
       if (clock_.Monotonic() >= deadline) return done;
     }
-    auto opened = probe::PostgresSession::Open(address, resolver_, deadline, clock_, cancelled);
+    auto opened = probe::SqlSession::Open(address, resolver_, deadline, clock_, cancelled);
     if (!opened.ok()) return std::move(opened).error();
     auto done = work(**opened);
     if (!(*opened)->broken()) Keep(std::move(*opened));
@@ -57,19 +57,19 @@ class Sessions {
 
  private:
   struct Kept {
-    std::unique_ptr<probe::PostgresSession> session;
+    std::unique_ptr<probe::SqlSession> session;
     base::MonotonicTime since;
   };
   // A kept session that is known to answer, or nullptr.
-  std::unique_ptr<probe::PostgresSession> Take(const probe::PostgresAddress& address);
-  std::optional<Kept> TakeAny(const probe::PostgresAddress& address);
-  void Keep(std::unique_ptr<probe::PostgresSession> session);
+  std::unique_ptr<probe::SqlSession> Take(const probe::SqlAddress& address);
+  std::optional<Kept> TakeAny(const probe::SqlAddress& address);
+  void Keep(std::unique_ptr<probe::SqlSession> session);
 
   const probe::Resolver& resolver_;
   const ports::Clock& clock_;
   const probe::Access access_;
   std::mutex mutex_;
-  std::map<probe::PostgresAddress, std::vector<Kept>> idle_;
+  std::map<probe::SqlAddress, std::vector<Kept>> idle_;
 };
 
 }  // namespace leeward::steps

@@ -12,7 +12,7 @@
 #include "base/result.h"
 #include "model/inventory.h"
 #include "ports/step_runner.h"
-#include "probe/postgres.h"
+#include "probe/sql_session.h"
 #include "shapes/value.h"
 #include "steps/runner.h"
 #include "steps/sessions.h"
