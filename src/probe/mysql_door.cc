@@ -13,12 +13,18 @@ constexpr char kNotOwnerOfThread[] = "1095";
 constexpr char kNoSuchDatabase[] = "1049";
 constexpr char kNoSuchTable[] = "1146";
 
-// Logins that are not the customer's: RDS's own, the server's, and who may do everything.
+// Logins but those that are not the customer's (RDS's own, the server's, who may do everything),
+// and those that may read the log and nothing else: a replica comes by one of them.
 constexpr std::string_view kMayBeLocked =
     " u.Super_priv <> 'Y' AND u.user NOT IN ('', 'root', 'PUBLIC', 'mariadb.sys', 'mysql.sys',"
     " 'mysql.session', 'mysql.infoschema', 'rdsadmin', 'rdsrepladmin', 'rdsbackup', 'rdstopmgr',"
     " 'rds_superuser_role') AND u.is_role = 'N'"
-    " AND concat(u.user, '@', u.host) <> current_user()";
+    " AND concat(u.user, '@', u.host) <> current_user()"
+    " AND NOT (u.Repl_slave_priv = 'Y' AND concat(u.Insert_priv, u.Update_priv, u.Delete_priv,"
+    " u.Execute_priv, u.Create_priv, u.Drop_priv, u.Alter_priv, u.Create_user_priv) NOT LIKE '%Y%'"
+    " AND u.user NOT IN (SELECT user FROM mysql.db UNION SELECT user FROM mysql.tables_priv UNION"
+    " SELECT user FROM mysql.columns_priv UNION SELECT user FROM mysql.procs_priv UNION SELECT user"
+    " FROM mysql.roles_mapping))";
 constexpr std::string_view kIsLocked =
     "ifnull((SELECT json_value(g.Priv, '$.account_locked') FROM mysql.global_priv g"
     " WHERE g.user = u.user AND g.host = u.host), '0') IN ('1', 'true')";
