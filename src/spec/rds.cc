@@ -11,14 +11,17 @@ const Kind& RdsKind() {
       FieldsOf<Rds>({
           TextField("instance", &Rds::instance, kName, Need::kOptional,
                     "DB instance identifier in both Regions; default: the component's name"),
-          WordField("engine", &Rds::engine, {model::Engine::kPostgres}, Need::kOptional,
-                    "default: postgres"),
+          WordField("engine", &Rds::engine,
+                    {model::Engine::kPostgres, model::Engine::kMysql, model::Engine::kMariadb},
+                    Need::kOptional, "default: postgres"),
           TextField("database", &Rds::database, kAnyText, Need::kRequired,
                     "the application's database"),
-          TextField("user", &Rds::user, kAnyText, Need::kRequired,
-                    "a login that owns the database"),
+          TextField(
+              "user", &Rds::user, kAnyText, Need::kRequired,
+              "a login that owns the database; with mysql and mariadb not the application's own"),
           TextField("password-env", &Rds::password_env, kVariable, Need::kOptional,
-                    "environment variable with its password; default: libpq's own ways"),
+                    "environment variable with its password; default: libpq's own ways, with "
+                    "postgres alone"),
           TextField("security-group", &Rds::security_group, kAnyText, Need::kOptional,
                     "name of the security group in both Regions; default: the VPC's"),
           TextField("instance-class", &Rds::instance_class, kAnyText, Need::kOptional,

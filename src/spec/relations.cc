@@ -171,6 +171,27 @@ class Relations {
     }
     if (const auto* table = std::get_if<model::Dynamodb>(&component.kind))
       CheckTable(*table, component.name.str(), where);
+    if (const auto* rds = std::get_if<model::Rds>(&component.kind))
+      CheckEngine(*rds, component.name.str(), where);
+  }
+
+  // What PostgreSQL alone has.
+  void CheckEngine(const model::Rds& rds, const std::string& name, const std::string& where) {
+    if (rds.engine == model::Engine::kPostgres) return;
+    const std::string engine(model::Name(rds.engine));
+    if (rds.password_env.empty()) {
+      Complain({"components", name, "engine"},
+               "'password-env' is missing in " + where + ", and " + engine +
+                   "'s client has no ways of its own",
+               "add it: the environment variable with the password of 'user'");
+    }
+    if (application_.failover.store) {
+      Complain(
+          {"components", name, "engine"},
+          where + " is " + engine +
+              ", whose writes no guard holds, and 'store' in failover has them held by a lease",
+          "leave 'store' out of failover, or write engine: postgres");
+    }
   }
 
   // A table is strong with three members in three Regions, and with nothing less.

@@ -203,8 +203,11 @@ const std::vector<Mistake> kMistakes = {
      "component of kind rds"},
     {"kind: ecs", "kind: esc", "esc",
      "'kind' in component web is 'esc', which is not known; did you mean ecs?"},
-    {"engine: postgres", "engine: mysql", "mysql",
-     "'engine' in component orders is 'mysql', which is not known; write postgres"},
+    {"engine: postgres", "engine: oracle-ee", "oracle-ee",
+     "'engine' in component orders is 'oracle-ee', which is not known; write postgres, mysql or "
+     "mariadb"},
+    {"engine: postgres", "engine: postgre", "postgre",
+     "'engine' in component orders is 'postgre', which is not known; did you mean postgres?"},
     {"pattern: warm-standby", "pattern: multi-active", "multi-active",
      "'pattern' is 'multi-active', which is not known; write warm-standby"},
     {"rate: 200/s", "rate: 200", "200",
@@ -247,6 +250,27 @@ TEST(SpecTest, EachMistakeIsNamedWithPlaceAndWhatToDo) {
     EXPECT_EQ(Complaints(text),
               PlaceOf(text, mistake.to, mistake.token) + ": " + mistake.complaint + "\n")
         << mistake.to;
+  }
+}
+
+TEST(SpecTest, OtherEnginesAreReadAndWhatDoesNotFitThemIsRefused) {
+  for (const char* engine : {"mysql", "mariadb"}) {
+    const std::string text =
+        Replaced(ShopText(), "engine: postgres", std::string("engine: ") + engine);
+    const auto parsed = Parse(text, "shop.yaml");
+    ASSERT_TRUE(std::holds_alternative<model::Application>(parsed)) << Complaints(text);
+    const auto& shop = std::get<model::Application>(parsed);
+    EXPECT_EQ(model::Name(std::get<model::Rds>(shop.components[0].kind).engine), engine);
+
+    const std::string place = PlaceOf(text, engine, engine);
+    EXPECT_EQ(Complaints(Replaced(text, "lease: 2s", "lease: 2s, store: \"sqlite:a.db\"")),
+              place + ": component orders is " + engine +
+                  ", whose writes no guard holds, and 'store' in failover has them held by a lease;"
+                  " leave 'store' out of failover, or write engine: postgres\n");
+    EXPECT_EQ(Complaints(Replaced(text, "password-env: SHOP_DB_PASSWORD, ", "")),
+              place + ": 'password-env' is missing in component orders, and " + engine +
+                  "'s client has no ways of its own; add it: the environment variable with the"
+                  " password of 'user'\n");
   }
 }
 
