@@ -82,6 +82,26 @@ TEST(PlanTest, ReadsAsReviewed) {
   ExpectGolden("failover_home_lost.dot", ToDot(MustMake(Action::kFailover, kHomeLost)));
 }
 
+// The same steps in the same order; what takes a closed writer back is the engine's own.
+TEST(PlanTest, ADatabaseOfAnotherEngineMovesByTheSamePlan) {
+  model::Application shop = model::testing::Shop();
+  std::get<model::Rds>(shop.components[0].kind).engine = model::Engine::kMariadb;
+  const auto made = [&](Action action, const model::Snapshot& snapshot) {
+    base::Result<Plan> plan = Make(action, shop, {}, snapshot, {});
+    CHECK_MSG(plan.ok(), plan.ok() ? "" : plan.error().message().c_str());
+    return *std::move(plan);
+  };
+  ExpectGolden("mariadb_failover_home_answers.txt", ToText(made(Action::kFailover, kAllWell)));
+  const Plan there = made(Action::kFailback, kAway), same = MustMake(Action::kFailback, kAway);
+  ASSERT_EQ(there.steps.size(), same.steps.size());
+  for (std::size_t i = 0; i < same.steps.size(); ++i) {
+    EXPECT_EQ(there.steps[i].id.str(), same.steps[i].id.str());
+    EXPECT_EQ(there.steps[i].after, same.steps[i].after);
+    const bool closes = same.steps[i].kind.str() == "rds.quiesce";
+    EXPECT_EQ(there.steps[i].undo == same.steps[i].undo, !closes) << same.steps[i].id.str();
+  }
+}
+
 Plan ThreeStores(Action action, model::Snapshot snapshot, const Options& options = {}) {
   const Region active = snapshot.active.begin()->second;
   for (const char* store : {"carts", "sessions"})

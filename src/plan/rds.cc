@@ -7,6 +7,10 @@ namespace {
 using model::OnFailure;
 using model::Phase;
 
+// Of MySQL and MariaDB, where closing locks logins.
+constexpr char kOpenServer[] =
+    "open it again: ALTER USER ... ACCOUNT UNLOCK for each of leeward.closed";
+
 // Steps that speak SQL ask RDS for the address only when the inventory does not know it.
 const std::vector<StepTemplate> kTemplates = {
     {"rds.check-source",
@@ -162,6 +166,8 @@ model::Step& EmitFor(const char* kind, const model::Component& component,
                      const model::Region& region, Draft& draft) {
   model::Step& step = draft.Emit(kind, component.name, region);
   step.parameters["instance"] = Of(component).instance;
+  const bool closes = step.kind.str() == "rds.fence" || step.kind.str() == "rds.quiesce";
+  if (closes && Of(component).engine != model::Engine::kPostgres) step.undo = kOpenServer;
   return step;
 }
 
