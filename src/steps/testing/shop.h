@@ -41,7 +41,7 @@ class Shop {
             .clock = clock,
             .random = random,
             .resolver = resolver,
-            .environment = {},
+            .environment = environment,
             .save_inventory =
                 [this](const model::Inventory& learned) {
                   saved = learned;
@@ -122,6 +122,7 @@ class Shop {
                          .health_path = "/health",
                          .port = 8080,
                          .ttl = std::chrono::seconds(1)};
+  std::map<std::string, std::string> environment = {{"SHOP_DB_PASSWORD", "secret"}};
   // The store of the lease, for steps that ask for it.
   std::function<base::Result<std::unique_ptr<ports::SharedStore>>()> open_store = [] {
     return base::Result<std::unique_ptr<ports::SharedStore>>(base::Invalid("no store"));
