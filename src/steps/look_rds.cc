@@ -75,6 +75,13 @@ Result<probe::DoorSeen> DoorIn(const Work& work, const probe::SqlAddress& addres
              });
 }
 
+// Whether closing could keep the application out.
+Status CanClose(const Work& work, const probe::SqlAddress& address, base::Duration limit) {
+  return Ask(work, address, limit, [](probe::SqlSession& session, base::MonotonicTime deadline) {
+    return session.CheckCanClose(deadline);
+  });
+}
+
 // What closing a database would do.
 Result<Finding> Closing(const probe::SqlAddress& address, const probe::DoorSeen& door,
                         const std::string& at) {
@@ -108,12 +115,13 @@ Result<Finding> LookAtCheckSource(const Look& look) {
   if (promote != nullptr) return Later(*promote);
   ASSIGN_OR_RETURN(const Instance instance, NeedInstance(work, work.region(), rds->instance));
   RETURN_IF_ERROR(CheckFitsAsSource(work, *rds, instance));
-  ASSIGN_OR_RETURN(
-      const bool tables,
-      Ask(work, DatabaseAt(work, *rds, instance.address, instance.port), work.limits().sql,
-          [](probe::SqlSession& session, base::MonotonicTime deadline) {
-            return session.HasTables(deadline);
-          }));
+  const probe::SqlAddress address = DatabaseAt(work, *rds, instance.address, instance.port);
+  RETURN_IF_ERROR(CanClose(work, address, work.limits().sql));
+  ASSIGN_OR_RETURN(const bool tables,
+                   Ask(work, address, work.limits().sql,
+                       [](probe::SqlSession& session, base::MonotonicTime deadline) {
+                         return session.HasTables(deadline);
+                       }));
   std::string would;
   if (instance.retention_days == 0) {
     would =
@@ -162,8 +170,10 @@ Result<Finding> LookAtFence(const Look& look) {
   }
   ASSIGN_OR_RETURN(const probe::SqlAddress address, DatabaseIn(work, *rds, work.region()));
   const auto door = DoorIn(work, address, work.limits().old_region);
+  const Status can = door.ok() ? CanClose(work, probe::ControlOf(address), work.limits().old_region)
+                               : Status(door.error());
   const Result<Finding> closing =
-      door.ok() ? Closing(address, *door, "an unknown place") : Result<Finding>(door.error());
+      can.ok() ? Closing(address, *door, "an unknown place") : Result<Finding>(can.error());
   if (!closing.ok()) {
     unreachable.detail = place + " could not be closed: " + closing.error().message();
     return unreachable;
@@ -177,6 +187,7 @@ Result<Finding> LookAtQuiesce(const Look& look) {
   ASSIGN_OR_RETURN(const model::Rds* rds, work.Component<model::Rds>());
   ASSIGN_OR_RETURN(const probe::SqlAddress address, DatabaseIn(work, *rds, work.region()));
   ASSIGN_OR_RETURN(const probe::DoorSeen door, DoorIn(work, address, work.limits().sql));
+  RETURN_IF_ERROR(CanClose(work, probe::ControlOf(address), work.limits().sql));
   ASSIGN_OR_RETURN(const probe::SqlPosition position, PositionAt(work, probe::ControlOf(address)));
   return Closing(address, door, position.replayed);
 }

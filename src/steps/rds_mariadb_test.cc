@@ -198,6 +198,11 @@ TEST_F(RdsMariaDbTest, AnApplicationThatUsesLeewardsLoginIsRefusedBeforeItIsProt
   EXPECT_EQ(refused.error().code(), ErrorCode::kWrongState);
   const auto fenced = MustRun("rds.fence/orders", shop_.home);
   EXPECT_EQ(fenced.outputs.at("proof"), "unreachable") << "what is not closed is no proof";
+  EXPECT_EQ(LookedAt("rds.fence/orders", shop_.home).outputs.at("proof"), "unreachable");
+  for (const char* step : {"rds.check-source/orders", "rds.quiesce/orders"}) {
+    const Finding looked = LookedAt(step, shop_.home);
+    EXPECT_EQ(looked.would, Would::kStop) << step << ": " << looked.detail;
+  }
   EXPECT_TRUE((*stranger)->Query("INSERT INTO orders VALUES (1)", {}, Soon()).ok());
 }
 
