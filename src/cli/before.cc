@@ -11,6 +11,7 @@
 #include "execute/execute.h"
 #include "model/names.h"
 #include "shapes/value.h"
+#include "steps/efs.h"
 
 namespace leeward::cli {
 namespace {
@@ -125,6 +126,17 @@ base::Status CheckGroup(World& world, const Project& project, const Region& regi
       Elsewhere(world, project, region, "elasticache", "DescribeReplicationGroups", input));
 }
 
+base::Status CheckFileSystem(World& world, const Project& project, const Region& region,
+                             const model::Component& component, const model::Efs& efs) {
+  aws::CallOptions options;
+  options.region = region.str();
+  options.deadline = kPatience;
+  const auto answer = world.aws->Paginate("efs", "DescribeFileSystems", Value::Struct(), options);
+  if (!answer.ok()) return WithAdvice(answer.error(), world);
+  if (!steps::Named(*answer, efs.file_system).empty()) return base::Ok();
+  return Missing(project, component, region, "EFS file system '" + efs.file_system + "'");
+}
+
 }  // namespace
 
 std::string SecretVariable(const model::ComponentKind& kind) {
@@ -219,6 +231,8 @@ base::Status CheckNamed(World& world, const Project& project, const model::Snaps
       RETURN_IF_ERROR(CheckTable(world, project, region, component, *dynamodb));
     } else if (const auto* cache = std::get_if<model::Elasticache>(&component.kind)) {
       RETURN_IF_ERROR(CheckGroup(world, project, region, component, *cache));
+    } else if (const auto* efs = std::get_if<model::Efs>(&component.kind)) {
+      RETURN_IF_ERROR(CheckFileSystem(world, project, region, component, *efs));
     }
   }
   return base::Ok();

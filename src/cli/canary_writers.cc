@@ -38,6 +38,9 @@ struct Into {
                              probe::CanaryOf(where.str()), canary.stamp);
     };
   }
+  // A canary would be a file, and nobody here mounts the file system; EFS tells how old its replica
+  // is.
+  probe::WriteOne operator()(const model::Efs&) const { return {}; }
   probe::WriteOne operator()(const model::Ecs&) const { return {}; }
   probe::WriteOne operator()(const model::Route53&) const { return {}; }
 };

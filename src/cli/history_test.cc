@@ -68,6 +68,16 @@ TEST(HistoryTest, TheLastFailoverCountsAndWhatWasPutAsideSince) {
   EXPECT_EQ(PartedOf(events).at(orders), "40:44");
 }
 
+TEST(HistoryTest, WhereFilesWerePartedIsToldAndNothingOfThemIsListed) {
+  const std::vector<model::Event> events = {
+      Make(EventKind::kExecutionStarted, "f1", "", {{"from", "us-east-1"}}),
+      Make(EventKind::kStepDone, "f1", "efs.promote/uploads",
+           {{"out.parted", "2026-11-23T08:20:53Z"}}),
+  };
+  EXPECT_EQ(PartedOf(events).at(model::ComponentName("uploads")), "2026-11-23T08:20:53Z");
+  EXPECT_TRUE(PartingsOf(events).empty());
+}
+
 // One that another went on with ends here by hearsay, and what it did since is not in these
 // records.
 TEST(HistoryTest, AnExecutionThatEndedElsewhereIsNotWholeHere) {

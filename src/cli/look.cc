@@ -8,6 +8,7 @@
 #include "probe/redis.h"
 #include "probe/sql_session.h"
 #include "shapes/value.h"
+#include "steps/efs.h"
 #include "steps/items.h"
 
 namespace leeward::cli {
@@ -65,6 +66,31 @@ struct LookAtKind {
     ASSIGN_OR_RETURN(seen.newest_canary, steps::GetStamp(table, probe::CanaryOf(other.str())));
     seen.role = StoreRole::kPeer;
     return base::Ok();
+  }
+  base::Status operator()(const model::Efs&) const {
+    const std::string id(inventory.Fact(seen.component, seen.region, "file-system.id"));
+    if (id.empty())
+      return base::NotFound("its id is not in the inventory; run `leeward protect` first");
+    const Value of = Value::Struct({{"FileSystemId", id}});
+    ASSIGN_OR_RETURN(const Value told, AskFiles("DescribeFileSystems", of));
+    if (told.Items("FileSystems").empty()) return base::NotFound(id + " is gone");
+    const auto replications = AskFiles("DescribeReplicationConfigurations", of);
+    if (!replications.ok() && replications.error().code() != base::ErrorCode::kNotFound)
+      return replications.error();
+    std::optional<steps::Replication> replication;
+    if (replications.ok()) replication = steps::ReadReplication(*replications);
+    const steps::FileSystem system = steps::ReadFileSystem(told.Items("FileSystems").front());
+    seen.role = steps::TakesWrites(system, replication) ? StoreRole::kWriter : StoreRole::kReplica;
+    if (replication && replication->destination_id == id)
+      seen.newest_canary = replication->last_replicated;
+    return base::Ok();
+  }
+  base::Result<Value> AskFiles(std::string_view operation, const Value& input) const {
+    aws::CallOptions options;
+    options.region = seen.region.str();
+    options.deadline = kLookPatience;
+    options.max_attempts = 1;
+    return world.aws->Call("efs", operation, input, options);
   }
   base::Status operator()(const model::Ecs&) const { return base::Ok(); }
   base::Status operator()(const model::Route53&) const { return base::Ok(); }

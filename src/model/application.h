@@ -96,12 +96,26 @@ struct Elasticache {
   std::string subnet_group;  // cache subnet group in the standby's Region; empty: the default
 };
 
-using ComponentKind = std::variant<Rds, Ecs, Route53, Dynamodb, Elasticache>;
+// An EFS file system of the same name in both Regions, the standby's a replica of the other.
+struct Efs {
+  std::string file_system;  // its creation token or Name tag, in both Regions
+  std::string
+      security_group;   // of mount targets in the standby's Region, by name; empty: the VPC's
+  std::string subnets;  // Name tag of their subnets there; empty: the default VPC's
+};
+
+using ComponentKind = std::variant<Rds, Ecs, Route53, Dynamodb, Elasticache, Efs>;
 
 // Whether the kind keeps what the application writes: it takes writes in one Region at a time.
 inline bool IsStore(const ComponentKind& kind) {
   return std::holds_alternative<Rds>(kind) || std::holds_alternative<Dynamodb>(kind) ||
-         std::holds_alternative<Elasticache>(kind);
+         std::holds_alternative<Elasticache>(kind) || std::holds_alternative<Efs>(kind);
+}
+
+// Whether an observer can ask the store itself. A file system is reached through a mount alone, and
+// nobody here mounts one.
+inline bool IsProbed(const ComponentKind& kind) {
+  return IsStore(kind) && !std::holds_alternative<Efs>(kind);
 }
 
 struct Component {

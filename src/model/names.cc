@@ -243,6 +243,7 @@ std::string_view KindName(const ComponentKind& kind) {
     std::string_view operator()(const Route53&) const { return "route53"; }
     std::string_view operator()(const Dynamodb&) const { return "dynamodb"; }
     std::string_view operator()(const Elasticache&) const { return "elasticache"; }
+    std::string_view operator()(const Efs&) const { return "efs"; }
   };
   return std::visit(Visitor{}, kind);
 }

@@ -52,7 +52,7 @@ bool FromName(std::string_view name, SessionMode* value);
 template <typename Enum>
 const std::vector<Enum>& AllOf();
 
-// "rds", "ecs", "route53", "dynamodb", "elasticache": the component's kind as in the spec.
+// "rds", "ecs", "route53", "dynamodb", "elasticache", "efs": the component's kind as in the spec.
 std::string_view KindName(const ComponentKind& kind);
 
 }  // namespace leeward::model

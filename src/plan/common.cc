@@ -104,6 +104,8 @@ const std::vector<StepTemplate>& CommonTemplates() {
         {"dynamodb", "DescribeTable", Where::kOther},
         {"elasticache", "DescribeReplicationGroups"},
         {"elasticache", "DescribeReplicationGroups", Where::kOther},
+        {"efs", "DescribeFileSystems"},
+        {"efs", "DescribeFileSystems", Where::kOther},
         {"route53-recovery-control-config", "DescribeCluster", Where::kGlobal},
         {"route53-recovery-control-config", "ListControlPanels", Where::kGlobal},
         {"route53-recovery-control-config", "ListRoutingControls", Where::kGlobal}}},

@@ -34,8 +34,9 @@ const std::vector<const StepTemplate*>& AllTemplates() {
 }  // namespace
 
 const std::vector<const Recipe*>& Recipes() {
-  static const std::vector<const Recipe*> kRecipes = {&RdsRecipe(), &EcsRecipe(), &Route53Recipe(),
-                                                      &DynamodbRecipe(), &ElasticacheRecipe()};
+  static const std::vector<const Recipe*> kRecipes = {&RdsRecipe(),         &EcsRecipe(),
+                                                      &Route53Recipe(),     &DynamodbRecipe(),
+                                                      &ElasticacheRecipe(), &EfsRecipe()};
   return kRecipes;
 }
 

@@ -148,6 +148,7 @@ const Recipe& EcsRecipe();
 const Recipe& Route53Recipe();
 const Recipe& DynamodbRecipe();
 const Recipe& ElasticacheRecipe();
+const Recipe& EfsRecipe();
 
 // Steps of the whole application: gates, verification, inventory.
 const std::vector<StepTemplate>& GateTemplates();

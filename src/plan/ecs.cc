@@ -29,6 +29,8 @@ const std::vector<StepTemplate> kTemplates = {
       {"ecs", "UpdateService"},
       {"rds", "DescribeDBInstances"},
       {"elasticache", "DescribeReplicationGroups"},
+      {"efs", "DescribeFileSystems", Where::kOther},
+      {"efs", "DescribeFileSystems"},
       {"ec2", "DescribeSecurityGroups", Where::kOther},
       {"ec2", "DescribeSecurityGroups"},
       {"elbv2", "DescribeLoadBalancers"},

@@ -121,6 +121,80 @@ TEST(PlanTest, ThreeStoresReadAsReviewed) {
   ExpectGolden("stores_failback.txt", ToText(ThreeStores(Action::kFailback, kAway)));
 }
 
+Plan WithFiles(Action action, model::Snapshot snapshot, const Options& options = {}) {
+  snapshot.active[model::ComponentName("uploads")] = snapshot.active.begin()->second;
+  base::Result<Plan> plan = Make(action, model::testing::ShopWithFiles(), {}, snapshot, options);
+  CHECK_MSG(plan.ok(), plan.ok() ? "" : plan.error().message().c_str());
+  return *std::move(plan);
+}
+
+TEST(PlanTest, FilesReadAsReviewed) {
+  ExpectGolden("files_protect.txt", ToText(WithFiles(Action::kProtect, kAllWell)));
+  ExpectGolden("files_failover_home_lost.txt", ToText(WithFiles(Action::kFailover, kHomeLost)));
+  ExpectGolden("files_failover_home_answers.txt", ToText(WithFiles(Action::kFailover, kAllWell)));
+  ExpectGolden("files_switchover.txt", ToText(WithFiles(Action::kSwitchover, kAllWell)));
+  ExpectGolden("files_failback.txt", ToText(WithFiles(Action::kFailback, kAway)));
+}
+
+TEST(PlanTest, FilesArePromotedBesideTheDatabaseBehindTheGates) {
+  const Plan plan = WithFiles(Action::kFailover, kHomeLost);
+  EXPECT_EQ(plan.Find(StepId("gate.loss"))->parameters.at("measures"),
+            "rds.measure/orders,efs.measure/uploads");
+  EXPECT_EQ(plan.Find(StepId("gate.fence-proof"))->parameters.at("stores"), "orders,uploads");
+  EXPECT_TRUE(WaitsFor(plan, "efs.promote/uploads", "gate.final-loss"));
+  EXPECT_TRUE(WaitsFor(plan, "ecs.ready/web", "efs.promote/uploads"));
+  EXPECT_FALSE(WaitsFor(plan, "efs.promote/uploads", "rds.promote/orders"));
+  EXPECT_EQ(plan.Find(StepId("efs.promote/uploads"))->parameters.at("source"), "lost");
+  for (const Step& step : plan.steps) {
+    EXPECT_NE(step.region, kHome) << step.id;
+    for (const model::AwsCall& call : step.calls) EXPECT_NE(call.control_plane, kHome) << step.id;
+  }
+}
+
+TEST(PlanTest, FilesOfARegionThatMayAnswerAreLookedAtWhenItsTasksWereToldToEnd) {
+  const Plan plan = WithFiles(Action::kFailover, kAllWell);
+  EXPECT_EQ(plan.Find(StepId("gate.fence-proof"))->parameters.at("fences"),
+            "rds.fence/orders,efs.fence/uploads");
+  const Step* fence = plan.Find(StepId("efs.fence/uploads"));
+  ASSERT_NE(fence, nullptr);
+  EXPECT_EQ(fence->on_failure, model::OnFailure::kContinue);
+  EXPECT_EQ(fence->parameters.at("writers"), "web");
+  EXPECT_TRUE(WaitsFor(plan, "efs.fence/uploads", "ecs.quiesce/web"));
+  EXPECT_EQ(plan.Find(StepId("efs.promote/uploads"))->parameters.at("source"), "may-answer");
+}
+
+TEST(PlanTest, AMoveEndsTheWritersOfFilesBetweenTheirCopyAndTheirPromotion) {
+  for (const auto& [action, snapshot] :
+       {std::pair(Action::kSwitchover, kAllWell), std::pair(Action::kFailback, kAway)}) {
+    const Plan plan = WithFiles(action, snapshot);
+    const std::string away = plan.from.str();
+    EXPECT_EQ(plan.Find(StepId("efs.quiesce/uploads"))->parameters.at("writers"), "web");
+    EXPECT_TRUE(WaitsFor(plan, "efs.quiesce/uploads", "ecs.scale/web@" + plan.to.str()));
+    EXPECT_TRUE(WaitsFor(plan, "efs.drain-to/uploads", "efs.quiesce/uploads"));
+    EXPECT_TRUE(WaitsFor(plan, "efs.promote/uploads", "efs.drain-to/uploads"));
+    EXPECT_TRUE(WaitsFor(plan, "rds.promote/orders", "efs.drain-to/uploads"));
+    const std::string again =
+        action == Action::kFailback ? "efs.replicate/uploads@" + away : "efs.replicate/uploads";
+    EXPECT_TRUE(WaitsFor(plan, again, "app.verify"));
+    EXPECT_TRUE(WaitsFor(plan, "ecs.scale/web@" + away, again));
+  }
+  const Plan back = WithFiles(Action::kFailback, kAway);
+  EXPECT_TRUE(WaitsFor(back, "efs.replicate/uploads@us-east-1", "efs.preserve-old/uploads"));
+  EXPECT_TRUE(WaitsFor(back, "efs.quiesce/uploads", "efs.replicate/uploads@us-east-1"));
+}
+
+TEST(PlanTest, ACallOffStartsTheWritersOfFilesAgain) {
+  Options options;
+  options.to = kHome;
+  const Plan plan = WithFiles(Action::kCallOff, kAllWell, options);
+  const Step* open = plan.Find(StepId("efs.open/uploads"));
+  ASSERT_NE(open, nullptr);
+  EXPECT_EQ(open->region, kHome);
+  EXPECT_EQ(open->parameters.at("writers"), "web");
+  EXPECT_TRUE(WaitsFor(plan, "app.verify", "efs.open/uploads"));
+  EXPECT_EQ(plan.Find(StepId("efs.promote/uploads")), nullptr);
+}
+
 // measure ×3 → gates → drain → gate.final-loss → orders: promote ───┐
 //                                                carts: ready ──────┼→ ready → shift
 //                                                sessions: promote ─┘

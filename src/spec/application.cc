@@ -268,6 +268,8 @@ void FillComponent(model::Component& component, const Application& application) 
     fill(&cache->replication_group, component.name.str());
     fill(&cache->datastore, cache->replication_group);
   }
+  if (auto* efs = std::get_if<model::Efs>(&component.kind))
+    fill(&efs->file_system, component.name.str());
   if (auto* ecs = std::get_if<model::Ecs>(&component.kind)) {
     fill(&ecs->cluster, application.name.str());
     fill(&ecs->service, component.name.str());

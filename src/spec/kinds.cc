@@ -44,8 +44,8 @@ const Kind* KindOf(Context& context, const YAML::Node& node, const std::string& 
 }  // namespace
 
 const std::vector<const Kind*>& Kinds() {
-  static const std::vector<const Kind*> kKinds = {&RdsKind(), &EcsKind(), &Route53Kind(),
-                                                  &DynamodbKind(), &ElasticacheKind()};
+  static const std::vector<const Kind*> kKinds = {
+      &RdsKind(), &EcsKind(), &Route53Kind(), &DynamodbKind(), &ElasticacheKind(), &EfsKind()};
   return kKinds;
 }
 

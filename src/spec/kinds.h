@@ -21,6 +21,7 @@ const Kind& EcsKind();
 const Kind& Route53Kind();
 const Kind& DynamodbKind();
 const Kind& ElasticacheKind();
+const Kind& EfsKind();
 
 // Fields of a kind's own struct as fields of a component of that kind.
 template <typename K>

@@ -118,11 +118,11 @@ class Relations {
   void CheckWatched(const model::Combination& together, const Path& path) {
     const auto& components = application_.components;
     const bool stores = std::any_of(components.begin(), components.end(),
-                                    [](const Component& one) { return model::IsStore(one.kind); });
+                                    [](const Component& one) { return model::IsProbed(one.kind); });
     const auto fronts = Fronts();
     for (const model::Signal signal : together) {
       if (signal == model::Signal::kStore && !stores) {
-        Complain(path, "'store' counts, but no component is a store",
+        Complain(path, "'store' counts, but no component is a store that can be asked",
                  "write 'application and control-plane', or leave 'down-when' out");
       }
       if (signal == model::Signal::kApplication && fronts.empty()) {
@@ -173,6 +173,7 @@ class Relations {
       CheckTable(*table, component.name.str(), where);
     if (const auto* rds = std::get_if<model::Rds>(&component.kind))
       CheckEngine(*rds, component.name.str(), where);
+    if (std::holds_alternative<model::Efs>(component.kind)) CheckWriters(component, where);
   }
 
   // What PostgreSQL alone has.
@@ -192,6 +193,19 @@ class Relations {
               ", whose writes no guard holds, and 'store' in failover has them held by a lease",
           "leave 'store' out of failover, or write engine: postgres");
     }
+  }
+
+  // Files are closed by ending the tasks that have them mounted, so these have to be known.
+  void CheckWriters(const Component& files, const std::string& where) {
+    const bool known = std::any_of(
+        application_.components.begin(), application_.components.end(), [&](const Component& one) {
+          return std::holds_alternative<model::Ecs>(one.kind) &&
+                 std::find(one.needs.begin(), one.needs.end(), files.name) != one.needs.end();
+        });
+    if (known || !AllComponentsRead()) return;
+    Complain({"components", files.name.str()},
+             where + " is needed by no component of kind ecs, so a move could end no writer of it",
+             "add it to the 'needs' of the services that mount it");
   }
 
   // A table is strong with three members in three Regions, and with nothing less.
@@ -295,7 +309,7 @@ class Relations {
     if (!CheckKnown(name, where, path)) return;
     if (model::IsStore(application_.Find(name)->kind)) return;
     Complain(path, where + " names component '" + name.str() + "', which is not a store",
-             "write a component of kind rds, dynamodb or elasticache");
+             "write a component of kind rds, dynamodb, elasticache or efs");
   }
 
   void CheckDatabase(const ComponentName& name, const std::string& where, const Path& path) {

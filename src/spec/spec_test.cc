@@ -379,7 +379,8 @@ components:
   web: { kind: ecs, load-balancer: tiny, health: /health }
 )";
   EXPECT_EQ(DownWhen("[application and store]", storeless),
-            "'store' counts, but no component is a store; write 'application and control-plane', "
+            "'store' counts, but no component is a store that can be asked; write 'application and "
+            "control-plane', "
             "or leave 'down-when' out");
 }
 
@@ -537,7 +538,7 @@ TEST(SpecTest, MistakesInTablesAndCachesAreNamed) {
        "and single '-', beginning with a letter and not ending with '-'"},
       {"REDIS: sessions", "REDIS: web", "web }",
        "component web names component 'web', which is not a store; write a component of kind "
-       "rds, dynamodb or elasticache"},
+       "rds, dynamodb, elasticache or efs"},
       {"carts: \"GET /carts/{id}\"", "carts: \"GET /carts\"", "\"GET /carts",
        "'carts' in 'reads' asks for no write: its path has no {id}; write a path such as "
        "/carts/{id}"},
@@ -545,7 +546,7 @@ TEST(SpecTest, MistakesInTablesAndCachesAreNamed) {
        "'reads' in workload names component 'cart', which does not exist; did you mean carts?"},
       {"sessions: \"HEAD", "web: \"HEAD", "\"HEAD",
        "'reads' in workload names component 'web', which is not a store; write a component of "
-       "kind rds, dynamodb or elasticache"},
+       "kind rds, dynamodb, elasticache or efs"},
   };
   for (const Mistake& mistake : mistakes) {
     const std::string text = Replaced(kStores, mistake.from, mistake.to);
@@ -554,6 +555,58 @@ TEST(SpecTest, MistakesInTablesAndCachesAreNamed) {
               PlaceOf(text, near, mistake.token) + ": " + mistake.complaint + "\n")
         << mistake.to;
   }
+}
+
+constexpr char kFiles[] = R"(apiVersion: leeward/v1
+application: shop
+regions: { home: us-east-1, recovery: us-west-2 }
+objectives: { rto: 15m, rpo: 15m }
+components:
+  orders:  { kind: rds, database: shop, user: shop }
+  uploads: { kind: efs, security-group: uploads-nfs, subnets: private }
+  pages:   { kind: efs, file-system: shop pages }
+  web:     { kind: ecs, environment: { UPLOADS: uploads }, needs: [uploads, pages] }
+)";
+
+TEST(SpecTest, FileSystemsAreReadWithTheirDefaults) {
+  const auto parsed = Parse(kFiles, "shop.yaml");
+  ASSERT_TRUE(std::holds_alternative<model::Application>(parsed)) << Complaints(kFiles);
+  const auto& shop = std::get<model::Application>(parsed);
+  const auto& uploads = std::get<model::Efs>(shop.components[1].kind);
+  EXPECT_EQ(uploads.file_system, "uploads");
+  EXPECT_EQ(uploads.security_group, "uploads-nfs");
+  EXPECT_EQ(uploads.subnets, "private");
+  const auto& pages = std::get<model::Efs>(shop.components[2].kind);
+  EXPECT_EQ(pages.file_system, "shop pages");
+  EXPECT_EQ(pages.security_group + pages.subnets, "");
+}
+
+TEST(SpecTest, MistakesInFileSystemsAreNamed) {
+  const std::vector<Mistake> mistakes = {
+      {"file-system: shop pages", "file-system: fs-0123456789abcdef0", "fs-0",
+       "'file-system' in component pages is 'fs-0123456789abcdef0', which names it in one Region "
+       "alone; write its creation token or its Name tag"},
+      {"file-system: shop pages", "files: shop", "files: shop",
+       "unknown key 'files' in component pages; remove it, or write kind, needs, file-system, "
+       "security-group or subnets"},
+      {"needs: [uploads, pages]", "needs: [uploads]", "{ kind: efs, file-system",
+       "component pages is needed by no component of kind ecs, so a move could end no writer of "
+       "it; add it to the 'needs' of the services that mount it"},
+  };
+  for (const Mistake& mistake : mistakes) {
+    const std::string text = Replaced(kFiles, mistake.from, mistake.to);
+    const std::string near = mistake.token.starts_with("{") ? "pages: " : mistake.to;
+    EXPECT_EQ(Complaints(text),
+              PlaceOf(text, near, mistake.token) + ": " + mistake.complaint + "\n")
+        << mistake.to;
+  }
+}
+
+TEST(SpecTest, AFileSystemAloneIsNoStoreThatCanBeAsked) {
+  std::string text = Replaced(kFiles, "  orders:  { kind: rds, database: shop, user: shop }\n", "");
+  text += "detection: { down-when: [ store and control-plane ] }\n";
+  EXPECT_NE(Complaints(text).find("no component is a store that can be asked"), std::string::npos)
+      << Complaints(text);
 }
 
 TEST(SpecTest, FiveMistakesAreAllReportedInFileOrder) {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "steps/ecs.h"
+#include "steps/efs.h"
 #include "steps/elasticache.h"
 #include "steps/look.h"
 #include "steps/rds.h"
@@ -48,7 +49,8 @@ Result<Value> TaskDefinition(const Work& work, const Region& region, const std::
 }
 
 // What a container variable that names a store carries in the step's Region: the address of a
-// database or a cache; of a table its name, since a table answers at its Region's own endpoint.
+// database or a cache; of a table its name, since a table answers at its Region's own endpoint; of
+// a file system its id.
 struct ValueOf {
   const Work& work;
   Result<std::string> operator()(const model::Rds& rds) const {
@@ -60,9 +62,14 @@ struct ValueOf {
     return group.address;
   }
   Result<std::string> operator()(const model::Dynamodb& dynamodb) const { return dynamodb.table; }
+  Result<std::string> operator()(const model::Efs& efs) const {
+    ASSIGN_OR_RETURN(const FileSystem system, NeedFileSystem(work, work.region(), efs));
+    return system.id;
+  }
   template <typename Other>
   Result<std::string> operator()(const Other&) const {
-    return base::Invalid("it is no store; name a component of kind rds, dynamodb or elasticache");
+    return base::Invalid(
+        "it is no store; name a component of kind rds, dynamodb, elasticache or efs");
   }
 };
 
@@ -97,7 +104,45 @@ int Count(const Value& definition, const std::string& name) {
   return count;
 }
 
-Result<Value> Localized(const Work& work, const model::Ecs& ecs, Value definition) {
+// The step's Region's file system of the component whose file system in `from` has the id.
+Result<std::string> TranslateFileSystem(const Work& work, const Region& from,
+                                        const std::string& id) {
+  for (const model::Component& component : work.application().components) {
+    const auto* efs = std::get_if<model::Efs>(&component.kind);
+    if (efs == nullptr) continue;
+    ASSIGN_OR_RETURN(const std::optional<FileSystem> there, FindFileSystem(work, from, *efs));
+    if (!there || there->id != id) continue;
+    ASSIGN_OR_RETURN(const FileSystem here, NeedFileSystem(work, work.region(), *efs));
+    return here.id;
+  }
+  return base::Invalid("its file system " + id + " in " + from.str() +
+                       " is no component of the spec; add one of kind efs for it");
+}
+
+// A volume names its file system by an id, which is another in each Region.
+Status LocalizeVolumes(const Work& work, const Region& from, Value& definition) {
+  Value* volumes = definition.Find("volumes");
+  if (volumes == nullptr || !volumes->is_list()) return base::Ok();
+  for (Value& volume : volumes->list()) {
+    Value* mounted = volume.Find("efsVolumeConfiguration");
+    if (mounted == nullptr) continue;
+    const std::string name = "volume " + std::string(volume.String("name"));
+    if (!mounted->Sub("authorizationConfig").String("accessPointId").empty()) {
+      return base::Invalid(name +
+                           " is mounted by an access point, which Leeward does not copy to " +
+                           work.region().str() + "; mount the file system itself");
+    }
+    Result<std::string> here =
+        TranslateFileSystem(work, from, std::string(mounted->String("fileSystemId")));
+    if (!here.ok()) return std::move(here).error().Context(name);
+    mounted->Set("fileSystemId", *std::move(here));
+  }
+  return base::Ok();
+}
+
+Result<Value> Localized(const Work& work, const model::Ecs& ecs, const Region& from,
+                        Value definition) {
+  RETURN_IF_ERROR(LocalizeVolumes(work, from, definition));
   ASSIGN_OR_RETURN(const auto values, Addresses(work, ecs));
   for (const auto& [name, value] : values) {
     if (Count(definition, name) == 0) {
@@ -278,12 +323,17 @@ Result<Finding> LookAtEcsReplicate(const Look& look) {
                                             store});
     if (made != nullptr) return Later(*made);
   }
+  for (const model::ComponentName& needed : work.application().Find(work.step().component)->needs) {
+    const model::Step* made =
+        look.Pending({{"efs.replicate", "efs.preserve-old"}, work.region(), needed});
+    if (made != nullptr) return Later(*made);
+  }
   const model::Step* scale = look.Pending({{"ecs.scale"}, work.region(), work.step().component});
   if (scale != nullptr) return Later(*scale);
   ASSIGN_OR_RETURN(const Value source, SourceService(work, *ecs, from));
   ASSIGN_OR_RETURN(Value definition,
                    TaskDefinition(work, from, std::string(source.String("taskDefinition"))));
-  ASSIGN_OR_RETURN(const Value wanted, Localized(work, *ecs, std::move(definition)));
+  ASSIGN_OR_RETURN(const Value wanted, Localized(work, *ecs, from, std::move(definition)));
   ASSIGN_OR_RETURN(const std::optional<Value> service, DescribeService(work, work.region(), *ecs));
   if (service) return LookAtService(work, *service, wanted, desired);
   ASSIGN_OR_RETURN(const bool cluster, HasCluster(work, ecs->cluster));
@@ -302,7 +352,7 @@ Result<StepOutcome> EcsReplicate(const Work& work) {
   ASSIGN_OR_RETURN(const Value source, SourceService(work, *ecs, from));
   ASSIGN_OR_RETURN(Value definition,
                    TaskDefinition(work, from, std::string(source.String("taskDefinition"))));
-  ASSIGN_OR_RETURN(const Value wanted, Localized(work, *ecs, std::move(definition)));
+  ASSIGN_OR_RETURN(const Value wanted, Localized(work, *ecs, from, std::move(definition)));
   RETURN_IF_ERROR(EnsureCluster(work, ecs->cluster));
   ASSIGN_OR_RETURN(const std::optional<Value> service, DescribeService(work, work.region(), *ecs));
   ASSIGN_OR_RETURN(const std::string arn, EnsureDefinition(work, wanted, service));

@@ -2,6 +2,7 @@
 #include "steps/app.h"
 #include "steps/dynamodb.h"
 #include "steps/ecs.h"
+#include "steps/efs.h"
 #include "steps/elasticache.h"
 #include "steps/rds.h"
 #include "steps/route53.h"
@@ -105,6 +106,15 @@ class Refresh {
       Put(name, region, "datastore.id", group.datastore);
       Put(name, region, "endpoint.address", group.address);
       Put(name, region, "endpoint.port", std::to_string(group.port));
+    }
+    return base::Ok();
+  }
+
+  Status Learn(const model::ComponentName& name, const model::Efs& efs) {
+    for (const Region& region : BothRegions()) {
+      ASSIGN_OR_RETURN(const FileSystem system, NeedFileSystem(work_, region, efs));
+      Put(name, region, "file-system.id", system.id);
+      Put(name, region, "file-system.arn", system.arn);
     }
     return base::Ok();
   }

@@ -72,6 +72,16 @@ Result<Finding> LookAtCachePromote(const Look& look);
 Result<Finding> LookAtCacheOpen(const Look& look);
 Result<Finding> LookAtCacheDrainTo(const Look& look);
 Result<Finding> LookAtCachePreserveOld(const Look& look);
+// look_efs.cc
+Result<Finding> LookAtFilesSource(const Look& look);
+Result<Finding> LookAtFilesReplicate(const Look& look);
+Result<Finding> LookAtFilesMeasure(const Look& look);
+Result<Finding> LookAtFilesFence(const Look& look);
+Result<Finding> LookAtFilesQuiesce(const Look& look);
+Result<Finding> LookAtFilesDrainTo(const Look& look);
+Result<Finding> LookAtFilesPromote(const Look& look);
+Result<Finding> LookAtFilesOpen(const Look& look);
+Result<Finding> LookAtFilesPreserveOld(const Look& look);
 // look_ecs.cc
 Result<Finding> LookAtEcsQuiesce(const Look& look);
 Result<Finding> LookAtEcsScale(const Look& look);

@@ -8,6 +8,7 @@
 #include "steps/app.h"
 #include "steps/dynamodb.h"
 #include "steps/ecs.h"
+#include "steps/efs.h"
 #include "steps/elasticache.h"
 #include "steps/gates.h"
 #include "steps/lease.h"
@@ -42,6 +43,15 @@ constexpr std::array kRunners = {
     Entry{"ecs.replicate", EcsReplicate},
     Entry{"ecs.scale", EcsScale},
     Entry{"ecs.settle", EcsSettle},
+    Entry{"efs.check-source", EfsCheckSource},
+    Entry{"efs.drain-to", EfsDrainTo},
+    Entry{"efs.fence", EfsFence},
+    Entry{"efs.measure", EfsMeasure},
+    Entry{"efs.open", EfsOpen},
+    Entry{"efs.preserve-old", EfsPreserveOld},
+    Entry{"efs.promote", EfsPromote},
+    Entry{"efs.quiesce", EfsQuiesce},
+    Entry{"efs.replicate", EfsReplicate},
     Entry{"elasticache.check-source", ElasticacheCheckSource},
     Entry{"elasticache.drain-to", ElasticacheDrainTo},
     Entry{"elasticache.fence", ElasticacheFence},

@@ -75,6 +75,9 @@ struct Limits {
       std::chrono::milliseconds(100);  // by which two Regions' clocks may differ; 0 to 1 min
   base::Duration items_settle =
       std::chrono::milliseconds(500);  // what left with a table's last write is waited for
+  base::Duration both_regions =
+      std::chrono::seconds(5);  // what both Regions' EFS must agree on, before one alone is asked;
+                                // 100 ms to 10 min
   base::Duration writes_held =
       std::chrono::minutes(2);  // a cache's, in a planned move, before they go on by themselves
   base::Duration datastore_failover =

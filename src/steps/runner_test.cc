@@ -298,6 +298,39 @@ TEST_F(EcsTest, ReplicateClonesWithTheRegionsOwnAddressesOnce) {
   }
 }
 
+TEST_F(EcsTest, AVolumeMountsTheRegionsOwnFileSystem) {
+  ServeReplication();
+  model::Efs uploads;
+  uploads.file_system = "uploads";
+  shop_.application.components.push_back({model::ComponentName("uploads"), uploads, {}});
+  shop_.aws.On("efs:DescribeFileSystems", [](const SeenCall& call) -> Result<Value> {
+    const char* id = call.options.region == "us-east-1" ? "fs-home" : "fs-away";
+    return Value::Struct(
+        {{"FileSystems",
+          Value::List{Value::Struct({{"FileSystemId", id}, {"CreationToken", "uploads"}})}}});
+  });
+  const auto mounts = [this](const Value& configuration) {
+    const Value volume =
+        Value::Struct({{"name", "files"}, {"efsVolumeConfiguration", configuration}});
+    definitions_["arn:home"].Set("volumes", Value::List{volume});
+  };
+  mounts(Value::Struct({{"fileSystemId", "fs-home"}}));
+  shop_.Add("ecs.replicate/web", shop_.recovery,
+            {{"source-region", "us-east-1"}, {"desired", "1"}});
+  const auto made = shop_.Run("ecs.replicate/web");
+  ASSERT_TRUE(made.ok()) << made.error().message();
+  const Value& volume = definitions_.at("arn:away").Items("volumes").front();
+  EXPECT_EQ(volume.Sub("efsVolumeConfiguration").String("fileSystemId"), "fs-away");
+  mounts(Value::Struct({{"fileSystemId", "fs-stranger"}}));
+  EXPECT_EQ(shop_.Run("ecs.replicate/web").error().message(),
+            "volume files: its file system fs-stranger in us-east-1 is no component of the spec; "
+            "add one of kind efs for it");
+  mounts(Value::Struct({{"fileSystemId", "fs-home"},
+                        {"authorizationConfig", Value::Struct({{"accessPointId", "fsap-1"}})}}));
+  EXPECT_NE(shop_.Run("ecs.replicate/web").error().message().find("access point"),
+            std::string::npos);
+}
+
 TEST_F(EcsTest, AVariableThatNoContainerHasIsAMistakeOfTheSpec) {
   ServeReplication();
   std::get<model::Ecs>(shop_.application.components[1].kind).environment = {

@@ -55,4 +55,14 @@ inline Application ShopOfThreeStores() {
   return shop;
 }
 
+// The shop with uploads in a file system too.
+inline Application ShopWithFiles() {
+  Application shop = Shop();
+  Efs uploads;
+  uploads.file_system = "uploads";
+  shop.components.insert(shop.components.begin() + 1, {ComponentName("uploads"), uploads, {}});
+  shop.components[2].needs.emplace_back("uploads");
+  return shop;
+}
+
 }  // namespace leeward::model::testing
