@@ -31,6 +31,7 @@ JS = os.path.join(HERE, "js")
 START_SECONDS = 60
 LOAD_SECONDS = 900  # of one run
 FILL_PIECE = 500_000  # items that one run adds to a growing table
+REST_SECONDS = 120
 STRIDE = 999_983  # a prime: every item of a table of another size has its turn before any has its second
 TABLE = {"TableName": "bench", "BillingMode": "PAY_PER_REQUEST",
          "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
@@ -86,6 +87,18 @@ def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
         fields = file.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rest(pid):
+    """Waits until the process does next to nothing; the CPU seconds that it took until then."""
+    begun, last, end = cpu_seconds(pid), cpu_seconds(pid), time.monotonic() + REST_SECONDS
+    while time.monotonic() < end:
+        time.sleep(1)
+        now = cpu_seconds(pid)
+        if now - last < 0.03:
+            return now - begun
+        last = now
+    raise RuntimeError(f"the item store was still busy {REST_SECONDS} s after the last write")
 
 
 def load(port, operation, arguments, requests=None, first=0, items=None, region="us-east-1", stride=1, sign=None, pid=None):
@@ -226,16 +239,25 @@ def grow(yard, arguments):
     make_table(port)
     held, rows = 0, []
     for target in arguments.grow:
+        filled, before = target - held, cpu_seconds(child.pid)
         while held < target:
             piece = min(FILL_PIECE, target - held)
             # Signed as they are sent: millions of prepared requests would not fit in memory.
             load(port, "PutItem", arguments, requests=piece, first=held, items=piece, sign="live")
             held += piece
-        puts, gets = (load(port, operation, arguments, items=held, stride=STRIDE, pid=child.pid) for operation in ("PutItem", "GetItem"))
-        rows.append({"items": held, "put": puts["per_second"], "get": gets["per_second"], "put_cpu_us": puts["cpu_us"],
-                     "get_cpu_us": gets["cpu_us"], "memory_mb": resident_mb(child.pid)})
-        print(f"{held:>10} items: put {puts['per_second']} a second at {puts['cpu_us']:.1f} us of CPU, get {gets['per_second']} "
-              f"at {gets['cpu_us']:.1f} us; {rows[-1]['memory_mb']:.0f} MB", flush=True)
+        # What filling left to be merged is the filling's, and is over before others are measured.
+        fill_us = (cpu_seconds(child.pid) - before + rest(child.pid)) * 1e6 / filled
+        runs = {"PutItem": [], "GetItem": []}
+        for _ in range(arguments.rounds):
+            for operation, done in runs.items():
+                done.append(load(port, operation, arguments, items=held, stride=STRIDE, pid=child.pid))
+        puts, gets = runs.values()
+        rows.append({"items": held, "fill_cpu_us": fill_us, "memory_mb": resident_mb(child.pid), "runs": runs})
+        print(f"{held:>10} items: put {median(puts, 'per_second'):.0f} a second at {median(puts, 'cpu_us'):.1f} us of CPU "
+              f"({min(run['cpu_us'] for run in puts):.1f} to {max(run['cpu_us'] for run in puts):.1f}), "
+              f"get {median(gets, 'per_second'):.0f} at {median(gets, 'cpu_us'):.1f} us "
+              f"({min(run['cpu_us'] for run in gets):.1f} to {max(run['cpu_us'] for run in gets):.1f}); "
+              f"filled at {fill_us:.1f} us; {rows[-1]['memory_mb']:.0f} MB", flush=True)
     return rows
 
 
