@@ -99,13 +99,14 @@ struct LossBound {
   std::optional<base::Duration> bound;
   // Of one that cannot be told, where that is known: why, and what to do.
   std::string why = {}, remedy = {};
+  std::optional<base::Duration> budget = {};  // the store's own RPO; absent: the terms'
 };
 // now − newest source commit or canary that is visible in the standby, plus the clocks' margin.
 // Absent when nothing was ever visible.
 LossBound BoundOf(const model::StoreLag& lag, base::WallTime now, base::Duration clock_margin);
 
 struct LossTerms {
-  base::Duration budget{};  // the spec's RPO
+  base::Duration budget{};  // the spec's RPO, of stores without one of their own
   model::OverRpo policy = model::OverRpo::kAsk;
   std::optional<base::Duration> accepted;  // --accept-loss: a human accepts up to this much
 };

@@ -151,6 +151,23 @@ TEST(LossGateTest, WithinTheRpoPasses) {
   EXPECT_EQ(answer.reason, "orders may lose up to 5.00 s, within the RPO of 5.00 s");
 }
 
+TEST(LossGateTest, AStoreMayHaveAnRpoOfItsOwn) {
+  LossBound files = Loses("uploads", 600);
+  files.budget = 900 * kSecond;
+  const LossTerms terms = Terms(model::OverRpo::kRefuse);
+  const GateAnswer both = LossGate({Loses("orders", 4), files}, terms);
+  EXPECT_EQ(both.answer, Answer::kPass);
+  EXPECT_EQ(both.reason, "uploads may lose up to 10 min 0 s, within its RPO of 15 min 0 s");
+  EXPECT_EQ(LossGate({Loses("orders", 6), files}, terms).answer, Answer::kRefuse)
+      << "the wider one is the other store's";
+  files.bound = 901 * kSecond;
+  EXPECT_EQ(LossGate({Loses("orders", 4), files}, terms).answer, Answer::kRefuse);
+  files.budget = kSecond;
+  files.bound = 2 * kSecond;
+  EXPECT_EQ(LossGate({Loses("orders", 4), files}, terms).answer, Answer::kRefuse)
+      << "a narrower one counts too";
+}
+
 TEST(LossGateTest, OverTheRpoFollowsThePolicy) {
   EXPECT_EQ(LossGate({Loses("orders", 6)}, Terms(model::OverRpo::kAsk)).answer, Answer::kAsk);
   EXPECT_EQ(LossGate({Loses("orders", 6)}, Terms(model::OverRpo::kRefuse)).answer, Answer::kRefuse);

@@ -22,8 +22,18 @@ bool Accepted(const LossBound& bound, const LossTerms& terms) {
   return terms.accepted && bound.bound && *bound.bound <= *terms.accepted;
 }
 
+base::Duration BudgetOf(const LossBound& bound, const LossTerms& terms) {
+  return bound.budget.value_or(terms.budget);
+}
+
+// "the RPO", or "its RPO" of a store that has one of its own.
+std::string RpoOf(const LossBound& bound, const char* joined, const LossTerms& terms) {
+  return std::string(bound.budget ? "its RPO" : "the RPO") + joined +
+         base::HumanDuration(BudgetOf(bound, terms));
+}
+
 GateAnswer OverBudget(const LossBound& worst, const LossTerms& terms) {
-  const std::string what = Described(worst) + ", the RPO is " + base::HumanDuration(terms.budget);
+  const std::string what = Described(worst) + ", " + RpoOf(worst, " is ", terms);
   const bool refused_acceptance = terms.accepted.has_value();
   const std::string accepted =
       refused_acceptance ? "; only " + base::HumanDuration(*terms.accepted) + " was accepted" : "";
@@ -123,27 +133,25 @@ LossBound BoundOf(const model::StoreLag& lag, base::WallTime now, base::Duration
 GateAnswer LossGate(const std::vector<LossBound>& bounds, const LossTerms& terms) {
   const LossBound* worst = nullptr;  // of those that nobody has accepted
   const LossBound* largest = nullptr;
-  bool accepted = false;
+  const LossBound* accepted = nullptr;
   const auto worse = [](const LossBound* than, const LossBound& bound) {
     return than == nullptr || !bound.bound || (than->bound && *bound.bound > *than->bound);
   };
   for (const LossBound& bound : bounds) {
     if (worse(largest, bound)) largest = &bound;
-    if (bound.bound && *bound.bound <= terms.budget) continue;
+    if (bound.bound && *bound.bound <= BudgetOf(bound, terms)) continue;
     if (Accepted(bound, terms))
-      accepted = true;
+      accepted = worse(accepted, bound) ? &bound : accepted;
     else if (worse(worst, bound))
       worst = &bound;
   }
   if (largest == nullptr) return {Answer::kPass, "no store can lose anything"};
   if (worst != nullptr) return OverBudget(*worst, terms);
-  if (accepted) {
-    return {Answer::kPass, Described(*largest) + ", over the RPO of " +
-                               base::HumanDuration(terms.budget) + "; up to " +
-                               base::HumanDuration(*terms.accepted) + " was accepted"};
+  if (accepted != nullptr) {
+    return {Answer::kPass, Described(*accepted) + ", over " + RpoOf(*accepted, " of ", terms) +
+                               "; up to " + base::HumanDuration(*terms.accepted) + " was accepted"};
   }
-  return {Answer::kPass,
-          Described(*largest) + ", within the RPO of " + base::HumanDuration(terms.budget)};
+  return {Answer::kPass, Described(*largest) + ", within " + RpoOf(*largest, " of ", terms)};
 }
 
 GateAnswer FenceProof(const FenceEvidence& evidence) {

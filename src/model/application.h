@@ -121,7 +121,8 @@ inline bool IsProbed(const ComponentKind& kind) {
 struct Component {
   ComponentName name;
   ComponentKind kind;
-  std::vector<ComponentName> needs;  // works only while these do
+  std::vector<ComponentName> needs;   // works only while these do
+  std::optional<base::Duration> rpo;  // of a store: its own; absent: the application's
 };
 
 struct Detection {
@@ -230,6 +231,11 @@ struct Application {
       if (c.name == component) return &c;
     }
     return nullptr;
+  }
+  // Age of the oldest write that the store may lose.
+  base::Duration RpoOf(const ComponentName& store) const {
+    const Component* const found = Find(store);
+    return found != nullptr && found->rpo ? *found->rpo : objectives.rpo;
   }
 };
 

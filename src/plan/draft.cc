@@ -115,7 +115,7 @@ model::Step& TellWriter(const Draft& draft, model::Step& step) {
 }
 
 model::Step& TellBudget(const Draft& draft, model::Step& step) {
-  step.parameters["budget-ns"] = std::to_string(draft.application.objectives.rpo.count());
+  step.parameters["budget-ns"] = std::to_string(draft.application.RpoOf(step.component).count());
   return TellSource(draft, TellPromoted(draft, step));
 }
 

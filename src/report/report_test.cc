@@ -253,9 +253,34 @@ TEST(StoresTest, EachIsCountedAndJudgedByItself) {
   };
   EXPECT_EQ(verdict("loss of carts within its own bound"), Verdict::kFail) << "900 ms over 640";
   EXPECT_EQ(verdict("loss of sessions within its own bound"), Verdict::kPass);
+  EXPECT_EQ(verdict("rpo"), Verdict::kPass);
   const std::string text = ToText(report, Colour::kNo);
   EXPECT_NE(text.find("lost of carts"), std::string::npos) << text;
   EXPECT_NE(text.find("longest chain"), std::string::npos) << text;
+}
+
+TEST(StoresTest, EachIsJudgedByAnRpoOfItsOwn) {
+  const auto verdict = [](base::Duration all, std::optional<base::Duration> own) {
+    Input input = Drill();
+    input.application = model::testing::ShopOfThreeStores();
+    input.application.objectives.rpo = all;
+    const model::ComponentName carts("carts");
+    for (model::Component& one : input.application.components) {
+      if (one.name == carts) one.rpo = own;
+    }
+    input.events.push_back(Measured(kAcknowledged, carts, 3412, At(9000)));
+    input.events.push_back(Measured(kLost, carts, 2, At(9000)));
+    input.events.push_back(Measured(kLostSpan, carts, 900'000'000, At(9000)));
+    for (const Objective& one : Make(input).objectives) {
+      if (one.name == "rpo") return one.verdict;
+    }
+    return Verdict::kIncomplete;
+  };
+  EXPECT_EQ(verdict(milliseconds(5000), std::nullopt), Verdict::kPass);
+  EXPECT_EQ(verdict(milliseconds(5000), milliseconds(800)), Verdict::kFail);
+  EXPECT_EQ(verdict(milliseconds(800), std::nullopt), Verdict::kFail);
+  EXPECT_EQ(verdict(milliseconds(800), milliseconds(5000)), Verdict::kPass)
+      << "what all lost together is within the others' objective";
 }
 
 TEST(RtoTest, PartsAddUpWhateverTheOrderOfEvents) {

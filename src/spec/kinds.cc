@@ -4,6 +4,7 @@ namespace leeward::spec {
 namespace {
 
 constexpr int kMaxComponents = 100;
+constexpr std::chrono::hours kMaxRpo{24 * 30};
 
 Field<model::Component> NeedsField() {
   return {{"needs", Need::kOptional, ListShape(TextShape(kName), kMaxComponents),
@@ -16,6 +17,17 @@ Field<model::Component> NeedsField() {
               if (context.Text(entry, "an entry of " + name, kName, &needed))
                 component.needs.emplace_back(needed);
             }
+          }};
+}
+
+Field<model::Component> RpoField() {
+  const Shape range = DurationShape(0, base::Duration(kMaxRpo).count());
+  return {{"rpo", Need::kOptional, range,
+           "of a store: age of the oldest write of it that may be lost; default: the objectives'"},
+          [range](Context& context, const YAML::Node& node, const std::string& name,
+                  model::Component& component) {
+            base::Duration rpo{};
+            if (context.Time(node, name, range, &rpo)) component.rpo = rpo;
           }};
 }
 
@@ -49,13 +61,15 @@ const std::vector<const Kind*>& Kinds() {
   return kKinds;
 }
 
-const std::vector<Field<model::Component>>& CommonFields() {
-  static const std::vector<Field<model::Component>> kFields = {
+std::vector<Field<model::Component>> AllFieldsOf(const Kind& kind) {
+  std::vector<Field<model::Component>> fields = {
       {{"kind", Need::kRequired, WordShape(KindNames()), "what the component is"},
        [](Context&, const YAML::Node&, const std::string&, model::Component&) {
        }},  // read first, by KindOf
       NeedsField()};
-  return kFields;
+  if (model::IsStore(kind.empty)) fields.push_back(RpoField());
+  fields.insert(fields.end(), kind.fields.begin(), kind.fields.end());
+  return fields;
 }
 
 void ReadComponents(Context& context, const YAML::Node& node, model::Application& application) {
@@ -74,9 +88,7 @@ void ReadComponents(Context& context, const YAML::Node& node, model::Application
     if (kind == nullptr) continue;
     component.name = model::ComponentName(name);
     component.kind = kind->empty;
-    std::vector<Field<model::Component>> fields = CommonFields();
-    fields.insert(fields.end(), kind->fields.begin(), kind->fields.end());
-    ReadFields(context, entry.second, where, fields, component);
+    ReadFields(context, entry.second, where, AllFieldsOf(*kind), component);
     application.components.push_back(std::move(component));
   }
 }

@@ -12,7 +12,7 @@ struct Kind {
   const char* name;
   const char* help;
   model::ComponentKind empty;                   // what the fields are read into
-  std::vector<Field<model::Component>> fields;  // without `kind` and `needs`
+  std::vector<Field<model::Component>> fields;  // without those that others have too
 };
 
 const std::vector<const Kind*>& Kinds();
@@ -40,7 +40,7 @@ std::vector<Field<model::Component>> FieldsOf(std::vector<Field<K>> fields) {
 
 // Reads `components`, each by its kind's fields.
 void ReadComponents(Context& context, const YAML::Node& node, model::Application& application);
-// Keys that components of every kind have.
-const std::vector<Field<model::Component>>& CommonFields();
+// All keys of a component of that kind: those that every kind has, what every store has, its own.
+std::vector<Field<model::Component>> AllFieldsOf(const Kind& kind);
 
 }  // namespace leeward::spec

@@ -34,10 +34,7 @@ Json ComponentsSchema() {
   any["propertyNames"]["pattern"] = kName.regex;
   any["additionalProperties"]["oneOf"] = Json::array();
   for (const Kind* kind : Kinds()) {
-    std::vector<FieldInfo> fields = InfoOf(CommonFields());
-    const std::vector<FieldInfo> own = InfoOf(kind->fields);
-    fields.insert(fields.end(), own.begin(), own.end());
-    Json schema = ObjectSchema(fields);
+    Json schema = ObjectSchema(InfoOf(AllFieldsOf(*kind)));
     schema["description"] = kind->help;
     schema["properties"]["kind"] = {{"const", kind->name}};
     any["additionalProperties"]["oneOf"].push_back(std::move(schema));

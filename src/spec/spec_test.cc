@@ -563,7 +563,7 @@ regions: { home: us-east-1, recovery: us-west-2 }
 objectives: { rto: 15m, rpo: 15m }
 components:
   orders:  { kind: rds, database: shop, user: shop }
-  uploads: { kind: efs, security-group: uploads-nfs, subnets: private }
+  uploads: { kind: efs, security-group: uploads-nfs, subnets: private, rpo: 1h }
   pages:   { kind: efs, file-system: shop pages }
   web:     { kind: ecs, environment: { UPLOADS: uploads }, needs: [uploads, pages] }
 )";
@@ -572,6 +572,8 @@ TEST(SpecTest, FileSystemsAreReadWithTheirDefaults) {
   const auto parsed = Parse(kFiles, "shop.yaml");
   ASSERT_TRUE(std::holds_alternative<model::Application>(parsed)) << Complaints(kFiles);
   const auto& shop = std::get<model::Application>(parsed);
+  EXPECT_EQ(shop.RpoOf(model::ComponentName("uploads")), std::chrono::hours(1));
+  EXPECT_EQ(shop.RpoOf(model::ComponentName("orders")), std::chrono::minutes(15));
   const auto& uploads = std::get<model::Efs>(shop.components[1].kind);
   EXPECT_EQ(uploads.file_system, "uploads");
   EXPECT_EQ(uploads.security_group, "uploads-nfs");
@@ -587,11 +589,14 @@ TEST(SpecTest, MistakesInFileSystemsAreNamed) {
        "'file-system' in component pages is 'fs-0123456789abcdef0', which names it in one Region "
        "alone; write its creation token or its Name tag"},
       {"file-system: shop pages", "files: shop", "files: shop",
-       "unknown key 'files' in component pages; remove it, or write kind, needs, file-system, "
+       "unknown key 'files' in component pages; remove it, or write kind, needs, rpo, file-system, "
        "security-group or subnets"},
       {"needs: [uploads, pages]", "needs: [uploads]", "{ kind: efs, file-system",
        "component pages is needed by no component of kind ecs, so a move could end no writer of "
        "it; add it to the 'needs' of the services that mount it"},
+      {"environment: { UPLOADS: uploads }", "rpo: 5s", "rpo: 5s",
+       "unknown key 'rpo' in component web; remove it, or write kind, needs, cluster, service, "
+       "standby, active, environment, load-balancer, target-group, port or health"},
   };
   for (const Mistake& mistake : mistakes) {
     const std::string text = Replaced(kFiles, mistake.from, mistake.to);

@@ -123,17 +123,25 @@ decide::LossTerms TermsOf(const Work& work) {
   return terms;
 }
 
+std::optional<base::Duration> OwnRpo(const Work& work, const model::ComponentName& store) {
+  const model::Component* const found = work.application().Find(store);
+  return found == nullptr ? std::nullopt : found->rpo;
+}
+
 decide::LossBound BoundAsMeasured(const Work& work, const std::string& measure) {
   const std::string why = OutputOf(work, measure, kUnknownBecause);
-  if (why.empty())
-    return {ComponentOf(work, measure), Nanoseconds(OutputOf(work, measure, "bound_ns"))};
   const model::ComponentName store = ComponentOf(work, measure);
+  decide::LossBound bound{store, Nanoseconds(OutputOf(work, measure, "bound_ns"))};
+  bound.budget = OwnRpo(work, store);
+  if (why.empty()) return bound;
   const model::Plan& plan = work.context().plan;
-  return {store, std::nullopt, why,
-          "--accept-loss does not cover that: where " + plan.from.str() + " lives put " +
-              store.str() + " in " + plan.to.str() +
-              " aside and run `leeward protect`, else find out what it lacks and have people "
-              "approve of it (failover.approval)"};
+  bound.bound = std::nullopt;
+  bound.why = why;
+  bound.remedy = "--accept-loss does not cover that: where " + plan.from.str() + " lives put " +
+                 store.str() + " in " + plan.to.str() +
+                 " aside and run `leeward protect`, else find out what it lacks and have people "
+                 "approve of it (failover.approval)";
+  return bound;
 }
 
 // Of a store that is not read again behind the fence: what it has may only have become more, and
@@ -147,7 +155,8 @@ decide::LossBound BoundUntilTheFence(const Work& work, const std::string& measur
   if (!bound.why.empty()) return bound;
   lag.component = bound.component;
   lag.newest_visible = *newest;
-  return decide::BoundOf(lag, NoWritesAfter(work), *margin);
+  bound.bound = decide::BoundOf(lag, NoWritesAfter(work), *margin).bound;
+  return bound;
 }
 
 // The step that read the measured store again behind the fence; empty: none did.
