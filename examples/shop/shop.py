@@ -1,218 +1,43 @@
 #!/usr/bin/python3
-"""A small shop: orders in PostgreSQL, carts in DynamoDB and sessions in Redis behind HTTP/1.1, with Debian's stock
-libraries only.
+"""A small shop: orders in PostgreSQL, carts in DynamoDB, sessions in Redis and uploads in files behind HTTP/1.1,
+with Debian's stock libraries only.
 
   GET  /health         200 {"role": "primary" | "replica", "region": ...} when the database answers, else 503
   POST /orders         {"id": "...", "item": "lantern", "quantity": 2}: commits the order, then writes the cart that it came
-                       from and the session that it was made in, and then answers 201 with the order; the same id again
-                       answers the same order (200). The id may also be sent as Idempotency-Key
+                       from, the session that it was made in and the form that was sent, and then answers 201 with the
+                       order; the same id again answers the same order (200). The id may also be sent as Idempotency-Key
   GET  /orders/{id}    200 with the order, or 404
   GET  /carts/{id}     200 with the cart of the order, or 404
   GET  /sessions/{id}  200 with the session of the order, or 404
+  GET  /uploads/{id}   200 with the form of the order, or 404
 
 `shop.py prepare` makes the tables, once, as the database's owner, and the login SHOP_WEB_USER that the shop then uses.
 
-Environment: SHOP_DB_HOST, SHOP_DB_PORT, SHOP_DB_NAME, SHOP_DB_USER, SHOP_DB_PASSWORD; SHOP_CARTS_TABLE and SHOP_REDIS_HOST
-(SHOP_REDIS_PORT), without which there are no carts or no sessions; HOST and PORT to listen on; AWS_REGION is what /health
-says it is in, and where the table is; AWS_ENDPOINT_URL_DYNAMODB where it is asked, when it is not at AWS. For `prepare`
-also SHOP_WEB_USER and SHOP_WEB_PASSWORD.
+Environment: SHOP_DB_HOST, SHOP_DB_PORT, SHOP_DB_NAME, SHOP_DB_USER,
+SHOP_DB_PASSWORD; SHOP_CARTS_TABLE, SHOP_REDIS_HOST (SHOP_REDIS_PORT) and SHOP_UPLOADS (a directory), without which there are no
+carts, no sessions or no uploads; HOST and PORT to listen on; AWS_REGION is what /health says it is in, and where the table is;
+AWS_ENDPOINT_URL_DYNAMODB where it is asked, when it is not at AWS. For `prepare` also SHOP_WEB_USER and SHOP_WEB_PASSWORD.
 """
 
 import json
 import os
 import re
-import select
 import signal
 import sys
-import threading
-import time
+import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import psycopg2
-import psycopg2.errors
-import psycopg2.extensions
+sys.dont_write_bytecode = True  # the folder may be somebody else's
+import orders_postgres  # noqa: E402
+from orders import MAX_CONNECTIONS, Refused, Unavailable  # noqa: E402
 
-POOL_SIZE = 8          # idle connections kept
-MAX_CONNECTIONS = 16   # of orders at once; more wait, so that a rush cannot lock everyone else out of the database
-WRITE_SECONDS = 2.0    # longest a request waits for the database
-HEALTH_SECONDS = 0.4   # longest a health check does: shorter than any prober's patience
 ITEM_SECONDS = 1.0     # longest an attempt at the table or at Redis takes
 SESSION_LIVES = 86400  # seconds
 MAX_BODY = 64 * 1024
 ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
 CATALOGUE = {"lantern": 4200, "rope": 1250, "oilskin": 8900, "compass": 3300}  # cents
 
-SCHEMA = """
-create table if not exists orders (
-  id text primary key,
-  total_cents bigint not null,
-  created_at timestamptz not null default clock_timestamp());
-create table if not exists order_lines (
-  order_id text not null references orders(id),
-  line int not null,
-  item text not null,
-  quantity int not null check (quantity > 0),
-  price_cents bigint not null,
-  primary key (order_id, line));
-"""
-
-# The shop's own login may use the tables and no more. Its group is the one that Leeward's guard holds: who is in it is let
-# in only while its Region may write, also by a server that was lost and comes back.
-LOGIN = """
-do $$ begin
-  if not exists (select from pg_roles where rolname = 'leeward_held') then create role leeward_held nologin; end if;
-  if not exists (select from pg_roles where rolname = %(user)s) then
-    execute format('create role %%I login password %%L in role leeward_held', %(user)s, %(password)s);
-  end if;
-  execute format('grant select, insert on orders, order_lines to %%I', %(user)s);
-end $$
-"""
-
-INSERT = """
-with placed as (
-  insert into orders (id, total_cents) values (%(id)s, %(quantity)s::bigint * %(price)s)
-  on conflict (id) do nothing returning id, total_cents, created_at),
-line as (
-  insert into order_lines (order_id, line, item, quantity, price_cents)
-  select id, 1, %(item)s, %(quantity)s, %(price)s from placed)
-select id, %(item)s::text, %(quantity)s::int, total_cents, to_json(created_at) from placed
-"""
-
-SELECT = """
-select o.id, l.item, l.quantity, o.total_cents, to_json(o.created_at)
-from orders o join order_lines l on l.order_id = o.id and l.line = 1 where o.id = %(id)s
-"""
-
-
-class Unavailable(Exception):
-    """The database cannot serve this request now; a retry later may work."""
-
-
-# --- database -----------------------------------------------------------------------------------------
-
-_deadline = threading.local()
-
-
-def _wait(connection):
-    """Waits for the database at most until this thread's deadline, whatever the network does."""
-    while True:
-        state = connection.poll()
-        if state == psycopg2.extensions.POLL_OK:
-            return
-        left = _deadline.at - time.monotonic()
-        poller = select.poll()
-        poller.register(connection.fileno(),
-                        select.POLLIN if state == psycopg2.extensions.POLL_READ else select.POLLOUT)
-        if left <= 0 or not poller.poll(left * 1000):
-            raise psycopg2.OperationalError("the database did not answer in time")
-
-
-psycopg2.extensions.set_wait_callback(_wait)
-
-
-class Database:
-    def __init__(self, environment):
-        self._where = dict(
-            host=environment["SHOP_DB_HOST"],
-            port=int(environment.get("SHOP_DB_PORT", "5432")),
-            dbname=environment.get("SHOP_DB_NAME", "shop"),
-            user=environment.get("SHOP_DB_USER", "shop"),
-            password=environment.get("SHOP_DB_PASSWORD", ""),
-            application_name="shop",
-        )
-        self._lock = threading.Lock()
-        self._idle = []
-        self._slots = threading.BoundedSemaphore(MAX_CONNECTIONS)
-
-    def _connect(self):
-        connection = psycopg2.connect(**self._where)
-        connection.autocommit = True  # each statement is one transaction
-        return connection
-
-    def _take(self):
-        with self._lock:
-            if self._idle:
-                return self._idle.pop(), True
-        return self._connect(), False
-
-    def _give_back(self, connection):
-        with self._lock:
-            if not connection.closed and len(self._idle) < POOL_SIZE:
-                self._idle.append(connection)
-                return
-        connection.close()
-
-    def run(self, statement, parameters=None, seconds=WRITE_SECONDS):
-        """One statement in one transaction; its first row or None. A connection that died while it was idle
-        is replaced at once; statements here are safe to repeat."""
-        _deadline.at = time.monotonic() + seconds
-        if not self._slots.acquire(timeout=seconds):
-            raise Unavailable("all %d connections are busy" % MAX_CONNECTIONS)
-        try:
-            return self._run(statement, parameters)
-        finally:
-            self._slots.release()
-
-    def look(self, statement, seconds):
-        """The same, past the queue: a busy shop is not an ill one."""
-        _deadline.at = time.monotonic() + seconds
-        return self._run(statement, None)
-
-    def _run(self, statement, parameters):
-        try:
-            while True:
-                connection, was_idle = self._take()
-                try:
-                    with connection.cursor() as cursor:
-                        cursor.execute(statement, parameters)
-                        row = cursor.fetchone() if cursor.description else None
-                except (psycopg2.OperationalError, psycopg2.InterfaceError):
-                    connection.close()
-                    if not was_idle:
-                        raise
-                    continue
-                except psycopg2.Error:
-                    self._give_back(connection)
-                    raise
-                self._give_back(connection)
-                return row
-        except psycopg2.errors.ReadOnlySqlTransaction:
-            raise Unavailable("the database is read-only here: this Region stands by") from None
-        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-            raise Unavailable("no database: " + (str(error).strip().splitlines() or ["gone"])[0]) from None
-
-
-# --- orders -------------------------------------------------------------------------------------------
-
-def as_order(row):
-    return {"id": row[0], "item": row[1], "quantity": row[2], "total_cents": row[3], "created_at": row[4]}
-
-
-class Orders:
-    def __init__(self, database):
-        self._database = database
-
-    def place(self, order):
-        """The order and whether it is new."""
-        try:
-            row = self._database.run(INSERT, order)
-        except psycopg2.errors.UndefinedTable:
-            raise Unavailable("the shop has no tables yet; run `shop.py prepare`") from None
-        return (as_order(row), True) if row else (self.find(order["id"]), False)
-
-    def find(self, order_id):
-        try:
-            row = self._database.run(SELECT, {"id": order_id})
-        except psycopg2.errors.UndefinedTable:
-            row = None
-        return as_order(row) if row else None
-
-    def prepare(self, user, password):
-        self._database.run(SCHEMA)
-        self._database.run(LOGIN, {"user": user, "password": password})
-
-
-# --- carts and sessions -------------------------------------------------------------------------------
+# --- carts, sessions and uploads ----------------------------------------------------------------------
 
 class Carts:
     """The cart that an order came from: one item of a DynamoDB table whose key is `id`."""
@@ -268,8 +93,46 @@ class Sessions:
         return session and dict(json.loads(session), id=order_id)
 
 
+class Uploads:
+    """The form that an order was sent with: one file of a directory, which may be a file system of several Regions."""
+
+    def __init__(self, directory):
+        self._directory = directory
+
+    @staticmethod
+    def name(order_id):
+        return "order-%s.json" % order_id
+
+    def put(self, order):
+        """Whole or not at all, and on the disk before this returns."""
+        temporary = os.path.join(self._directory, "new-" + uuid.uuid4().hex)
+        try:
+            with open(temporary, "xb") as file:
+                file.write(order["form"])
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(temporary, os.path.join(self._directory, self.name(order["id"])))
+        except OSError as error:
+            raise Unavailable("no uploads: %s" % error.strerror) from None
+
+    def find(self, order_id):
+        if not ID.match(order_id):
+            return None
+        try:
+            with open(os.path.join(self._directory, self.name(order_id)), "rb") as file:
+                return {"id": order_id, "form": file.read(MAX_BODY).decode(errors="replace")}
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise Unavailable("no uploads: %s" % error.strerror) from None
+
+
 class Absent:
     """In the place of a store that this shop does without."""
+
+    @staticmethod
+    def name(_):
+        return None
 
     def put(self, _):
         pass
@@ -295,7 +158,7 @@ def read_order(body, key):
         raise ValueError("no such item; there are: " + ", ".join(sorted(CATALOGUE)))
     if type(quantity) is not int or not 1 <= quantity <= 1000:
         raise ValueError("quantity is a whole number from 1 to 1000")
-    return {"id": order_id, "item": item, "quantity": quantity, "price": CATALOGUE[item]}
+    return {"id": order_id, "item": item, "quantity": quantity, "price": CATALOGUE[item], "form": body}
 
 
 # --- HTTP ---------------------------------------------------------------------------------------------
@@ -308,8 +171,7 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1   # one packet an answer
     timeout = 75    # of an idle connection
     orders = None
-    carts = sessions = Absent()
-    database = None
+    carts = sessions = uploads = Absent()
     region = ""
 
     def log_message(self, *_):
@@ -327,19 +189,19 @@ class Handler(BaseHTTPRequestHandler):
             serve()
         except Unavailable as error:
             self.answer(503, {"error": str(error)})
-        except psycopg2.Error as error:
-            print("shop: %s %s: %r" % (self.command, self.path, error), file=sys.stderr, flush=True)
+        except Refused as error:
+            print("shop: %s %s: %s" % (self.command, self.path, error), file=sys.stderr, flush=True)
             self.answer(500, {"error": "the database refused this request"})
 
     def do_GET(self):
         if self.path == "/health":
             self.guarded(self.health)
             return
-        for name in ("orders", "carts", "sessions"):
+        for name in ("orders", "carts", "sessions", "uploads"):
             if self.path.startswith("/%s/" % name):
                 self.guarded(lambda: self.show(name, getattr(self, name)))
                 return
-        self.answer(404, {"error": "there are /health, /orders, /orders/{id}, /carts/{id} and /sessions/{id}"})
+        self.answer(404, {"error": "there are /health, /orders, and /orders/, /carts/, /sessions/ and /uploads/ with an id"})
 
     def do_POST(self):
         length = self.headers.get("Content-Length", "0")
@@ -359,11 +221,10 @@ class Handler(BaseHTTPRequestHandler):
         self.guarded(lambda: self.place(order))
 
     def health(self):
-        standby, = self.database.look("select pg_is_in_recovery()", HEALTH_SECONDS)
-        self.answer(200, {"role": "replica" if standby else "primary", "region": self.region})
+        self.answer(200, {"role": self.orders.role(), "region": self.region})
 
     def place(self, order):
-        placed, is_new = self.orders.place(order)
+        placed, is_new = self.orders.place({**order, "upload": self.uploads.name(order["id"])})
         if placed is None:
             raise Unavailable("the order was not found again; try once more")
         if (placed["item"], placed["quantity"]) != (order["item"], order["quantity"]):
@@ -372,6 +233,7 @@ class Handler(BaseHTTPRequestHandler):
         # Who is told no for want of one of these sends the order again, and finds it placed.
         self.carts.put(order)
         self.sessions.put(order)
+        self.uploads.put(order)
         self.answer(201 if is_new else 200, placed)
 
     def show(self, name, store):
@@ -395,15 +257,14 @@ def prepare(orders):
         sys.exit("shop: SHOP_WEB_USER and SHOP_WEB_PASSWORD say which login to make; one of them is not set")
     try:
         orders.prepare(os.environ["SHOP_WEB_USER"], os.environ["SHOP_WEB_PASSWORD"])
-    except (Unavailable, psycopg2.Error) as error:
+    except (Unavailable, Refused) as error:
         sys.exit("shop: cannot prepare the database: %s" % str(error).strip())
 
 
 def main():
     if "SHOP_DB_HOST" not in os.environ:
         sys.exit("shop: SHOP_DB_HOST is not set; it names the database's host")
-    Handler.database = Database(os.environ)
-    Handler.orders = Orders(Handler.database)
+    Handler.orders = orders_postgres.Orders(os.environ)
     if sys.argv[1:] == ["prepare"]:
         return prepare(Handler.orders)
     if sys.argv[1:]:
@@ -413,6 +274,8 @@ def main():
         Handler.carts = Carts(os.environ["SHOP_CARTS_TABLE"], os.environ)
     if os.environ.get("SHOP_REDIS_HOST"):
         Handler.sessions = Sessions(os.environ["SHOP_REDIS_HOST"], os.environ)
+    if os.environ.get("SHOP_UPLOADS"):
+        Handler.uploads = Uploads(os.environ["SHOP_UPLOADS"])
     address = (os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8080")))
     try:
         server = Server(address, Handler)

@@ -75,8 +75,8 @@ TEST(SpecTest, TheShopOfSeveralStoresIsRead) {
   const auto& shop = std::get<model::Application>(parsed);
   EXPECT_EQ(std::count_if(shop.components.begin(), shop.components.end(),
                           [](const model::Component& one) { return model::IsStore(one.kind); }),
-            3);
-  EXPECT_EQ(shop.workload->reads.size(), 2u);
+            4);
+  EXPECT_EQ(shop.workload->reads.size(), 3u);
 }
 
 TEST(SpecTest, TheShortestSpecGetsDefaults) {

@@ -25,7 +25,7 @@ LEAST = 0.9  # of the sessions, in a mode that may lose some
 
 def spec_in(folder):
     """The example's spec with the modes and the rate of this run, beside what it names."""
-    for name in ("shop.py", "stage-sessions.yaml"):
+    for name in ("shop.py", "orders.py", "orders_postgres.py", "stage-sessions.yaml"):
         shutil.copy(os.path.join(SHOP, name), folder)
     with open(os.path.join(SHOP, "sessions.yaml"), encoding="utf-8") as file:
         lines = file.read().splitlines()

@@ -13,7 +13,8 @@ from planted import Planted, open_to_others
 SPEC = os.path.join(ROOT, "examples", "shop", "shop.yaml")
 RATE = int(os.environ.get("LEEWARD_DRILL_RATE", "200"))  # requests a second
 # By store.
-PROMOTIONS = {"orders": "rds.promote/orders", "carts": "dynamodb.ready/carts", "sessions": "elasticache.promote/sessions"}
+PROMOTIONS = {"orders": "rds.promote/orders", "carts": "dynamodb.ready/carts", "sessions": "elasticache.promote/sessions",
+              "uploads": "efs.promote/uploads"}
 
 
 class StoresTest(unittest.TestCase):
@@ -39,7 +40,14 @@ class StoresTest(unittest.TestCase):
         self.assertGreaterEqual(sum(report["components"][name]["lost"] for name in PROMOTIONS), report["rpo"]["lost"])
         self.assertGreater(report["failback"]["acknowledged"], 0)
         self.assertEqual(report["failback"]["lost"], 0)
+        self.kept(report)
         self.beside_each_other(report)
+
+    def kept(self, report):
+        """The way home is a new file system: the old one, with what it alone may hold, is there under another name."""
+        (aside,) = [row for row in report["timeline"] if row["step"] == "efs.preserve-old/uploads"]
+        self.assertEqual(aside["state"], "done", aside)
+        self.assertIn("kept as uploads-before-", aside["detail"])
 
     def beside_each_other(self, report):
         """Stores are promoted in parallel: the longest chain has the promotion of one of them."""
