@@ -1,6 +1,6 @@
 """What the shop's databases have in common: why one cannot serve, a few connections for many requests, and an order.
 
-A module of an engine, such as `orders_postgres.py`, has a class Orders: place, find, role and prepare.
+`orders_postgres.py` and `orders_mariadb.py` have each a class Orders: place, find, role and prepare.
 """
 
 import threading

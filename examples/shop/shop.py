@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A small shop: orders in PostgreSQL, carts in DynamoDB, sessions in Redis and uploads in files behind HTTP/1.1,
+"""A small shop: orders in PostgreSQL or MariaDB, carts in DynamoDB, sessions in Redis and uploads in files behind HTTP/1.1,
 with Debian's stock libraries only.
 
   GET  /health         200 {"role": "primary" | "replica", "region": ...} when the database answers, else 503
@@ -13,7 +13,7 @@ with Debian's stock libraries only.
 
 `shop.py prepare` makes the tables, once, as the database's owner, and the login SHOP_WEB_USER that the shop then uses.
 
-Environment: SHOP_DB_HOST, SHOP_DB_PORT, SHOP_DB_NAME, SHOP_DB_USER,
+Environment: SHOP_DB_ENGINE (postgres or mariadb; default postgres), SHOP_DB_HOST, SHOP_DB_PORT, SHOP_DB_NAME, SHOP_DB_USER,
 SHOP_DB_PASSWORD; SHOP_CARTS_TABLE, SHOP_REDIS_HOST (SHOP_REDIS_PORT) and SHOP_UPLOADS (a directory), without which there are no
 carts, no sessions or no uploads; HOST and PORT to listen on; AWS_REGION is what /health says it is in, and where the table is;
 AWS_ENDPOINT_URL_DYNAMODB where it is asked, when it is not at AWS. For `prepare` also SHOP_WEB_USER and SHOP_WEB_PASSWORD.
@@ -28,7 +28,6 @@ import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 sys.dont_write_bytecode = True  # the folder may be somebody else's
-import orders_postgres  # noqa: E402
 from orders import MAX_CONNECTIONS, Refused, Unavailable  # noqa: E402
 
 ITEM_SECONDS = 1.0     # longest an attempt at the table or at Redis takes
@@ -36,6 +35,20 @@ SESSION_LIVES = 86400  # seconds
 MAX_BODY = 64 * 1024
 ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
 CATALOGUE = {"lantern": 4200, "rope": 1250, "oilskin": 8900, "compass": 3300}  # cents
+ENGINES = ("postgres", "mariadb")
+
+
+def orders_of(environment):
+    """The orders in the database that the environment names; only its own client has to be there."""
+    engine = environment.get("SHOP_DB_ENGINE", ENGINES[0])
+    if engine == "postgres":
+        import orders_postgres
+        return orders_postgres.Orders(environment)
+    if engine == "mariadb":
+        import orders_mariadb
+        return orders_mariadb.Orders(environment)
+    sys.exit("shop: SHOP_DB_ENGINE is %r; it is one of %s" % (engine, ", ".join(ENGINES)))
+
 
 # --- carts, sessions and uploads ----------------------------------------------------------------------
 
@@ -264,7 +277,7 @@ def prepare(orders):
 def main():
     if "SHOP_DB_HOST" not in os.environ:
         sys.exit("shop: SHOP_DB_HOST is not set; it names the database's host")
-    Handler.orders = orders_postgres.Orders(os.environ)
+    Handler.orders = orders_of(os.environ)
     if sys.argv[1:] == ["prepare"]:
         return prepare(Handler.orders)
     if sys.argv[1:]:

@@ -9,14 +9,21 @@ import tempfile
 import time
 import unittest
 
-from labs import LEEWARD, PASSWORD, SPEC
+from labs import LEEWARD, PASSWORD, ROOT, SPEC
 from planted import Planted, open_to_others, secret
 
+IN_MARIADB = os.path.join(ROOT, "examples", "shop", "orders-mariadb.yaml")
 RATE = int(os.environ.get("LEEWARD_DRILL_RATE", "200"))  # requests a second
 
 
 class DrillTest(unittest.TestCase):
     def test_a_lost_region_and_home_again(self):
+        self.drill(SPEC)
+
+    def test_a_lost_region_and_home_again_with_mariadb(self):
+        self.drill(IN_MARIADB)
+
+    def drill(self, spec):
         with tempfile.TemporaryDirectory(prefix="leeward-drill-") as folder:
             page = os.path.join(folder, "drill.html")
             # The drill is in its lab with the lab's keys: those of the account have nothing to do with it.
@@ -25,7 +32,7 @@ class DrillTest(unittest.TestCase):
                            "AWS_ACCESS_KEY_ID": "AKIDOFTHISTESTONLY00", "AWS_SECRET_ACCESS_KEY": planted.named["key"],
                            "AWS_SESSION_TOKEN": planted.named["token"]}
             before = set(os.listdir("/tmp"))
-            done = subprocess.run([LEEWARD, "drill", SPEC, "--lab", "--json", "--report", page,
+            done = subprocess.run([LEEWARD, "drill", spec, "--lab", "--json", "--report", page,
                                    "--rate", str(RATE)], env=environment,
                                   stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240, check=False)
             self.assertEqual(done.returncode, 0, done.stderr + done.stdout[-4000:])
@@ -77,6 +84,8 @@ class DrillTest(unittest.TestCase):
 
     def judge(self, report):
         self.assertEqual(report["verdict"], "pass", report["problems"])
+        checked = [(row["state"], row["detail"]) for row in report["timeline"] if row["step"] == "app.verify"]
+        self.assertEqual(checked, [("done", "1 check is true")] * 2, "away and at home")
         self.assertEqual([execution["action"] for execution in report["executions"]], ["protect", "failover", "failback"])
         self.assertEqual({execution["outcome"] for execution in report["executions"]}, {"done"})
         rto = report["rto"]
