@@ -19,6 +19,7 @@ carts, no sessions or no uploads; HOST and PORT to listen on; AWS_REGION is what
 AWS_ENDPOINT_URL_DYNAMODB where it is asked, when it is not at AWS. For `prepare` also SHOP_WEB_USER and SHOP_WEB_PASSWORD.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -126,6 +127,8 @@ class Uploads:
                 os.fsync(file.fileno())
             os.rename(temporary, os.path.join(self._directory, self.name(order["id"])))
         except OSError as error:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
             raise Unavailable("no uploads: %s" % error.strerror) from None
 
     def find(self, order_id):
