@@ -63,13 +63,14 @@ SERVICES = {
         EnableAlarmActions GetMetricData GetMetricStatistics ListMetrics ListTagsForResource PutCompositeAlarm
         PutMetricAlarm PutMetricData SetAlarmState TagResource UntagResource""".split(),
     "ec2": """
-        AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CopyImage CopySnapshot CreateSecurityGroup
-        CreateSnapshot CreateSnapshots CreateTags CreateVolume DeleteSecurityGroup DeleteSnapshot DeleteTags
-        DeleteVolume DescribeAvailabilityZones DescribeFastSnapshotRestores DescribeRegions
-        DescribeSecurityGroupRules DescribeSecurityGroups DescribeSnapshotAttribute DescribeSnapshots
-        DescribeSubnets DescribeTags DescribeVolumes DescribeVpcs DisableFastSnapshotRestores
-        EnableFastSnapshotRestores ModifySecurityGroupRules ModifySnapshotAttribute RevokeSecurityGroupEgress
-        RevokeSecurityGroupIngress""".split(),
+        AttachVolume AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CopyImage CopySnapshot
+        CreateSecurityGroup CreateSnapshot CreateSnapshots CreateTags CreateVolume DeleteSecurityGroup
+        DeleteSnapshot DeleteTags DeleteVolume DescribeAvailabilityZones DescribeFastSnapshotRestores
+        DescribeImages DescribeInstances DescribeRegions DescribeSecurityGroupRules DescribeSecurityGroups
+        DescribeSnapshotAttribute DescribeSnapshots DescribeSubnets DescribeTags DescribeVolumes DescribeVpcs
+        DetachVolume DisableFastSnapshotRestores EnableFastSnapshotRestores ModifySecurityGroupRules
+        ModifySnapshotAttribute RevokeSecurityGroupEgress RevokeSecurityGroupIngress RunInstances
+        TerminateInstances""".split(),
     "iam": """
         AttachRolePolicy CreateRole CreateServiceLinkedRole DeleteRole DeleteRolePolicy DetachRolePolicy GetRole
         GetRolePolicy GetUser ListAccountAliases ListAttachedRolePolicies ListRolePolicies ListRoles

@@ -83,15 +83,29 @@ std::span<const OperationRow<Ec2>> Ec2::Table() {
   return kTable;
 }
 
+std::vector<std::string_view> Ec2::operations() const {
+  std::vector<std::string_view> names = OperationNames(Table());
+  for (const std::string_view name : OperationNames(ebs::Ebs::Table())) names.push_back(name);
+  return names;
+}
+
 void Ec2::Handle(const Call& call, Reply reply) {
   if (call.input.Flag("DryRun", false)) {
     return reply(ApiError{
         "DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412, {}});
   }
+  if (TryOperation(ebs_, ebs::Ebs::Table(), call.operation->name, call.input, reply)) return;
   RunOperation(*this, Table(), call, std::move(reply));
 }
 
+void Ec2::HandleInternal(std::string_view operation, const Value& input, Reply reply) {
+  if (ebs::Ebs::IsInternal(operation))
+    return ebs_.HandleInternal(operation, input, std::move(reply));
+  Service::HandleInternal(operation, input, std::move(reply));
+}
+
 base::Status Ec2::Start() {
+  RETURN_IF_ERROR(ebs_.Start());
   ASSIGN_OR_RETURN(const Value state, LoadState(host_, "ec2"));
   for (const Value& saved : state.Items("Groups")) {
     Group group{std::string(saved.String("Id")),

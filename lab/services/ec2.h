@@ -11,6 +11,7 @@
 
 #include "lab/core/service.h"
 #include "lab/services/dispatch.h"
+#include "lab/services/ebs.h"
 #include "lab/services/region_links.h"
 
 namespace leeward::lab::ec2 {
@@ -46,19 +47,21 @@ struct Group {
 // "10.0.0.0/16" with no host bits set, as EC2 wants it.
 bool ValidCidr(std::string_view cidr);
 
-class Ec2 : public Service, public SecurityGroups {
+class Ec2 : public Service, public SecurityGroups, public KeepsVolumes {
  public:
-  explicit Ec2(Host& host) : host_(host) {}
+  explicit Ec2(Host& host) : host_(host), ebs_(host) {}
 
   std::string_view name() const override { return "ec2"; }
-  std::vector<std::string_view> operations() const override { return OperationNames(Table()); }
+  std::vector<std::string_view> operations() const override;
   void Handle(const Call& call, Reply reply) override;
+  void HandleInternal(std::string_view operation, const shapes::Value& input, Reply reply) override;
   base::Status Start() override;
 
   bool Exists(std::string_view group_id) const override;
   std::string DefaultGroup() const override;
   std::vector<std::string> Ingress(const std::vector<std::string>& group_ids,
                                    std::uint16_t port) const override;
+  VolumeSnapshots& Volumes() override { return ebs_; }
 
  private:
   using Value = shapes::Value;
@@ -82,6 +85,7 @@ class Ec2 : public Service, public SecurityGroups {
   void Save();
 
   Host& host_;
+  ebs::Ebs ebs_;  // volumes, snapshots and instances
   std::map<std::string, Group, std::less<>> groups_;
 };
 
