@@ -102,11 +102,13 @@ SERVICES = {
     "backup": """
         CreateBackupPlan CreateBackupSelection CreateBackupVault DeleteBackupPlan DeleteBackupSelection
         DeleteBackupVault DeleteBackupVaultLockConfiguration DeleteRecoveryPoint DescribeBackupJob
-        DescribeBackupVault DescribeCopyJob DescribeRecoveryPoint DescribeRestoreJob GetBackupPlan
-        GetBackupSelection GetRecoveryPointRestoreMetadata ListBackupJobs ListBackupPlans ListBackupSelections
-        ListBackupVaults ListCopyJobs ListRecoveryPointsByBackupVault ListRecoveryPointsByResource ListRestoreJobs
-        ListTags PutBackupVaultAccessPolicy PutBackupVaultLockConfiguration StartBackupJob StartCopyJob
-        StartRestoreJob StopBackupJob TagResource UntagResource UpdateBackupPlan""".split(),
+        DescribeBackupVault DescribeCopyJob DescribeProtectedResource DescribeRecoveryPoint DescribeRegionSettings
+        DescribeRestoreJob GetBackupPlan GetBackupSelection GetRecoveryPointRestoreMetadata
+        GetSupportedResourceTypes ListBackupJobs ListBackupPlanVersions ListBackupPlans ListBackupSelections
+        ListBackupVaults ListCopyJobs ListProtectedResources ListRecoveryPointsByBackupVault
+        ListRecoveryPointsByResource ListRestoreJobs ListTags PutBackupVaultAccessPolicy
+        PutBackupVaultLockConfiguration StartBackupJob StartCopyJob StartRestoreJob StopBackupJob TagResource
+        UntagResource UpdateBackupPlan UpdateRecoveryPointLifecycle UpdateRegionSettings""".split(),
     "kms": """
         CancelKeyDeletion CreateAlias CreateGrant CreateKey Decrypt DeleteAlias DescribeKey DisableKey EnableKey
         Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext GetKeyPolicy ListAliases ListGrants ListKeyPolicies
