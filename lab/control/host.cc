@@ -110,6 +110,27 @@ void LabHost::AskProcess(const std::filesystem::path& socket, std::string_view t
       });
 }
 
+void LabHost::TellProcess(const std::filesystem::path& socket, std::string_view target,
+                          std::string body, base::Duration deadline,
+                          std::function<void(base::Result<ports::HttpResponse>)> done) {
+  os::HttpCallOptions options;
+  options.to = {"", 0, socket.string()};
+  options.deadline = deadline;
+  ports::HttpRequest request;
+  request.method = "POST";
+  request.url = target;
+  request.headers = {{"Host", "leeward"}, {std::string(kInternalHeader), config_.internal_token}};
+  request.body = std::move(body);
+  const std::uint64_t id = next_call_++;
+  calls_[id] = os::HttpCall::Start(
+      loop_, options, request,
+      [this, id, done = std::move(done)](base::Result<ports::HttpResponse> result) {
+        // Later: the call is still on the stack.
+        loop_.Post([this, id] { calls_.erase(id); });
+        done(std::move(result));
+      });
+}
+
 void LabHost::Report(std::string_view part, std::string_view state) {
   if (parts_.String(part) == state) return;
   state.empty() ? parts_.Erase(part) : static_cast<void>(parts_.Set(part, state));

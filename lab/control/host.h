@@ -71,6 +71,9 @@ class LabHost : public Host, public KnowsItemStores {
   void AskProcess(const std::filesystem::path& socket, std::string_view target,
                   base::Duration deadline,
                   std::function<void(base::Result<std::string>)> done) override;
+  void TellProcess(const std::filesystem::path& socket, std::string_view target, std::string body,
+                   base::Duration deadline,
+                   std::function<void(base::Result<ports::HttpResponse>)> done) override;
   void Report(std::string_view part, std::string_view state) override;
   Service* Find(std::string_view name) override;
   void CallRegion(std::string_view region, std::string_view service, std::string_view operation,

@@ -20,6 +20,14 @@ void Host::AskProcess(const std::filesystem::path& socket, std::string_view /*ta
   });
 }
 
+void Host::TellProcess(const std::filesystem::path& socket, std::string_view /*target*/,
+                       std::string /*body*/, base::Duration /*deadline*/,
+                       std::function<void(base::Result<ports::HttpResponse>)> done) {
+  Post([done = std::move(done), name = socket.string()] {
+    done(base::Unreachable(name + ": nobody answers here"));
+  });
+}
+
 std::string Arn(const Host& host, std::string_view service, std::string_view resource) {
   return fmt::format("arn:aws:{}:{}:{}:{}", service, host.region(), host.account(), resource);
 }

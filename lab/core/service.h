@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "ports/clock.h"
+#include "ports/http.h"
 #include "ports/random.h"
 #include "shapes/model.h"
 #include "shapes/value.h"
@@ -153,6 +154,10 @@ class Host {
   virtual void AskProcess(const std::filesystem::path& socket, std::string_view target,
                           base::Duration deadline,
                           std::function<void(base::Result<std::string>)> done);
+  // POSTs `body` in the same way; `done` gets the answer, whatever its status.
+  virtual void TellProcess(const std::filesystem::path& socket, std::string_view target,
+                           std::string body, base::Duration deadline,
+                           std::function<void(base::Result<ports::HttpResponse>)> done);
   // What `leeward-lab status` says of a process that a service keeps: "up", or what is wrong with
   // it. An empty state takes it off the list.
   virtual void Report(std::string_view /*part*/, std::string_view /*state*/) {}

@@ -35,5 +35,9 @@ base::Result<ItemsOptions> LoadItemsOptions(const std::string& path, ports::File
 // Where the process answers the Region's: GET, with the lab's token. Answers {"metrics": [...]},
 // what has gathered since it was asked last.
 inline constexpr std::string_view kPulsePath = "/.leeward/pulse";
+// Where AWS Backup asks: POST, with the lab's token. The name of a part of a backup follows
+// (lab/tables/backup_parts.h), or of an operation, whose answer is what a client would get.
+inline constexpr std::string_view kBackupPartsPath = "/.leeward/backup-parts/";
+inline constexpr std::string_view kOperationsPath = "/.leeward/operations/";
 
 }  // namespace leeward::lab::dynamo

@@ -118,6 +118,8 @@ class Process {
     if (options_.internal_token.empty() || request.Header(kTokenHeader) != options_.internal_token)
       return exchange->Reply({403, {}, ""});
     if (request.target.starts_with(kReplicasPath)) return AskKeeper(exchange);
+    if (request.target.starts_with(kBackupPartsPath)) return AskForPart(exchange);
+    if (request.target.starts_with(kOperationsPath)) return RunForRegion(exchange);
     if (request.target != kPulsePath) return exchange->Reply({404, {}, ""});
     Value::List metrics(std::make_move_iterator(metrics_.begin()),
                         std::make_move_iterator(metrics_.end()));
@@ -125,6 +127,29 @@ class Process {
     exchange->Reply({200,
                      {{"Content-Type", "application/json"}},
                      shapes::ToJson(Value::Struct({{"metrics", std::move(metrics)}}))});
+  }
+
+  void AskForPart(const std::shared_ptr<os::HttpExchange>& exchange) {
+    const auto input = shapes::FromJson(exchange->request().body);
+    if (!input.ok()) return exchange->Reply({404, {}, ""});
+    const std::string_view operation =
+        std::string_view(exchange->request().target).substr(kBackupPartsPath.size());
+    exchange->Reply({200,
+                     {{"Content-Type", "application/json"}},
+                     PeerAnswerToJson(engine_->HandleBackupParts(operation, *input))});
+  }
+
+  // What the Region's own process asks for is signed by nobody.
+  void RunForRegion(const std::shared_ptr<os::HttpExchange>& exchange) {
+    const std::string_view operation =
+        std::string_view(exchange->request().target).substr(kOperationsPath.size());
+    const std::string arn = "arn:aws:iam::" + options_.credentials.account + ":root";
+    const tables::Caller caller{arn, options_.credentials.account, ""};
+    engine_->Handle(
+        operation, exchange->request().body, caller, [exchange](tables::WireAnswer answer) {
+          exchange->Reply(
+              {answer.status, {{"Content-Type", "application/json"}}, std::move(answer.body)});
+        });
   }
 
   void AskKeeper(const std::shared_ptr<os::HttpExchange>& exchange) {

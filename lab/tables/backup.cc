@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.h"
 #include "lab/tables/copy.h"
 #include "lab/tables/describe_table.h"
 #include "lab/tables/handlers.h"
@@ -20,26 +21,12 @@ constexpr std::int64_t kMaxListed = 100;
 
 std::string MetaOfBackup(std::string_view arn) { return "b" + std::string(arn); }
 
-Verdict SaveBackup(Core& core, const Backup& backup, Batch& batch) {
-  batch.Put(Space::kMeta, MetaOfBackup(backup.arn), SavedBackup(backup));
-  const base::Status written = core.store->Write(batch);
-  if (!written.ok()) return Broken(written.error());
-  return {};
-}
-
-Backup* BackupOf(Core& core, std::string_view arn) {
-  for (const auto& backup : core.backups) {
-    if (backup->arn == arn) return backup.get();
-  }
-  return nullptr;
-}
-
 ApiError BackupNotFound(std::string_view arn) {
   return {"BackupNotFoundException", fmt::format("Backup not found: {}", arn), 400, {}};
 }
 
 void Finished(Core& core, const std::string& arn, bool good) {
-  Backup* backup = BackupOf(core, arn);
+  Backup* backup = FindBackup(core, arn);
   if (backup == nullptr || !good) return;  // a copy that failed is made again at the next start
   backup->status = Backup::Status::kAvailable;
   Batch batch;
@@ -57,64 +44,28 @@ std::string NewArn(Core& core, const Table& table) {
 }
 
 Outcome<Backup*> Create(const Request& request) {
-  Core& core = request.core;
-  ASSIGN_OR_RETURN(const std::string name, NameFrom(core, Text(request.body, "TableName")));
-  Table* table = core.FindTable(name);
-  if (table == nullptr) return NoTable(name);
-  if (table->status != TableStatus::kActive && table->status != TableStatus::kUpdating) {
-    return ApiError{
-        "TableInUseException",
-        fmt::format("Table is being {}: {}",
-                    table->status == TableStatus::kCreating ? "created" : "deleted", name),
-        400,
-        {}};
-  }
-  auto backup = std::make_unique<Backup>();
-  backup->arn = NewArn(core, *table);
-  backup->name = Text(request.body, "BackupName");
-  backup->created = core.Now();
-  backup->number = core.next_number;
-  backup->extent = table->extent;
-  backup->table = *table;
-  Batch batch;
-  std::string next;
-  AppendBig32(backup->number + 1, next);
-  batch.Put(Space::kMeta, kMetaNextTable, next);
-  RETURN_IF_ERROR(SaveBackup(core, *backup, batch));
-  ++core.next_number;
-  core.backups.push_back(std::move(backup));
-  StartCopy(core, *core.backups.back());
-  return core.backups.back().get();
+  return MakeBackup(request.core,
+                    {Text(request.body, "TableName"), Text(request.body, "BackupName")});
 }
 
 Outcome<Value> Delete(const Request& request) {
   Core& core = request.core;
   const std::string_view arn = Text(request.body, "BackupArn");
-  const Backup* backup = BackupOf(core, arn);
+  const Backup* backup = FindBackup(core, arn);
   if (backup == nullptr) return BackupNotFound(arn);
-  const auto restores = [backup](const auto& entry) {
-    const Value& restore = entry.second->restore;
-    return restore.Flag("RestoreInProgress", false) &&
-           restore.String("SourceBackupArn") == backup->arn;
-  };
-  const bool used = std::any_of(core.tables.begin(), core.tables.end(), restores);
+  const bool used = IsRestoring(core, *backup);
   if (backup->status == Backup::Status::kCreating || used) {
     return ApiError{"BackupInUseException",
                     fmt::format("Backup is being {}: {}", used ? "restored" : "created", arn),
                     400,
                     {}};
   }
-  Batch batch;
-  batch.Delete(Space::kMeta, MetaOfBackup(arn));
-  batch.DeleteRange(Space::kItems, TablePrefix(backup->number), AfterTable(backup->number));
-  const base::Status written = core.store->Write(batch);
-  if (!written.ok()) return Broken(written.error());
   Value details = BackupDetailsOf(*backup);
   details.Set("BackupStatus", "DELETED");
   Value description = Value::Struct({{"BackupDetails", std::move(details)},
                                      {"SourceTableDetails", SourceOf(core, backup->table)},
                                      {"SourceTableFeatureDetails", FeaturesOf(backup->table)}});
-  std::erase_if(core.backups, [backup](const auto& each) { return each.get() == backup; });
+  RETURN_IF_ERROR(DropBackup(core, *backup));
   return description;
 }
 
@@ -127,6 +78,7 @@ Value SummaryOf(const Core& core, const Backup& backup) {
 }
 
 bool IsListed(const Value& input, std::string_view table, const Backup& backup) {
+  if (backup.holder == Backup::Holder::kVault) return false;
   const std::string_view type = input.String("BackupType", "USER");
   if (type != "USER" && type != "ALL") return false;
   if (!table.empty() && backup.table.name != table) return false;
@@ -162,6 +114,74 @@ Outcome<Value> List(const Request& request) {
 
 }  // namespace
 
+Verdict SaveBackup(Core& core, const Backup& backup, Batch& batch) {
+  batch.Put(Space::kMeta, MetaOfBackup(backup.arn), SavedBackup(backup));
+  const base::Status written = core.store->Write(batch);
+  if (!written.ok()) return Broken(written.error());
+  return {};
+}
+
+Backup* FindBackup(const Core& core, std::string_view arn) {
+  for (const auto& backup : core.backups) {
+    if (backup->arn == arn) return backup.get();
+  }
+  return nullptr;
+}
+
+void TakeNumber(Core& core, TableNumber number, Batch& batch) {
+  CHECK(number == core.next_number);
+  std::string next;
+  AppendBig32(number + 1, next);
+  batch.Put(Space::kMeta, kMetaNextTable, next);
+}
+
+Outcome<Backup*> MakeBackup(Core& core, const BackupAsked& asked) {
+  ASSIGN_OR_RETURN(const std::string name, NameFrom(core, asked.table));
+  Table* table = core.FindTable(name);
+  if (table == nullptr) return NoTable(name);
+  if (table->status != TableStatus::kActive && table->status != TableStatus::kUpdating) {
+    return ApiError{
+        "TableInUseException",
+        fmt::format("Table is being {}: {}",
+                    table->status == TableStatus::kCreating ? "created" : "deleted", name),
+        400,
+        {}};
+  }
+  auto backup = std::make_unique<Backup>();
+  backup->arn = NewArn(core, *table);
+  backup->name = asked.name;
+  backup->holder = asked.holder;
+  backup->created = core.Now();
+  backup->number = core.next_number;
+  backup->extent = table->extent;
+  backup->table = *table;
+  Batch batch;
+  TakeNumber(core, backup->number, batch);
+  RETURN_IF_ERROR(SaveBackup(core, *backup, batch));
+  ++core.next_number;
+  core.backups.push_back(std::move(backup));
+  StartCopy(core, *core.backups.back());
+  return core.backups.back().get();
+}
+
+bool IsRestoring(const Core& core, const Backup& backup) {
+  return std::any_of(core.tables.begin(), core.tables.end(), [&backup](const auto& entry) {
+    const Value& restore = entry.second->restore;
+    return restore.Flag("RestoreInProgress", false) &&
+           restore.String("SourceBackupArn") == backup.arn;
+  });
+}
+
+Verdict DropBackup(Core& core, const Backup& backup) {
+  Batch batch;
+  batch.Delete(Space::kMeta, MetaOfBackup(backup.arn));
+  batch.DeleteRange(Space::kItems, TablePrefix(backup.number), AfterTable(backup.number));
+  const base::Status written = core.store->Write(batch);
+  if (!written.ok()) return Broken(written.error());
+  std::erase_if(core.backups, [&backup](const auto& each) { return each.get() == &backup; });
+  return {};
+}
+
 ApiError NoTable(std::string_view name) {
   return {"TableNotFoundException", fmt::format("Table not found: {}", name), 400, {}};
 }
@@ -170,6 +190,7 @@ std::string SavedBackup(const Backup& backup) {
   return shapes::ToJson(Value::Struct({{"arn", backup.arn},
                                        {"name", backup.name},
                                        {"status", std::int64_t{static_cast<int>(backup.status)}},
+                                       {"holder", std::int64_t{static_cast<int>(backup.holder)}},
                                        {"created", backup.created},
                                        {"number", std::int64_t{backup.number}},
                                        {"items", backup.extent.items},
@@ -183,6 +204,7 @@ base::Result<Backup> BackupFromSaved(std::string_view saved) {
   backup.arn = in.String("arn");
   backup.name = in.String("name");
   backup.status = static_cast<Backup::Status>(in.Int("status"));
+  backup.holder = static_cast<Backup::Holder>(in.Int("holder"));
   if (const Value* created = in.Find("created")) backup.created = created->time();
   backup.number = static_cast<TableNumber>(in.Int("number"));
   backup.extent = {in.Int("items"), in.Int("bytes")};
@@ -244,8 +266,16 @@ Value FeaturesOf(const Table& table) {
 }
 
 void GoOnWithBackups(Core& core) {
+  std::vector<const Backup*> cut_off;
   for (const auto& backup : core.backups) {
-    if (backup->status == Backup::Status::kCreating) StartCopy(core, *backup);
+    if (backup->holder == Backup::Holder::kVault) {
+      cut_off.push_back(backup.get());
+    } else if (backup->status == Backup::Status::kCreating) {
+      StartCopy(core, *backup);
+    }
+  }
+  for (const Backup* backup : cut_off) {
+    if (!DropBackup(core, *backup).ok()) return;
   }
 }
 
@@ -257,7 +287,7 @@ WireAnswer CreateBackup(const Request& request) {
 
 WireAnswer DescribeBackup(const Request& request) {
   const std::string_view arn = Text(request.body, "BackupArn");
-  const Backup* backup = BackupOf(request.core, arn);
+  const Backup* backup = FindBackup(request.core, arn);
   if (backup == nullptr) return ErrorAnswer(BackupNotFound(arn));
   return Encoded(
       request,

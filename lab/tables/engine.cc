@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "lab/tables/backup.h"
+#include "lab/tables/backup_parts.h"
 #include "lab/tables/core.h"
 #include "lab/tables/handlers.h"
 #include "lab/tables/layout.h"
@@ -179,6 +180,12 @@ void Engine::HandleStreams(std::string_view operation, std::string_view body, co
   if (served == nullptr || known == nullptr) return reply(NotServed(operation));
   core_->SettleWrites();
   Serve(core_, *known, served->handler, body, caller, reply);
+}
+
+base::Result<shapes::Value> Engine::HandleBackupParts(std::string_view operation,
+                                                      const shapes::Value& input) {
+  core_->SettleWrites();
+  return tables::HandleBackupParts(*core_, operation, input);
 }
 
 Replication& Engine::replication() { return *core_->replication; }

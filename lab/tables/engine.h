@@ -90,6 +90,10 @@ class Engine {
   void HandleStreams(std::string_view operation, std::string_view body, const Caller& caller,
                      const WireReply& reply);
 
+  // For AWS Backup, which keeps backups elsewhere (lab/tables/backup_parts.h).
+  base::Result<shapes::Value> HandleBackupParts(std::string_view operation,
+                                                const shapes::Value& input);
+
   // For the part that ships changes to other Regions and applies theirs.
   Replication& replication();
 

@@ -112,13 +112,6 @@ void Start(Core& core, const Table& target, TableNumber from,
             [&core, number](bool good) { Restored(core, number, good); });
 }
 
-const Backup* FindBackup(const Core& core, std::string_view arn) {
-  for (const auto& backup : core.backups) {
-    if (backup->arn == arn) return backup.get();
-  }
-  return nullptr;
-}
-
 Outcome<Table*> FromBackup(const Request& request) {
   Core& core = request.core;
   ASSIGN_OR_RETURN(const Value input, Decoded(request));
