@@ -3,6 +3,7 @@
 #include <array>
 
 #include "lab/services/arc_config.h"
+#include "lab/services/backup.h"
 #include "lab/services/cloudwatch.h"
 #include "lab/services/datasync.h"
 #include "lab/services/dynamodb.h"
@@ -30,6 +31,7 @@ constexpr auto kServices = std::to_array<ServiceEntry>({
     {"datasync", Place::kRegion, "", MakeDataSync},
     {"route53-recovery-control-config", Place::kGlobal, "us-west-2", MakeArcConfig},
     {"dynamodb", Place::kRegion, "", MakeDynamoDb},  // and dynamodbstreams
+    {"backup", Place::kRegion, "", MakeBackup},  // after what it backs up
     {"elbv2", Place::kRegion, "", MakeElbv2},
     {"ecs", Place::kRegion, "", MakeEcs},
     {"route53", Place::kGlobal, "us-east-1", MakeRoute53},
