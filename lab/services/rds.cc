@@ -33,10 +33,12 @@ std::span<const OperationRow<Rds>> Rds::Table() {
       {"CreateDBSnapshot", &Rds::CreateDBSnapshot},
       {"CreateDBSubnetGroup", &Rds::CreateDBSubnetGroup},
       {"DeleteDBInstance", &Rds::DeleteDBInstance},
+      {"DeleteDBInstanceAutomatedBackup", &Rds::DeleteDBInstanceAutomatedBackup},
       {"DeleteDBParameterGroup", &Rds::DeleteDBParameterGroup},
       {"DeleteDBSnapshot", &Rds::DeleteDBSnapshot},
       {"DeleteDBSubnetGroup", &Rds::DeleteDBSubnetGroup},
       {"DescribeDBEngineVersions", &Rds::DescribeDBEngineVersions},
+      {"DescribeDBInstanceAutomatedBackups", &Rds::DescribeDBInstanceAutomatedBackups},
       {"DescribeDBInstances", &Rds::DescribeDBInstances},
       {"DescribeDBParameterGroups", &Rds::DescribeDBParameterGroups},
       {"DescribeDBParameters", &Rds::DescribeDBParameters},
@@ -52,8 +54,13 @@ std::span<const OperationRow<Rds>> Rds::Table() {
       {"RebootDBInstance", &Rds::RebootDBInstance},
       {"RemoveTagsFromResource", &Rds::RemoveTagsFromResource},
       {"RestoreDBInstanceFromDBSnapshot", &Rds::RestoreDBInstanceFromDBSnapshot},
+      {"RestoreDBInstanceToPointInTime", &Rds::RestoreDBInstanceToPointInTime},
       {"StartDBInstance", &Rds::StartDBInstance},
+      {"StartDBInstanceAutomatedBackupsReplication",
+       &Rds::StartDBInstanceAutomatedBackupsReplication},
       {"StopDBInstance", &Rds::StopDBInstance},
+      {"StopDBInstanceAutomatedBackupsReplication",
+       &Rds::StopDBInstanceAutomatedBackupsReplication},
   });
   return kTable;
 }
@@ -66,6 +73,10 @@ std::span<const OperationRow<Rds>> Rds::InternalTable() {
       {"SourceDeleted", &Rds::SourceDeleted},
       {"SourceRenamed", &Rds::SourceRenamed},
       {"BackUpForReplica", &Rds::BackUpForReplica},
+      {"BackupCopyGone", &Rds::BackupCopyGone},
+      {"DescribeBackup", &Rds::DescribeBackupInternal},
+      {"ListBackupCopy", &Rds::ListBackupCopy},
+      {"ReadLogChunk", &Rds::ReadLogChunk},
       {"DescribeSnapshot", &Rds::DescribeSnapshotInternal},
       {"DropReplicaBackup", &Rds::DropReplicaBackup},
       {"ReadSnapshotChunk", &Rds::ReadSnapshotChunk},
@@ -88,6 +99,7 @@ base::Status Rds::Start() {
   RETURN_IF_ERROR(CheckSocketRoom(Directory()));
   ASSIGN_OR_RETURN(const Value state, LoadState(host_, "rds"));
   Load(state);
+  LoadBackups();
   if (secrets_.admin.empty()) {
     secrets_ = {host_.random().Hex(32), host_.random().Hex(32)};
     Save();
@@ -97,6 +109,9 @@ base::Status Rds::Start() {
     host_.After(limits.template_delay, [made = &TemplateOf(*type)] { made->Make(); });
   }
   for (const auto& [id, instance] : instances_) Resume(instance);
+  for (const auto& [name, backup] : backups_) {
+    if (backup->is_copy_in(host_.region())) PullBackup(backup).Detach();
+  }
   if (!notices_.empty()) SendNotices().Detach();
   Monitor().Detach();
   return base::Ok();
@@ -145,6 +160,9 @@ EngineConfig Rds::ConfigOf(Instance& instance) {
   // A server that has left recovery must never be made a standby again, whatever was saved last.
   const bool promoted = instance.promoting && !instance.engine->IsStandby();
   if (instance.is_replica() && !promoted) config.upstream = LocalUpstream(instance);
+  if (const auto backup = backups_.find(instance.restore_backup); backup != backups_.end()) {
+    config.recovery = {LogPath(*backup->second), instance.restore_until};
+  }
   const auto group = parameter_groups_.find(instance.parameter_group);
   if (group != parameter_groups_.end()) {
     for (const auto& [name, value] : group->second.Sub("Parameters").is_members()
@@ -254,6 +272,8 @@ std::string Rds::NewResourceId() {
   }
   return id;
 }
+
+std::string Rds::NewBackupName() { return "ab-" + Lower(NewResourceId()).substr(3); }
 
 void Rds::Load(const Value& state) {
   secrets_ = {std::string(state.String("AdminPassword")),

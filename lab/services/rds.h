@@ -10,11 +10,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "lab/core/service.h"
 #include "lab/services/dispatch.h"
 #include "lab/services/flow.h"
+#include "lab/services/rds_backup.h"
 #include "lab/services/rds_checks.h"
 #include "lab/services/rds_engine.h"
 #include "lab/services/rds_engine_type.h"
@@ -55,6 +57,11 @@ struct RdsLimits {
       20'000'000};  // how long the old status is still read after a promote
   base::Duration template_delay{1'000'000'000};  // so that a lab that comes up is not held up
   std::int64_t chunk = 1 << 20;                  // of a snapshot on its way to another Region
+  base::Duration log_copy{1'000'000'000};        // between two copies of a log, at pace fast
+  base::Duration log_copy_aws{300'000'000'000};
+  base::Duration log_pull{500'000'000};  // between two looks at a backup in another Region
+  base::Duration log_pull_aws{60'000'000'000};
+  std::size_t backup_copies = 20;  // in one Region, of other Regions' backups
   int crash_restarts = 5;
 };
 
@@ -82,6 +89,7 @@ class Rds : public Service, public GuardedByGroups {
   // rds_create.cc
   Answer CreateDBInstance(const Value& input);
   Answer RestoreDBInstanceFromDBSnapshot(const Value& input);
+  Value RestoredSettings(const Value& input, const Value& origin) const;
   Value FreshSettings(const Value& input, const EngineType& type) const;
   InstancePtr AddInstance(const Value& input, Value settings);
   Problem CheckPlacement(const Value& input) const;
@@ -100,7 +108,6 @@ class Rds : public Service, public GuardedByGroups {
   Flow<> RunStop(InstancePtr instance);
   Flow<> RunStart(InstancePtr instance);
   Flow<> RunDelete(InstancePtr instance, std::string final_snapshot);
-  Flow<> RunBackup(InstancePtr instance);
   Flow<> RestartCrashed(InstancePtr instance);
 
   // rds_modify.cc
@@ -151,7 +158,55 @@ class Rds : public Service, public GuardedByGroups {
                               std::filesystem::path to);
   std::filesystem::path SnapshotPath(const Snapshot& snapshot);
   void DropSnapshot(const std::string& id);  // which is there
-  void DropAutomatedSnapshots(const Instance& instance);
+  void DropAutomatedSnapshots(std::string_view resource_id);
+
+  // rds_backups.cc
+  Flow<> RunBackup(InstancePtr instance);
+  Flow<BackupPtr> BeginBackup(InstancePtr instance);
+  Flow<> ShipLog(InstancePtr instance);
+  Flow<base::Status> ShipOnce(InstancePtr instance, BackupPtr backup);
+  Flow<> EndBackups(InstancePtr instance);
+  void GoOnBackingUp(const InstancePtr& instance);
+  BackupPtr BackupOf(const Instance& instance) const;
+  void TellOfInstance(const Instance& instance, AutomatedBackup& backup) const;
+  void Retain(const Instance& instance);
+  void DropBackup(const BackupPtr& backup);
+  void ExpireBackups();
+  std::string NewBackupName();
+  std::filesystem::path BackupPath(const AutomatedBackup& backup);
+  std::filesystem::path LogPath(const AutomatedBackup& backup) {
+    return BackupPath(backup) / "log";
+  }
+  void SaveBackup(const AutomatedBackup& backup);
+  void LoadBackups();
+
+  // rds_backup_api.cc
+  Answer DescribeDBInstanceAutomatedBackups(const Value& input);
+  Answer DeleteDBInstanceAutomatedBackup(const Value& input);
+  Value ShownBackup(const AutomatedBackup& backup) const;
+  BackupPtr BackupByArn(std::string_view arn) const;
+
+  // rds_backup_copies.cc
+  void StartDBInstanceAutomatedBackupsReplication(const Value& input, Reply reply);
+  Answer StopDBInstanceAutomatedBackupsReplication(const Value& input);
+  Problem CheckBackupCopy(const Value& input) const;
+  Flow<> BeginBackupCopy(Value input, Reply reply);
+  Answer AddBackupCopy(const Value& input, const Value& source);
+  Flow<> PullBackup(BackupPtr backup);
+  Flow<base::Status> PullOnce(BackupPtr backup);
+  Flow<base::Status> PullBase(BackupPtr backup, Value source);
+  Flow<base::Status> PullLog(BackupPtr backup, std::uint64_t to);
+  void SourceIsGone(const BackupPtr& backup);
+  Answer ListBackupCopy(const Value& input);
+  Answer BackupCopyGone(const Value& input);
+  Answer DescribeBackupInternal(const Value& input);
+  Answer ReadLogChunk(const Value& input);
+  InstancePtr FindResource(std::string_view resource_id) const;
+
+  // rds_restore.cc
+  Answer RestoreDBInstanceToPointInTime(const Value& input);
+  Problem CheckPointInTime(const Value& input) const;
+  std::variant<BackupPtr, ApiError> BackupToRestore(const Value& input) const;
 
   // rds_describe.cc
   Answer DescribeDBInstances(const Value& input);
@@ -209,6 +264,7 @@ class Rds : public Service, public GuardedByGroups {
   std::map<std::string_view, std::unique_ptr<Template>> templates_;  // by their directory
   std::map<std::string, InstancePtr, std::less<>> instances_;
   std::map<std::string, Snapshot, std::less<>> snapshots_;
+  std::map<std::string, BackupPtr, std::less<>> backups_;  // by name
   std::map<std::string, Value, std::less<>> subnet_groups_;
   std::map<std::string, Value, std::less<>> parameter_groups_;  // with their Parameters
   std::deque<Value> events_;

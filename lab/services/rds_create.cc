@@ -147,6 +147,21 @@ Answer Rds::CreateDBInstance(const Value& input) {
   return answer;
 }
 
+// Of an instance that is made of another's backup: the other's, unless the request says otherwise.
+// Its zone is the system's choice.
+Value Rds::RestoredSettings(const Value& input, const Value& origin) const {
+  const EngineType& type = TypeOf(origin);
+  Value settings = FreshSettings(origin, type);
+  settings.Set("AvailabilityZone", host_.region() + "a");
+  const Value asked = FreshSettings(input, type);
+  for (const auto& [name, value] : asked.members()) {
+    if (input.Has(name)) settings.Set(name, value);
+  }
+  settings.Set("DbInstancePort", input.Int("Port", origin.Int("DbInstancePort", type.port)));
+  settings.Set("MasterUsername", origin.String("MasterUsername"));
+  return settings;
+}
+
 Answer Rds::RestoreDBInstanceFromDBSnapshot(const Value& input) {
   if (auto problem =
           CheckIdentifier("DBInstanceIdentifier", input.String("DBInstanceIdentifier"))) {
@@ -173,15 +188,8 @@ Answer Rds::RestoreDBInstanceFromDBSnapshot(const Value& input) {
   if (auto problem = CheckPlacement(input)) return *problem;
   if (auto problem = CheckRestore(input, type)) return *problem;
   if (auto problem = CheckParameterGroup(input, type)) return *problem;
-  Value settings = FreshSettings(snapshot->second.settings, type);
-  const Value asked = FreshSettings(input, type);
-  for (const auto& [name, value] : asked.members()) {
-    if (input.Has(name)) settings.Set(name, value);
-  }
-  settings.Set("DbInstancePort",
-               input.Int("Port", snapshot->second.settings.Int("DbInstancePort", type.port)));
-  settings.Set("MasterUsername", snapshot->second.settings.String("MasterUsername"));
-  const InstancePtr instance = AddInstance(input, std::move(settings));
+  const InstancePtr instance =
+      AddInstance(input, RestoredSettings(input, snapshot->second.settings));
   instance->restore_from = id;
   instance->secrets = snapshot->second.secrets;
   MakeEngine(instance);
@@ -206,6 +214,12 @@ Flow<base::Status> Rds::Fill(InstancePtr instance) {
     const std::filesystem::path path = SnapshotPath(snapshot->second);
     co_return co_await instance->engine->RestoreFrom(path);
   }
+  if (!instance->restore_backup.empty()) {
+    const auto backup = backups_.find(instance->restore_backup);
+    if (backup == backups_.end()) co_return base::NotFound("its automated backup is gone");
+    const std::filesystem::path path = Directory() / backup->second->base;
+    co_return co_await instance->engine->RestoreFrom(path);
+  }
   const base::Result<std::filesystem::path> cluster = co_await TemplateOf(instance->type()).Ready();
   if (!cluster.ok()) co_return cluster.error();
   co_return co_await instance->engine->CopyFrom(*cluster);
@@ -228,6 +242,11 @@ Flow<> Rds::RunCreate(InstancePtr instance) {
   if (outcome.ok() && !instance->cancelled)
     outcome = instance->engine->Configure(ConfigOf(*instance));
   if (outcome.ok() && !instance->cancelled) outcome = co_await instance->engine->Start();
+  if (outcome.ok() && !instance->cancelled && !instance->restore_backup.empty()) {
+    // Recovery has ended; no later start may begin another.
+    instance->restore_backup.clear();
+    outcome = instance->engine->Configure(ConfigOf(*instance));
+  }
   if (outcome.ok() && !instance->cancelled) outcome = co_await Bootstrap(instance);
   if (instance->cancelled) co_return;
   if (!outcome.ok()) {

@@ -102,7 +102,7 @@ Answer Rds::DescribeSourceRegions(const Value& input) {
         Value::Struct({{"RegionName", name},
                        {"Endpoint", fmt::format("https://rds.{}.amazonaws.com", name)},
                        {"Status", "available"},
-                       {"SupportsDBInstanceAutomatedBackupsReplication", false}}));
+                       {"SupportsDBInstanceAutomatedBackupsReplication", true}}));
   }
   return ListPage(input, "SourceRegions", regions);
 }

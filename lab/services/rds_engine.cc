@@ -174,6 +174,17 @@ void Engine::Exited(ExitStatus /*status*/) {
   if (!stopping_ && crashed_) crashed_();
 }
 
+Flow<base::Result<LogPlace>> Engine::KeepLog() {
+  co_return base::WrongState(name_ + " keeps no log for backups in this lab");
+}
+Flow<base::Status> Engine::LetLogGo() { co_return base::Ok(); }
+Flow<base::Result<LogMark>> Engine::MarkLog(std::uint64_t /*copied*/) {
+  co_return base::WrongState(name_ + " keeps no log for backups in this lab");
+}
+Flow<base::Status> Engine::CopyLog(LogPlace /*from*/, std::uint64_t /*end*/, fs::path /*into*/) {
+  co_return base::WrongState(name_ + " keeps no log for backups in this lab");
+}
+
 Flow<bool> Engine::WaitForExit(base::Duration bound) {
   const base::MonotonicTime deadline = host_.clock().Monotonic() + bound;
   while (running() && host_.clock().Monotonic() < deadline) co_await Sleep(host_, limits.poll);

@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "lab/core/service.h"
 #include "lab/services/flow.h"
+#include "lab/services/rds_log.h"
 #include "lab/services/rds_rows.h"
 
 namespace leeward::lab::rds {
@@ -45,9 +46,23 @@ struct Upstream {
   std::string slot;
 };
 
+// Where a server's log ended when it was looked at: what was acknowledged before `time` lies before
+// `end`.
+struct LogMark {
+  base::WallTime time;
+  LogPlace end;
+};
+
+// What a server made of a backup replays before it takes writes.
+struct Recovery {
+  std::filesystem::path log;            // a directory of its segments
+  std::optional<base::WallTime> until;  // absent: as far as the log goes
+};
+
 struct EngineConfig {
   int max_connections = 100;
   std::optional<Upstream> upstream;  // set: the server is a standby of it
+  std::optional<Recovery> recovery;  // set: the next start ends a restore
   std::string application_name;      // how a server names itself to others; its own for life
   std::vector<std::pair<std::string, std::string>> parameters;  // of the parameter group
 };
@@ -129,6 +144,15 @@ class Engine : public std::enable_shared_from_this<Engine> {
   virtual Flow<base::Status> DropFollower(std::string slot) = 0;
   // Drops followers that nobody knows of any more.
   virtual Flow<base::Status> KeepFollowers(std::vector<std::string> slots) = 0;
+
+  // For engines whose type keeps a log for automated backups; others refuse.
+  // Keeps the log from the answered place on, until it is marked as copied.
+  virtual Flow<base::Result<LogPlace>> KeepLog();
+  virtual Flow<base::Status> LetLogGo();
+  // What is before `copied` may go. Marks the log, and says where it ends.
+  virtual Flow<base::Result<LogMark>> MarkLog(std::uint64_t copied);
+  // Copies the log into a directory of segments.
+  virtual Flow<base::Status> CopyLog(LogPlace from, std::uint64_t end, std::filesystem::path into);
 
   virtual Flow<base::Result<EngineLook>> Look() = 0;
   // As the lab's own superuser; the rows of the last statement.

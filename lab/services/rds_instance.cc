@@ -5,6 +5,7 @@
 #include <array>
 
 #include "lab/services/ec2_vpc.h"
+#include "lab/services/rds_backup.h"
 
 namespace leeward::lab::rds {
 namespace {
@@ -141,27 +142,33 @@ Value Save(const Instance& instance) {
   for (const ReplicaRef& replica : instance.replicas) {
     replicas.list().push_back(Value::Struct({{"Arn", replica.arn}, {"Slot", replica.slot}}));
   }
-  return Value::Struct({{"Id", instance.id},
-                        {"ResourceId", instance.resource_id},
-                        {"Directory", instance.directory},
-                        {"Status", Name(instance.status)},
-                        {"Settings", instance.settings},
-                        {"Pending", instance.pending},
-                        {"SecurityGroups", Texts(instance.security_groups)},
-                        {"SubnetGroup", instance.subnet_group},
-                        {"ParameterGroup", instance.parameter_group},
-                        {"Tags", instance.tags},
-                        {"MasterPassword", instance.master_password},
-                        {"AdminPassword", instance.secrets.admin},
-                        {"ReplicationPassword", instance.secrets.replication},
-                        {"RestoreFrom", instance.restore_from},
-                        {"SourceArn", instance.source_arn},
-                        {"SourceAddress", instance.source.host},
-                        {"SourcePort", static_cast<std::int64_t>(instance.source.port)},
-                        {"SourceSlot", instance.source.slot},
-                        {"Link", LinkName(instance.link)},
-                        {"Promoting", instance.promoting},
-                        {"Replicas", std::move(replicas)}});
+  return Value::Struct(
+      {{"Id", instance.id},
+       {"ResourceId", instance.resource_id},
+       {"Directory", instance.directory},
+       {"Status", Name(instance.status)},
+       {"Settings", instance.settings},
+       {"Pending", instance.pending},
+       {"SecurityGroups", Texts(instance.security_groups)},
+       {"SubnetGroup", instance.subnet_group},
+       {"ParameterGroup", instance.parameter_group},
+       {"Tags", instance.tags},
+       {"MasterPassword", instance.master_password},
+       {"AdminPassword", instance.secrets.admin},
+       {"ReplicationPassword", instance.secrets.replication},
+       {"RestoreFrom", instance.restore_from},
+       {"RestoreBackup", instance.restore_backup},
+       {"RestoreUntil",
+        instance.restore_until ? Value(instance.restore_until->since_epoch.count()) : Value()},
+       {"BackupCopies", Texts(instance.backup_copies)},
+       {"KeepsBackups", instance.keeps_backups},
+       {"SourceArn", instance.source_arn},
+       {"SourceAddress", instance.source.host},
+       {"SourcePort", static_cast<std::int64_t>(instance.source.port)},
+       {"SourceSlot", instance.source.slot},
+       {"Link", LinkName(instance.link)},
+       {"Promoting", instance.promoting},
+       {"Replicas", std::move(replicas)}});
 }
 
 Instance LoadInstance(const Value& saved) {
@@ -180,6 +187,12 @@ Instance LoadInstance(const Value& saved) {
   instance.secrets = {std::string(saved.String("AdminPassword")),
                       std::string(saved.String("ReplicationPassword"))};
   instance.restore_from = saved.String("RestoreFrom");
+  instance.restore_backup = saved.String("RestoreBackup");
+  if (const Value* until = saved.Find("RestoreUntil")) {
+    instance.restore_until = base::WallTime{base::Duration(until->integer())};
+  }
+  instance.backup_copies = FromTexts(saved.Items("BackupCopies"));
+  instance.keeps_backups = saved.Flag("KeepsBackups", false);
   instance.source_arn = saved.String("SourceArn");
   instance.source.host = saved.String("SourceAddress");
   instance.source.port = static_cast<std::uint16_t>(saved.Int("SourcePort"));
@@ -221,6 +234,9 @@ Value Describe(Host& host, const Instance& instance, Value subnet_group) {
     out.Find("PendingModifiedValues")->Set("MasterUserPassword", "****");
   }
   out.Set("TagList", instance.tags);
+  if (!instance.backup_copies.empty()) {
+    out.Set("DBInstanceAutomatedBackupsReplications", CopyList(instance.backup_copies));
+  }
   DescribeReplication(host, instance, out);
   return out;
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,7 +66,11 @@ struct Instance {
   shapes::Value tags = shapes::Value::EmptyList();
   std::string master_password;  // only until the server has it
   Secrets secrets;
-  std::string restore_from;  // snapshot id, while it is made of one
+  std::string restore_from;                     // snapshot id, while it is made of one
+  std::string restore_backup;                   // or an automated backup's name,
+  std::optional<base::WallTime> restore_until;  // and how far; absent: all of it
+  std::vector<std::string> backup_copies;       // ARNs of its automated backup's copies elsewhere
+  bool keeps_backups = false;                   // when it is deleted
 
   std::string source_arn;  // set: it is a replica
   Upstream source;         // the source's replication address in its Region, and our slot there
@@ -79,6 +84,7 @@ struct Instance {
   bool cancelled = false;  // being deleted: jobs end at their next look
   base::MonotonicTime link_seen{};
   bool looking = false;
+  bool shipping = false;  // its log, to its automated backup
 
   const EngineType& type() const { return TypeOf(settings); }
   bool is_replica() const { return !source_arn.empty(); }

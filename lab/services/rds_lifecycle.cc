@@ -1,4 +1,4 @@
-// Reboot, stop, start, delete, automated backup, and restart after a crash of the server.
+// Reboot, stop, start, delete, and restart after a crash of the server.
 #include <fmt/format.h>
 
 #include "lab/services/rds.h"
@@ -10,7 +10,6 @@ constexpr base::Duration kRebootAws = std::chrono::seconds(45);
 constexpr base::Duration kStopAws = std::chrono::minutes(4);
 constexpr base::Duration kStartAws = std::chrono::minutes(5);
 constexpr base::Duration kDeleteAws = std::chrono::minutes(3);
-constexpr base::Duration kBackupAws = std::chrono::minutes(2);
 constexpr base::Duration kSettlePoll = std::chrono::milliseconds(20);
 
 }  // namespace
@@ -98,6 +97,14 @@ Flow<> Rds::RunStart(InstancePtr instance) {
   Publish(*instance);
   co_await DropStrangers(instance);
   if (instance->cancelled) co_return;
+  if (!instance->is_replica() && BackupOf(*instance) == nullptr) {
+    // A copy of a stopped server's directory has its slot, too.
+    const base::Status gone = co_await instance->engine->LetLogGo();
+    if (!gone.ok()) {
+      AddEvent(instance->id, "db-instance", "Its log is kept: " + gone.error().message(), "backup");
+    }
+    if (instance->cancelled) co_return;
+  }
   if (instance->promoting) {
     RunPromote(instance).Detach();
     co_return;
@@ -106,6 +113,7 @@ Flow<> Rds::RunStart(InstancePtr instance) {
   if (instance->cancelled) co_return;
   AddEvent(instance->id, "db-instance", "DB instance started", "notification");
   SetStatus(*instance, InstanceStatus::kAvailable);
+  GoOnBackingUp(instance);
 }
 
 Answer Rds::DeleteDBInstance(const Value& input) {
@@ -122,11 +130,13 @@ Answer Rds::DeleteDBInstance(const Value& input) {
         400,
         {}};
   }
-  if (!input.Flag("DeleteAutomatedBackups", true)) {
+  if (!input.Flag("DeleteAutomatedBackups", true) && !instance->type().keeps_log) {
     return BadCombination(
-        "DeleteAutomatedBackups=false is not served by this lab: automated backups go with their "
-        "instance; take a final snapshot instead.");
+        fmt::format("DeleteAutomatedBackups=false is not served by this lab for {}: its automated "
+                    "backups go with their instance; take a final snapshot instead.",
+                    instance->type().name));
   }
+  instance->keeps_backups = !input.Flag("DeleteAutomatedBackups", true);
   instance->cancelled = true;
   SetStatus(*instance, InstanceStatus::kDeleting);
   Value answer = Value::Struct({{"DBInstance", Shown(*instance)}});
@@ -143,6 +153,15 @@ Flow<> Rds::RunDelete(InstancePtr instance, std::string final_snapshot) {
       instance->cancelled = false;
       Fail(*instance, taken);
       co_return;
+    }
+  }
+  if (const BackupPtr backup = BackupOf(*instance);
+      backup != nullptr && instance->keeps_backups && instance->engine->running()) {
+    // Nobody writes any more: what is kept holds everything.
+    const base::Status shipped = co_await ShipOnce(instance, backup);
+    if (!shipped.ok()) {
+      AddEvent(instance->id, "db-instance",
+               "The end of the log is not in its backup: " + shipped.error().message(), "backup");
     }
   }
   base::Status stopped = co_await instance->engine->Stop();
@@ -163,44 +182,10 @@ Flow<> Rds::RunDelete(InstancePtr instance, std::string final_snapshot) {
   for (const ReplicaRef& replica : instance->replicas) {
     Tell({ParseArn(replica.arn).region, "SourceDeleted", Value::Struct({{"Slot", replica.slot}})});
   }
-  DropAutomatedSnapshots(*instance);
+  Retain(*instance);
   AddEvent(instance->id, "db-instance", "DB instance deleted", "deletion");
   instances_.erase(instance->id);
   Save();
-}
-
-// The first automated backup of a new or newly promoted instance.
-Flow<> Rds::RunBackup(InstancePtr instance) {
-  const AtWork at_work(instance);
-  if (host_.pace() == Pace::kFast) {
-    // Fast or not, the backup is real work; an instance that was just created or promoted is used
-    // first.
-    const base::MonotonicTime until = host_.clock().Monotonic() + limits.backup_settle;
-    while (host_.clock().Monotonic() < until && !instance->cancelled) {
-      co_await Sleep(host_, kSettlePoll * 10);
-    }
-  }
-  if (instance->cancelled || instance->status != InstanceStatus::kAvailable) co_return;
-  if (instance->retention() == 0) co_return;
-  AddEvent(instance->id, "db-instance", "Backing up DB instance", "backup");
-  SetStatus(*instance, InstanceStatus::kBackingUp);
-  const std::string stamp = base::FormatIso8601(host_.clock().Now()).substr(0, 16);
-  std::string id = fmt::format("rds:{}-{}", instance->id, stamp);
-  for (char& c : id) {
-    if (c == 'T') c = '-';
-  }
-  id.replace(id.rfind(':'), 1, "-");
-  base::Status taken = base::Ok();
-  if (!snapshots_.contains(id)) {
-    AddSnapshot(*instance, id, "automated");
-    taken = co_await TakeSnapshot(instance, id);
-  }
-  co_await Sleep(host_, Paced(kBackupAws));
-  if (instance->cancelled || instance->status != InstanceStatus::kBackingUp) co_return;
-  if (taken.ok()) instance->settings.Set("LatestRestorableTime", host_.clock().Now());
-  AddEvent(instance->id, "db-instance",
-           taken.ok() ? "Finished DB Instance backup" : "DB Instance backup failed", "backup");
-  SetStatus(*instance, InstanceStatus::kAvailable);
 }
 
 Flow<> Rds::RestartCrashed(InstancePtr instance) {

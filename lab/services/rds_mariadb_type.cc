@@ -79,6 +79,7 @@ const EngineType& MariaDbType() {
                                    .local_path = LocalPath::kAddress,
                                    .origin = Origin::kTold,
                                    .replica_takes_parameter_group = true,
+                                   .keeps_log = false,
                                    .orphans = Orphans::kPromoted,
                                    .installed = &MariaDbIsInstalled,
                                    .make = &MakeMariaDb<MariaDbFace::kMariaDb>};

@@ -123,6 +123,7 @@ Flow<> Rds::RunModify(InstancePtr instance, Value input) {
   if (ours) instance->status = stopped ? kStopped : kAvailable;
   Save();
   if (retention == 0 && instance->retention() > 0 && !stopped) RunBackup(instance).Detach();
+  if (retention > 0 && instance->retention() == 0) co_await EndBackups(instance);
 }
 
 Flow<base::Status> Rds::ApplyChanges(InstancePtr instance, Value input) {

@@ -10,6 +10,7 @@ constexpr std::string_view kNamespace = "AWS/RDS";
 
 Flow<> Rds::Monitor() {
   for (;;) {
+    ExpireBackups();
     for (const auto& [id, instance] : instances_) {
       const bool busy = instance->status == InstanceStatus::kCreating || instance->cancelled;
       if (instance->engine->running() && !busy) LookAt(instance).Detach();

@@ -191,6 +191,27 @@ Flow<base::Status> PostgresEngine::RestoreFrom(fs::path backup) {
   co_return co_await RunTool(std::move(argv), "unpacking the backup's log");
 }
 
+namespace {
+
+// Connections are let in only after the end of recovery, so that "ready" says that it has ended.
+std::string RecoverySettings(const Recovery& recovery) {
+  std::string text =
+      fmt::format("hot_standby = off\nrestore_command = {}\nrecovery_target_timeline = 'current'\n",
+                  QuoteLiteral(fmt::format("cp \"{}/%f\" \"%p\"", recovery.log.string())));
+  if (recovery.until) {
+    const auto micros =
+        std::chrono::duration_cast<std::chrono::microseconds>(recovery.until->since_epoch).count();
+    text +=
+        fmt::format("recovery_target_time = '{}.{:06}+00'\nrecovery_target_action = 'promote'\n",
+                    base::FormatIso8601(*recovery.until)
+                        .substr(0, std::string_view("2026-11-23T08:20:53").size()),
+                    micros % 1'000'000);
+  }
+  return text;
+}
+
+}  // namespace
+
 base::Status PostgresEngine::Configure(const EngineConfig& config) {
   std::string text(kFixedSettings);
   text += fmt::format("unix_socket_directories = {}\n", QuoteLiteral(directory_.string()));
@@ -209,6 +230,11 @@ base::Status PostgresEngine::Configure(const EngineConfig& config) {
   } else {
     std::error_code ignored;
     fs::remove(signal, ignored);
+  }
+  if (config.recovery) {
+    text += RecoverySettings(*config.recovery);
+    RETURN_IF_ERROR(WriteFile(data() / "recovery.signal", ""));
+    RETURN_IF_ERROR(host_.GiveToEngine(data() / "recovery.signal"));
   }
   const fs::path file = data() / "leeward.conf";
   RETURN_IF_ERROR(WriteFile(file, text));

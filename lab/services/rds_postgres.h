@@ -37,6 +37,10 @@ class PostgresEngine : public Engine {
   Flow<base::Status> AddFollower(std::string slot) override;
   Flow<base::Status> DropFollower(std::string slot) override;
   Flow<base::Status> KeepFollowers(std::vector<std::string> slots) override;
+  Flow<base::Result<LogPlace>> KeepLog() override;
+  Flow<base::Status> LetLogGo() override;
+  Flow<base::Result<LogMark>> MarkLog(std::uint64_t copied) override;
+  Flow<base::Status> CopyLog(LogPlace from, std::uint64_t end, std::filesystem::path into) override;
   Flow<base::Result<EngineLook>> Look() override;
   Flow<base::Result<Rows>> Sql(std::vector<std::string> statements) override;
 

@@ -30,8 +30,8 @@ constexpr std::string_view kLook =
     "(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' "
     "  AND usename <> 'rdsadmin'), "
     "CASE WHEN NOT pg_is_in_recovery() THEN "
-    "  (SELECT max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)) FROM pg_replication_slots) "
-    "END, "
+    "  (SELECT max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)) FROM pg_replication_slots "
+    "    WHERE slot_name LIKE 'rds\\_%') END, "
     "(SELECT sum(size) FROM pg_ls_waldir())";
 
 std::vector<std::string> RoleStatements(const Secrets& secrets) {

@@ -73,6 +73,7 @@ const EngineType& PostgresType() {
                                    .local_path = LocalPath::kSocket,
                                    .origin = Origin::kHidden,
                                    .replica_takes_parameter_group = false,
+                                   .keeps_log = true,
                                    .orphans = Orphans::kWait,
                                    .installed = &IsInstalled,
                                    .make = &Make};

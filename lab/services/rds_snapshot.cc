@@ -223,12 +223,12 @@ void Rds::DropSnapshot(const std::string& id) {
       [] {});
 }
 
-// They go with their instance; what was asked for by hand stays.
-void Rds::DropAutomatedSnapshots(const Instance& instance) {
+// They go with their instance's backup; what was asked for by hand stays.
+void Rds::DropAutomatedSnapshots(std::string_view resource_id) {
   std::vector<std::string> theirs;
   for (const auto& [id, snapshot] : snapshots_) {
     if (snapshot.record.String("SnapshotType") == "automated" &&
-        snapshot.record.String("DbiResourceId") == instance.resource_id)
+        snapshot.record.String("DbiResourceId") == resource_id)
       theirs.push_back(id);
   }
   for (const std::string& id : theirs) DropSnapshot(id);

@@ -53,6 +53,8 @@ class RdsRegions : public testing::Test {
     side.rds->limits.notice_retry = std::chrono::milliseconds(100);
     side.rds->limits.monitor = std::chrono::milliseconds(200);
     side.rds->limits.link_error = std::chrono::milliseconds(500);
+    side.rds->limits.log_copy = std::chrono::milliseconds(100);
+    side.rds->limits.log_pull = std::chrono::milliseconds(100);
     side.host.services["rds"] = side.rds.get();
     const base::Status started = side.rds->Start();
     EXPECT_TRUE(started.ok()) << started.error().message();
