@@ -208,6 +208,29 @@ struct DataCheck {
   std::string sql;  // answers one row with one true/false column
 };
 
+// What rows of a database name in another store, and how to look for it in the recovery Region.
+// Texts with holes ("{cart_id}") are filled in from the row's columns.
+struct Reference {
+  std::string name;
+  ComponentName from;  // the database
+  std::string sql;     // its rows; "{line}" in it is the recovery line as a literal
+  std::string at;      // the column that says when a row was written; empty: none does
+  ComponentName to;
+  // Asked of the store itself: a table's key (and its second part), or a cache's key.
+  std::string key, range;
+  // Asked of the application in the Region instead: a path that answers 200 or 404 behind the load
+  // balancer of `through`.
+  std::string get;
+  ComponentName through;
+};
+
+// What makes good what the recovery line cut in half: a program of the user's own, once an entry.
+struct Saga {
+  std::string name;
+  std::string of;  // the reference's name
+  Hook compensate;
+};
+
 // A pointer to AWS calls that put the application's home Region in place in a lab, for drills.
 struct LabStage {
   std::string file;  // relative to the spec
@@ -224,6 +247,8 @@ struct Application {
   GuardTerms guard;
   std::optional<Workload> workload;
   std::vector<DataCheck> checks;
+  std::vector<Reference> references;
+  std::vector<Saga> sagas;
   std::optional<LabStage> lab;
 
   const Component* Find(const ComponentName& component) const {

@@ -303,6 +303,8 @@ const std::vector<Field<Application>>& ApplicationFields() {
       ObjectField("workload", &Application::workload, WorkloadFields(), Need::kOptional,
                   "the load of a drill"),
       ChecksField(),
+      ReferencesField(),
+      SagasField(),
       ObjectField(
           "lab", &Application::lab,
           std::vector<Field<model::LabStage>>{TextField(
@@ -320,6 +322,7 @@ void FillDefaults(Application& application) {
   if (detection.quorum == 0) detection.quorum = application.regions.witness.empty() ? 1 : 2;
   if (application.failover.lease.count() == 0) application.failover.lease = seconds(2);
   for (model::Component& component : application.components) FillComponent(component, application);
+  FillReferences(application);
 }
 
 }  // namespace leeward::spec

@@ -25,6 +25,8 @@ void ReadRun(Context& context, const YAML::Node& node, const std::string& name, 
   hook.run = std::move(run);
 }
 
+}  // namespace
+
 std::vector<Field<Hook>> HookFields() {
   using std::chrono::milliseconds;
   return {{{"run", Need::kRequired, ListShape(TextShape(kArgument), kMaxArguments),
@@ -33,8 +35,6 @@ std::vector<Field<Hook>> HookFields() {
           TimeField("within", &Hook::within, {milliseconds(100), std::chrono::minutes(1)},
                     Need::kOptional, "then it is ended; default: 5s")};
 }
-
-}  // namespace
 
 std::vector<Field<model::GuardTerms>> GuardFields() {
   return {ObjectField("on-fence", &model::GuardTerms::on_fence, HookFields(), Need::kOptional,

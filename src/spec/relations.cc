@@ -359,6 +359,7 @@ class Relations {
 
 void CheckRelations(Context& context, const YAML::Node& root, const Application& application) {
   Relations(context, root, application).Check();
+  CheckReferences(context, root, application);
 }
 
 }  // namespace leeward::spec
