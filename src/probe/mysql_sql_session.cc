@@ -113,7 +113,47 @@ class MySqlSql final : public SqlSession {
     return answer == "0" ? std::string("false") : answer;
   }
 
+  base::Result<std::vector<AnswerRow>> Rows(const RowQuestion& question,
+                                            base::MonotonicTime deadline,
+                                            const Cancelled& cancelled) override {
+    RETURN_IF_ERROR(Use(address().database, deadline));
+    const std::string at = question.at.empty() ? "NULL"
+                                               : "CAST(UNIX_TIMESTAMP(leeward_row." +
+                                                     Quoted(question.at) + ") * 1000000 AS SIGNED)";
+    const std::string sql = "SELECT leeward_row.*, " + at + " AS " + kAtColumn + " FROM (" +
+                            Inner(question.sql) + "\n) leeward_row LIMIT " +
+                            std::to_string(question.most);
+    const auto rows = session_->Query("EXECUTE IMMEDIATE ?", {sql}, deadline, cancelled);
+    if (!session_->broken()) RETURN_IF_ERROR(Use(session_->address().database, deadline));
+    if (!rows.ok()) return rows.error();
+    std::vector<AnswerRow> answer;
+    answer.reserve(rows->size());
+    for (const NamedRow& row : *rows) {
+      AnswerRow& one = answer.emplace_back();
+      for (const auto& [name, value] : row) {
+        if (name == kAtColumn) {
+          one.at = FromMicroseconds(value);
+        } else {
+          one.columns[name] = value ? std::optional(value->substr(0, kMaxColumnText)) : value;
+        }
+      }
+    }
+    return answer;
+  }
+  // In the session's time zone, as its columns without a zone are.
+  std::string Literal(base::WallTime at) const override {
+    constexpr std::int64_t kMicrosecond = 1'000;
+    return "FROM_UNIXTIME(" + std::to_string(at.since_epoch.count() / kMicrosecond) + " / 1000000)";
+  }
+
  private:
+  static constexpr char kAtColumn[] = "leeward_at_us";
+  static std::string Quoted(const std::string& name) {
+    std::string text = "`";
+    for (const char c : name) text += c == '`' ? "``" : std::string(1, c);
+    return text + "`";
+  }
+
   base::Status Use(const std::string& database, base::MonotonicTime deadline) {
     std::string name = "`";
     for (const char c : database) name += c == '`' ? "``" : std::string(1, c);

@@ -1,4 +1,6 @@
 // PostgreSQL as a SqlSession.
+#include <nlohmann/json.hpp>
+
 #include "probe/sql_session_engines.h"
 
 namespace leeward::probe {
@@ -85,7 +87,43 @@ class PostgresSql final : public SqlSession {
     return answer == "f" ? std::string("false") : answer;
   }
 
+  // Each row as JSON of texts, so that its columns need not be known.
+  base::Result<std::vector<AnswerRow>> Rows(const RowQuestion& question,
+                                            base::MonotonicTime deadline,
+                                            const Cancelled& cancelled) override {
+    const std::string most = std::to_string(kMaxColumnText);
+    const std::string at = question.at.empty() ? "null"
+                                               : "round(extract(epoch from leeward_row." +
+                                                     Quoted(question.at) + ") * 1000000)::bigint";
+    const std::string sql = "select (select json_object_agg(key, left(value, " + most +
+                            ")) from json_each_text(row_to_json(leeward_row)))::text, " + at +
+                            " from (" + Inner(question.sql) + "\n) leeward_row limit " +
+                            std::to_string(question.most);
+    ASSIGN_OR_RETURN(const std::vector<Row> rows, session_->Query(sql, {}, deadline, cancelled));
+    std::vector<AnswerRow> answer;
+    answer.reserve(rows.size());
+    for (const Row& row : rows) {
+      const auto json = nlohmann::json::parse(row.at(0).value_or("{}"), nullptr, false);
+      AnswerRow& one = answer.emplace_back();
+      for (const auto& [name, value] : json.items()) {
+        one.columns[name] =
+            value.is_string() ? std::optional(value.template get<std::string>()) : std::nullopt;
+      }
+      one.at = FromMicroseconds(row.at(1));
+    }
+    return answer;
+  }
+  std::string Literal(base::WallTime at) const override {
+    return "timestamptz '" + base::FormatIso8601(at) + "'";
+  }
+
  private:
+  static std::string Quoted(const std::string& name) {
+    std::string text = "\"";
+    for (const char c : name) text += c == '"' ? "\"\"" : std::string(1, c);
+    return text + "\"";
+  }
+
   const std::unique_ptr<PostgresSession> session_;
 };
 

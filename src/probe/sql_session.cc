@@ -1,5 +1,7 @@
 #include "probe/sql_session.h"
 
+#include <charconv>
+
 #include "probe/gtid.h"
 #include "probe/mysql_late.h"
 #include "probe/sql_session_engines.h"
@@ -49,6 +51,21 @@ base::Result<std::vector<LateTable>> FindInPostgres(
 }
 
 }  // namespace
+
+std::string SqlSession::Inner(std::string sql) {
+  const auto last = sql.find_last_not_of("; \t\r\n");
+  sql.erase(last == std::string::npos ? 0 : last + 1);
+  return sql;
+}
+
+std::optional<base::WallTime> SqlSession::FromMicroseconds(const std::optional<std::string>& text) {
+  std::int64_t count = 0;
+  if (!text) return std::nullopt;
+  // What MariaDB calculates may have a fraction.
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), count);
+  if (error != std::errc() || end == text->data()) return std::nullopt;
+  return base::WallTime{std::chrono::microseconds(count)};
+}
 
 std::string SqlAddress::Text() const { return host + ":" + std::to_string(port) + "/" + database; }
 

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -78,6 +80,18 @@ struct WriterMark {
   std::string name, value;
 };
 
+// A query of the user's own, for its rows.
+struct RowQuestion {
+  std::string sql;       // one statement that answers rows
+  std::string at;        // the column with the time that a row was written at; empty: none
+  std::size_t most = 0;  // rows; what is more is left in the database
+};
+inline constexpr std::size_t kMaxColumnText = 2048;  // characters of a value; the rest is left out
+struct AnswerRow {
+  std::map<std::string, std::optional<std::string>> columns;  // as text; absent: NULL
+  std::optional<base::WallTime> at;
+};
+
 // Not safe for several threads at once. All may answer kUnreachable; then it is broken.
 class SqlSession {
  public:
@@ -131,8 +145,19 @@ class SqlSession {
   // said instead. kInvalid when it does not answer one row of one column.
   virtual base::Result<std::string> Verdict(const std::string& sql, base::MonotonicTime deadline,
                                             const Cancelled& cancelled) = 0;
+  // At most `most` rows of a query of the user's own, in whatever order it has. A time without a
+  // zone is taken for the session's.
+  virtual base::Result<std::vector<AnswerRow>> Rows(const RowQuestion& question,
+                                                    base::MonotonicTime deadline,
+                                                    const Cancelled& cancelled) = 0;
+  // An instant as a literal of the engine's.
+  virtual std::string Literal(base::WallTime at) const = 0;
 
  protected:
+  // The statement without what would end it inside of another.
+  static std::string Inner(std::string sql);
+  // Microseconds since the epoch, as a number in text.
+  static std::optional<base::WallTime> FromMicroseconds(const std::optional<std::string>& text);
   explicit SqlSession(SqlAddress address) : address_(std::move(address)) {}
   static base::Error NoVerdict() {
     return base::Invalid("it has to answer one row with one true/false column");

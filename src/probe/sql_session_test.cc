@@ -149,6 +149,28 @@ TEST_F(MariaDbSqlTest, AVerdictIsGivenInTheApplicationsDatabaseAndLeavesNoSessio
   EXPECT_TRUE(Session()->CheckCanClose(Soon()).ok());
 }
 
+TEST_F(MariaDbSqlTest, RowsAreReadByTheirColumnsWithTheTimeOfEach) {
+  auto leeward = Session();
+  server_->Sql("INSERT INTO shop.orders VALUES (1, concat('a', char(63))), (2, NULL), (3, 'c')");
+  const auto rows = leeward->Rows(
+      {"SELECT *, FROM_UNIXTIME(id + 0.5) AS at FROM orders WHERE id < 3 ORDER BY id; ", "at", 10},
+      Soon(), {});
+  ASSERT_TRUE(rows.ok()) << rows.error().message();
+  ASSERT_EQ(rows->size(), 2u);
+  EXPECT_EQ(rows->at(0).columns.at("note"), "a?");
+  EXPECT_EQ(rows->at(1).columns.at("note"), std::nullopt);
+  EXPECT_EQ(rows->at(1).at, base::WallTime{std::chrono::milliseconds(2500)});
+  const auto after = leeward->Rows(
+      {"SELECT id FROM (SELECT id, FROM_UNIXTIME(id) AS at FROM orders) o WHERE at > " +
+           leeward->Literal(base::WallTime{std::chrono::seconds(1)}),
+       "", 1},
+      Soon(), {});
+  ASSERT_TRUE(after.ok()) << after.error().message();
+  EXPECT_EQ(after->size(), 1u) << "no more than was asked for";
+  EXPECT_EQ(after->at(0).at, std::nullopt);
+  EXPECT_FALSE(leeward->Rows({"SELECT * FROM orders", "nothing", 10}, Soon(), {}).ok());
+}
+
 TEST_F(MariaDbSqlTest, AReplicaIsFollowedAndPromotedByItsPosition) {
   auto home = Session();
   ASSERT_TRUE(home->EnsureTables(Soon()).ok());
