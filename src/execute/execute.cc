@@ -351,6 +351,8 @@ State Apply(State state, const Plan& plan, const Event& event) {
     case EventKind::kMeasured:
     case EventKind::kApproval:
     case EventKind::kNote:
+    case EventKind::kCompensationIntended:
+    case EventKind::kCompensationEnded:
       break;
   }
   return state;

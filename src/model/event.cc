@@ -8,7 +8,7 @@
 namespace leeward::model {
 namespace {
 
-constexpr std::array<std::pair<EventKind, std::string_view>, 16> kNames = {{
+constexpr std::array<std::pair<EventKind, std::string_view>, 18> kNames = {{
     {EventKind::kExecutionStarted, "execution-started"},
     {EventKind::kExecutionResumed, "execution-resumed"},
     {EventKind::kExecutionFinished, "execution-finished"},
@@ -25,6 +25,8 @@ constexpr std::array<std::pair<EventKind, std::string_view>, 16> kNames = {{
     {EventKind::kMeasured, "measured"},
     {EventKind::kApproval, "approval"},
     {EventKind::kNote, "note"},
+    {EventKind::kCompensationIntended, "compensation-intended"},
+    {EventKind::kCompensationEnded, "compensation-ended"},
 }};
 
 }  // namespace

@@ -29,6 +29,9 @@ enum class EventKind {
   kMeasured,  // drill: fields: what, value
   kApproval,  // fields: who, reason
   kNote,      // fields: text
+  kCompensationIntended,  // fields: saga, reference, names, compensation. Durable before it is
+                          // begun
+  kCompensationEnded,     // the same, outcome (done | failed | settled), detail
 };
 
 // "step-intended", ... as in the journal and JSON. Stable.

@@ -246,6 +246,50 @@ std::string ChainTable(const Report& report) {
          "</p>\n" + Table({"step", "#took", "#done after"}, rows);
 }
 
+std::string LineTable(const Consistency& consistency) {
+  const model::RecoveryLine& line = consistency.line;
+  std::string rows;
+  for (const model::RecoveryPoint& point : line.points) {
+    rows += "<tr>" + Cell(point.store.str()) +
+            Cell(point.at ? base::FormatIso8601(*point.at) : "unknown") +
+            Cell(point.store == line.store ? "the recovery line" : "") + "</tr>\n";
+  }
+  return Table({"store", "has everything up to", ""}, rows);
+}
+
+std::string ReferenceTable(const Consistency& consistency) {
+  std::string rows;
+  for (const model::ReferenceCounts& counts : consistency.references) {
+    rows += "<tr>" + Cell(counts.name) + Cell(counts.from.str() + " → " + counts.to.str());
+    for (const std::int64_t number :
+         {counts.rows, counts.there, counts.missing, counts.unverified, counts.listed})
+      rows += NumberCell(std::to_string(number));
+    rows += Cell(counts.problem) + "</tr>\n";
+  }
+  return rows.empty() ? ""
+                      : Table({"reference", "stores", "#rows", "#there", "#missing",
+                               "#not verified", "#listed", ""},
+                              rows);
+}
+
+std::string ConsistencySection(const Report& report) {
+  if (!report.consistency || report.consistency->line.points.size() < 2) return {};
+  const Consistency& consistency = *report.consistency;
+  std::string text = LineTable(consistency) + ReferenceTable(consistency);
+  if (consistency.list.empty()) return text;
+  text += "<p>" + std::to_string(consistency.entries) + " in the repair list <code>" +
+          Escape(consistency.list) + "</code>" +
+          (consistency.complete ? "" : ", which is not complete") + "; nothing was deleted</p>\n";
+  std::string rows;
+  for (const model::RepairEntry& entry : consistency.first) {
+    rows += "<tr>" + Cell(entry.reference) + Cell(entry.names) +
+            Cell(std::string(Name(entry.found))) + Cell(std::string(Name(entry.place))) +
+            Cell(entry.at ? base::FormatIso8601(*entry.at) : "") + "</tr>\n";
+  }
+  if (!rows.empty()) text += Table({"the first of it", "names", "is", "the line", "written"}, rows);
+  return text;
+}
+
 std::string Configuration(const Report& report) {
   return report.spec_text.empty() ? "" : "<pre>" + Escape(report.spec_text) + "</pre>\n";
 }
@@ -275,6 +319,7 @@ std::string ToHtml(const Report& report) {
          Section("Acknowledged writes", Writes(report)) + Section("Steps", Timeline(report)) +
          Section("Objectives", Objectives(report)) +
          Section("Loss by component", Components(report)) +
+         Section("Consistency across stores", ConsistencySection(report)) +
          Section("Sessions", SessionTable(report)) + Section("Longest chain", ChainTable(report)) +
          Section("Plan of the failover", PlanTable(report)) +
          Section("Configuration", Configuration(report)) + Section("Journal", Journal(report)) +

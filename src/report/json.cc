@@ -111,6 +111,30 @@ Json JsonOf(const Failback& failback) {
   return json;
 }
 
+Json InstantOrNull(const std::optional<base::WallTime>& at) {
+  return at ? Json(base::FormatIso8601(*at)) : Json(nullptr);
+}
+
+Json JsonOf(const Consistency& consistency) {
+  Json json;
+  json["line"] = InstantOrNull(consistency.line.at);
+  json["line_of"] = consistency.line.store.str();
+  json["points"] = Json::object();
+  for (const model::RecoveryPoint& point : consistency.line.points)
+    json["points"][point.store.str()] = InstantOrNull(point.at);
+  json["references"] = Json::array();
+  for (const model::ReferenceCounts& counts : consistency.references)
+    json["references"].push_back(Json::parse(model::ToJson(counts)));
+  json["entries"] = consistency.entries;
+  json["complete"] = consistency.complete;
+  json["first"] = Json::array();
+  for (const model::RepairEntry& entry : consistency.first)
+    json["first"].push_back(Json::parse(model::ToJson(entry)));
+  json["list"] = consistency.list.empty() ? Json(nullptr) : Json(consistency.list);
+  json["list_sha256"] = consistency.list.empty() ? Json(nullptr) : Json(consistency.list_sha256);
+  return json;
+}
+
 template <typename T>
 Json OrNull(const std::optional<T>& value) {
   return value ? JsonOf(*value) : Json(nullptr);
@@ -157,6 +181,7 @@ std::string ToJson(const Report& report) {
   for (const Sessions& one : report.sessions) json["sessions"][one.mode] = JsonOf(one);
   json["longest_chain"] = OrNull(report.chain);
   json["failback"] = OrNull(report.failback);
+  json["consistency"] = OrNull(report.consistency);
   json["objectives"] = ListOf(report.objectives);
   json["problems"] = report.problems;
   json["executions"] = ListOf(report.executions);

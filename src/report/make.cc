@@ -70,6 +70,8 @@ class ExecutionReader {
       case EventKind::kLossBound:
       case EventKind::kMeasured:
       case EventKind::kNote:
+      case EventKind::kCompensationIntended:
+      case EventKind::kCompensationEnded:
         break;
     }
   }
@@ -178,6 +180,7 @@ Report Make(const Input& input) {
   ReadRto(input, &report);
   ReadRpo(input, &report);
   ReadSessions(input, &report);
+  ReadConsistency(input, &report);
   if (const ExecutionSummary* failover = FailoverOf(report)) {
     if (const auto plan = input.plans.find(failover->execution); plan != input.plans.end()) {
       report.plan = plan->second;

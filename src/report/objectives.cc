@@ -133,6 +133,7 @@ void Judge(Report* report) {
   JudgeStores(report);
   JudgeSessions(report);
   JudgeFailback(report);
+  JudgeConsistency(report);
   JudgeExecutions(report);
   const auto any = [&](Verdict verdict) {
     return std::any_of(

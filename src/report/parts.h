@@ -23,6 +23,10 @@ const std::vector<SessionFigure>& SessionFigures();
 // "99.84 %"; 100 only where none is missing.
 std::string SharePercent(const Sessions& sessions);
 
+// The recovery line and what rows name beyond it; needs the executions.
+void ReadConsistency(const Input& input, Report* report);
+void JudgeConsistency(Report* report);
+
 // A whole number from an event's field.
 std::optional<std::int64_t> WholeNumber(std::string_view text);
 

@@ -14,6 +14,7 @@
 #include "model/event.h"
 #include "model/observation.h"
 #include "model/plan.h"
+#include "model/repair_list.h"
 
 namespace leeward::report {
 
@@ -145,6 +146,21 @@ struct Failback {
   base::Duration unavailable{};
 };
 
+// Where the stores of a failover stopped, and what was found of the spec's references.
+struct Consistency {
+  model::ExecutionId execution;
+  model::RecoveryLine line;
+  std::vector<model::ReferenceCounts> references;  // none: none was looked at
+  std::vector<model::RepairEntry> first;           // of the repair list, without their columns
+  std::int64_t entries = 0;                        // in the list
+  std::string list, list_sha256;                   // its file; empty: there is none
+  bool complete = false;                           // every row was read and judged
+};
+// Of one execution; absent: it stated nothing of several stores, and looked at none.
+std::optional<Consistency> ConsistencyOf(const std::vector<model::Event>& events,
+                                         const model::ExecutionId& execution,
+                                         const model::Application& application);
+
 enum class Verdict { kPass, kFail, kIncomplete };
 std::string_view Name(Verdict verdict);  // "pass", "fail", "incomplete"
 
@@ -169,6 +185,7 @@ struct Report {
   std::vector<Sessions> sessions;  // a mode each, in the order measured
   std::optional<Chain> chain;      // absent: no failover that came to switch the traffic
   std::optional<Failback> failback;
+  std::optional<Consistency> consistency;
   std::vector<Objective> objectives;
   Verdict verdict = Verdict::kIncomplete;
   std::vector<std::string> problems;  // why it is not a pass, for people

@@ -62,6 +62,14 @@ std::string Grouped(std::int64_t number) {
   return digits;
 }
 
+// Without control characters: a row may name anything.
+std::string Printed(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < ' ' || c == 127) c = '?';
+  }
+  return text;
+}
+
 void PrintRto(const RtoSplit& rto, Printer& out) {
   out.Row("time without service", base::HumanDuration(rto.total));
   const std::pair<const char*, base::Duration> parts[] = {
@@ -127,6 +135,34 @@ void PrintSessions(const Report& report, Printer& out) {
   }
 }
 
+// "2026-11-23T08:20:53.123Z", and how much earlier than that the line is.
+void PrintLine(const Consistency& consistency, Printer& out) {
+  const model::RecoveryLine& line = consistency.line;
+  if (line.points.size() < 2) return;
+  out.Row("recovery line", line.at ? base::FormatIso8601(*line.at) : "unknown",
+          line.at ? "how far " + line.store.str() + " comes"
+                  : "it is not known how far " + line.store.str() + " comes");
+  for (const model::RecoveryPoint& point : line.points) {
+    if (!line.at || !point.at || point.store == line.store) continue;
+    out.Row("  " + point.store.str(), base::HumanDuration(*point.at - *line.at), "further");
+  }
+}
+
+void PrintReferences(const Consistency& consistency, Printer& out) {
+  for (const model::ReferenceCounts& counts : consistency.references) {
+    out.Row("  " + counts.name, Grouped(counts.missing) + " missing",
+            fmt::format("of what {} rows name; {} not verified, {} listed{}", Grouped(counts.rows),
+                        Grouped(counts.unverified), Grouped(counts.listed),
+                        counts.complete ? "" : "; not complete"));
+  }
+  if (consistency.list.empty()) return;
+  out.Row("repair list", Grouped(consistency.entries), consistency.list);
+  for (const model::RepairEntry& entry : consistency.first) {
+    out.Line(fmt::format("   {} {} {}: {} the line, in {}", Name(entry.found), entry.to.str(),
+                         Printed(entry.names), Name(entry.place), entry.reference));
+  }
+}
+
 }  // namespace
 
 std::string ToText(const Report& report, Colour colour) {
@@ -141,6 +177,10 @@ std::string ToText(const Report& report, Colour colour) {
     PrintChain(*report.chain, out);
   if (report.rpo) PrintRpo(report, out);
   PrintSessions(report, out);
+  if (report.consistency) {
+    PrintLine(*report.consistency, out);
+    PrintReferences(*report.consistency, out);
+  }
   if (report.failback) {
     out.Row("failback home", Grouped(report.failback->lost) + " lost",
             "of " + Grouped(report.failback->acknowledged) + "; at most " +
