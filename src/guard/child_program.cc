@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,6 +116,29 @@ class Watching {
   const base::MonotonicTime end_;
 };
 
+// What the child opens as its input: a file without a name.
+class Input {
+ public:
+  explicit Input(const std::string& text)
+      : file_(text.empty() ? -1 : ::memfd_create("leeward-input", MFD_CLOEXEC)) {
+    std::size_t written = 0;
+    while (file_.number() >= 0 && written < text.size()) {
+      const ssize_t put = ::write(file_.number(), text.data() + written, text.size() - written);
+      if (put <= 0) return;
+      written += static_cast<std::size_t>(put);
+    }
+    whole_ = written == text.size();
+  }
+  bool whole() const { return whole_; }
+  std::string Path() const {
+    return file_.number() < 0 ? "/dev/null" : "/proc/self/fd/" + std::to_string(file_.number());
+  }
+
+ private:
+  const Descriptor file_;
+  bool whole_ = false;
+};
+
 ProgramEnd NotStarted(std::string why) {
   ProgramEnd end;
   end.trouble = std::move(why);
@@ -128,12 +152,15 @@ ProgramEnd ChildProgram::Run(const ProgramCall& call, const Cancelled& stopped) 
   if (::pipe2(ends, O_CLOEXEC) != 0)
     return NotStarted(std::string("no pipe for its output: ") + ::strerror(errno));
   Output output(ends[0], ends[1]);
+  const Input input(call.input);
+  if (!input.whole()) return NotStarted(std::string("no room for its input: ") + ::strerror(errno));
   ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
   const Watching watching(clock_, call.within);
   os::ProcessSpec spec;
   spec.argv = call.argv;
   spec.environment = call.environment;
   spec.output = output.Path();
+  spec.input = input.Path();
   const base::Result<pid_t> child = os::StartProcess(spec);
   if (!child.ok()) return NotStarted(child.error().message());
   output.Started();

@@ -83,6 +83,16 @@ TEST_F(ChildProgramTest, GetsItsEnvironmentAndNothingOfOurs) {
   EXPECT_EQ(end.output.find("planted"), std::string::npos);
 }
 
+TEST_F(ChildProgramTest, GetsItsInputWholeAndOtherwiseNone) {
+  ChildProgram program(clock_);
+  const std::string text(100'000, 'x');
+  const ProgramEnd end =
+      program.Run({{"/bin/sh", "-c", "wc -c"}, {{"PATH", "/usr/bin:/bin"}}, 20s, text}, {});
+  EXPECT_EQ(end.code, 0);
+  EXPECT_NE(end.output.find("100000"), std::string::npos) << end.output;
+  EXPECT_NE(Shell("wc -c").output.find("0"), std::string::npos);
+}
+
 TEST_F(ChildProgramTest, HowItEndedIsKnown) {
   const ProgramEnd failed = Shell("echo not there >&2; exit 3");
   EXPECT_EQ(failed.ending, Ending::kExited);

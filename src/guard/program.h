@@ -14,6 +14,7 @@ struct ProgramCall {
   std::vector<std::string> argv;                                 // argv[0]: absolute path
   std::vector<std::pair<std::string, std::string>> environment;  // all of it
   base::Duration within{};                                       // then it is ended
+  std::string input = {};                                        // what it can read; empty: nothing
 };
 
 enum class Ending { kExited, kSignalled, kTimedOut, kStopped, kNotStarted };

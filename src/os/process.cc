@@ -60,14 +60,14 @@ Prepared Prepare(const ProcessSpec& spec) {
 }
 
 // Moves the wanted descriptors to 3, 4, ...; first out of the way, so that none overwrites another.
-void PlaceDescriptors(const Prepared& prepared, int output, int null) {
+void PlaceDescriptors(const Prepared& prepared, int output, int input) {
   int moved[kMaxDescriptors];
   int count = 0;
   for (const int descriptor : prepared.spec->descriptors) {
     moved[count] = fcntl(descriptor, F_DUPFD, 3 + kMaxDescriptors);
     if (moved[count++] < 0) Fail(prepared);
   }
-  if (dup2(null, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0) Fail(prepared);
+  if (dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0) Fail(prepared);
   for (int i = 0; i < count; ++i) {
     if (dup2(moved[i], 3 + i) < 0) Fail(prepared);
   }
@@ -82,7 +82,7 @@ void DropTo(const Prepared& prepared, const User& user) {
   if (syscall(SYS_setresuid, user.uid, user.uid, user.uid) != 0) Fail(prepared);
 }
 
-[[noreturn]] void RunChild(const Prepared& prepared, int output, int null) {
+[[noreturn]] void RunChild(const Prepared& prepared, int output, int input) {
   const ProcessSpec& spec = *prepared.spec;
   if (spec.session == ProcessSpec::Session::kOwn) {
     if (setsid() < 0) Fail(prepared);
@@ -100,7 +100,7 @@ void DropTo(const Prepared& prepared, const User& user) {
     if (prctl(PR_SET_PDEATHSIG, spec.death_signal) != 0) Fail(prepared);
     if (getppid() != prepared.parent) _exit(125);
   }
-  PlaceDescriptors(prepared, output, null);
+  PlaceDescriptors(prepared, output, input);
   execve(prepared.argv[0], prepared.argv.data(), prepared.environment.data());
   Fail(prepared);
 }
@@ -189,14 +189,14 @@ base::Result<pid_t> StartProcess(const ProcessSpec& spec) {
   if (pipe2(report, O_CLOEXEC) != 0) return StartError(spec, errno);
   report[1] = MoveUp(report[1]);
   const int output = OpenOutput(spec);
-  const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  const int input = open(spec.input.c_str(), O_RDONLY | O_CLOEXEC);
   Prepared prepared = Prepare(spec);
   prepared.report = report[1];
-  const int open_error = output < 0 || null < 0 ? errno : 0;
+  const int open_error = output < 0 || input < 0 ? errno : 0;
   const pid_t pid = open_error == 0 ? fork() : -1;
-  if (pid == 0) RunChild(prepared, output, null);
+  if (pid == 0) RunChild(prepared, output, input);
   const int fork_error = open_error != 0 ? open_error : errno;
-  for (const int descriptor : {report[1], output, null}) {
+  for (const int descriptor : {report[1], output, input}) {
     if (descriptor >= 0) close(descriptor);
   }
   int error = pid < 0 ? fork_error : 0;

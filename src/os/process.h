@@ -29,10 +29,11 @@ struct ProcessSpec {
   std::vector<std::string> argv;                                 // argv[0]: absolute path
   std::vector<std::pair<std::string, std::string>> environment;  // all of it; nothing is inherited
   std::string directory = "/";
-  std::string output;            // appended to, made with mode 0600; empty: /dev/null
-  std::optional<User> user;      // run as
-  std::vector<int> descriptors;  // become 3, 4, ... in the child; everything else is closed
-  int death_signal = SIGKILL;    // sent to the child when the thread that started it ends; 0: none
+  std::string input = "/dev/null";  // opened as its standard input
+  std::string output;               // appended to, made with mode 0600; empty: /dev/null
+  std::optional<User> user;         // run as
+  std::vector<int> descriptors;     // become 3, 4, ... in the child; everything else is closed
+  int death_signal = SIGKILL;  // sent to the child when the thread that started it ends; 0: none
   enum class Session {
     kShared,
     kOwn
