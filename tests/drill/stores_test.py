@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """One whole drill of the shop with several stores: each acknowledged write is looked for in every one of them."""
 
+import glob
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import unittest
 
-from labs import LEEWARD, PASSWORD, ROOT
+from labs import HOME, LAB, LEEWARD, PASSWORD, RECOVERY, ROOT
 from planted import Planted, open_to_others
 
 SPEC = os.path.join(ROOT, "examples", "shop", "shop.yaml")
@@ -27,6 +29,27 @@ class StoresTest(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stderr + done.stdout[-4000:])
             self.judge(json.loads(done.stdout))
             self.assertEqual(planted.leaks(folder) + open_to_others(folder), [])
+
+    def test_files_that_are_counted_as_lost_are_those_that_the_lost_home_alone_has(self):
+        folder = tempfile.mkdtemp(prefix="lwt-", dir="/tmp")
+        os.chmod(folder, 0o755)  # engines have to get through it
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        lab = os.path.join(folder, "lab")
+        self.addCleanup(subprocess.run, [LAB, "down", "--state", lab], capture_output=True, timeout=60, check=False)
+        done = subprocess.run([LEEWARD, "drill", SPEC, "--lab", "--json", "--rate", str(RATE), "--no-failback", "--keep",
+                               "--lab-state", lab], env={"PATH": "/usr/bin:/bin", "HOME": folder, "LANG": "C.UTF-8"},
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr + done.stdout[-4000:])
+        lost = json.loads(done.stdout)["components"]["uploads"]["lost"]
+        only_home = len(self.files(lab, HOME) - self.files(lab, RECOVERY))
+        self.assertGreater(lost, 0)
+        # Of the others nobody was told before the end that they are there: at most what is under way.
+        self.assertGreaterEqual(only_home, lost)
+        self.assertLess(only_home - lost, RATE / 2)
+
+    def files(self, lab, region):
+        (tree,) = glob.glob(os.path.join(lab, "regions", region, "efs", "fs-*", "tree"))
+        return {name for name in os.listdir(tree) if name.startswith("order-")}
 
     def judge(self, report):
         self.assertEqual(report["verdict"], "pass", report["problems"])
