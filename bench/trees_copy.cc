@@ -72,7 +72,7 @@ int Main(int argc, char** argv) {
   app.add_option("--rounds", rounds, "a line on standard input before each but the first");
   CLI11_PARSE(app, argc, argv);
   const os::SystemClock clock;
-  auto replica = trees::Replica::Open(places, {}, clock, nullptr);
+  auto replica = trees::Replica::Open(places, {}, clock);
   if (!replica.ok()) {
     fmt::print(stderr, "trees_copy: {}\n", replica.error().message());
     return 1;

@@ -23,6 +23,8 @@ class ContentCopy {
   // Copies at most `budget` bytes of data and adds them to `moved`.
   Copying Step(std::uint64_t budget, std::uint64_t& moved);
   int error() const { return error_; }
+  // Bytes to the end of the file, holes among them.
+  std::uint64_t left() const { return size_ - at_; }
 
  private:
   Copying Fail(int error);

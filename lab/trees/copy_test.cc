@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <set>
 
 #include "lab/trees/testing.h"
@@ -348,7 +349,7 @@ TEST(CopyTest, PlacesThatContainEachOtherAreRefused) {
   const auto refused = [&](const fs::path& source, const fs::path& destination,
                            const fs::path& work) {
     const auto opened =
-        Replica::Open({source.string(), destination.string(), work.string()}, {}, clock, nullptr);
+        Replica::Open({source.string(), destination.string(), work.string()}, {}, clock);
     return !opened.ok() && opened.error().code() == base::ErrorCode::kInvalid;
   };
   fs::create_directory(world.source() / "in");
@@ -360,16 +361,57 @@ TEST(CopyTest, PlacesThatContainEachOtherAreRefused) {
   EXPECT_TRUE(refused(world.source(), world.destination(), world.destination()));
   EXPECT_FALSE(fs::exists(world.source() / "work"));
   EXPECT_FALSE(fs::exists(world.destination() / "work"));
-  const auto absent = Replica::Open({world.outside() / "absent", world.destination(), world.work()},
-                                    {}, clock, nullptr);
+  const auto absent =
+      Replica::Open({world.outside() / "absent", world.destination(), world.work()}, {}, clock);
   EXPECT_EQ(absent.error().code(), base::ErrorCode::kNotFound);
+}
+
+TEST(CopyTest, OptionsWithWhichItWouldNeverGetOnAreRefused) {
+  const auto refusal = [](const std::function<void(Options&)>& change) {
+    World world;
+    os::SystemClock clock;
+    change(world.options);
+    const auto opened = Replica::Open(world.places(), world.options, clock);
+    return opened.ok() ? "taken" : opened.error().message();
+  };
+  EXPECT_EQ(refusal([](Options& o) { o.entries_a_step = 0; }),
+            "entries_a_step is 0, and has to be 1 at least");
+  EXPECT_EQ(refusal([](Options& o) { o.bytes_a_step = 0; }),
+            "bytes_a_step is 0, and has to be 1 at least");
+  EXPECT_EQ(refusal([](Options& o) { o.reads_of_a_busy_file = 0; }),
+            "reads_of_a_busy_file is 0, and has to be 1 at least");
+  EXPECT_EQ(refusal([](Options& o) { o.named_troubles = 0; }), "taken");
+}
+
+TEST(CopyTest, ADirectoryThatCameToItsPathIsNotTakenForTheOneThatWasThere) {
+  for (const bool at_the_copy : {false, true}) {
+    World world;
+    Write(world.source() / "a", "a");
+    ASSERT_TRUE(world.Run().complete);
+    ASSERT_TRUE(world.replica().Stands());
+    const fs::path root = at_the_copy ? world.destination() : world.source();
+    fs::rename(root, world.outside() / "away");
+    EXPECT_FALSE(world.replica().Stands());
+    fs::create_directory(root);
+    EXPECT_FALSE(world.replica().Stands());
+    const base::WallTime before = *world.replica().instant();
+    const Round& round = world.Run();
+    EXPECT_FALSE(round.complete);
+    ASSERT_EQ(round.troubles.size(), 1U);
+    EXPECT_NE(round.troubles[0].text.find("is another directory by now"), std::string::npos);
+    EXPECT_EQ(*world.replica().instant(), before);
+    world.Close();
+    Write(world.source() / "b", "b");
+    EXPECT_TRUE(world.Run().complete);
+    world.ExpectEqual();
+  }
 }
 
 TEST(CopyTest, OneCopyWorksInAFolder) {
   World world;
   world.replica();
   os::SystemClock clock;
-  const auto second = Replica::Open(world.places(), {}, clock, nullptr);
+  const auto second = Replica::Open(world.places(), {}, clock);
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.error().code(), base::ErrorCode::kWrongState);
 }

@@ -9,7 +9,8 @@ enum class Kind : std::uint8_t { kFile, kDirectory, kSymlink, kOther };
 
 struct Entry {
   Kind kind = Kind::kFile;
-  std::uint32_t mode = 0;  // permission bits, with set-id and sticky
+  std::uint32_t mode = 0;      // permission bits, with set-id and sticky
+  std::uint32_t withheld = 0;  // of a source: permission bits that its copy does not show
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::uint32_t links = 1;

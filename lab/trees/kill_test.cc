@@ -85,12 +85,32 @@ void ExpectOnlyWholeFiles(const fs::path& root) {
 
 void RunInTheChild(const Places& places, const Options& options) {
   os::SystemClock clock;
-  auto replica = Replica::Open(places, options, clock, nullptr);
+  auto replica = Replica::Open(places, options, clock);
   if (!replica.ok()) ::_exit(2);
   (*replica)->Begin();
   while ((*replica)->Step() == Turn::kMore) {
   }
   ::_exit(0);
+}
+
+// A whole life of a held copy: all is taken from the destination, copied, and given back.
+base::Status LiveHeld(const Places& places, const Options& options) {
+  os::SystemClock clock;
+  ASSIGN_OR_RETURN(const auto withheld, Withheld::Open(places.work + ".held"));
+  RETURN_IF_ERROR(withheld->Hold(places.destination));
+  {
+    ASSIGN_OR_RETURN(const auto replica,
+                     Replica::Open(places, options, clock, {.withheld = withheld.get()}));
+    replica->Begin();
+    while (replica->Step() == Turn::kMore) {
+    }
+    if (!replica->round().complete) return base::WrongState("not complete");
+  }
+  return withheld->Release(places.destination);
+}
+
+void LiveHeldInTheChild(const Places& places, const Options& options) {
+  ::_exit(LiveHeld(places, options).ok() ? 0 : 2);
 }
 
 // The calls by which a copy changes a file system. A kill between two others leaves what the kill
@@ -131,13 +151,14 @@ void StopBeforeChanges() {
 
 // Runs a copy in a process that is killed before its change of this number. False when it ended
 // before.
-bool KillAtChange(int number, const Places& places, const Options& options) {
+bool KillAtChange(int number, const Places& places, const Options& options,
+                  void (*run)(const Places&, const Options&) = RunInTheChild) {
   const pid_t child = ::fork();
   if (child == 0) {
     ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
     ::raise(SIGSTOP);
     StopBeforeChanges();
-    RunInTheChild(places, options);
+    run(places, options);
   }
   int status = 0;
   EXPECT_EQ(::waitpid(child, &status, 0), child);
@@ -211,6 +232,50 @@ TEST(KillTest, BeforeAnyChangeLeavesWholeFilesAndIsGoneOnFrom) {
   EXPECT_GT(kills, 60 + 4 * FurtherFiles());
 }
 
+TEST(KillTest, BeforeAnyChangeOfAHeldCopyLosesNoPermissions) {
+  int kills = 0;
+  for (;; ++kills) {
+    World world;
+    for (const fs::path& root : {world.source(), world.destination()}) {
+      fs::create_directories(root / "d");
+      for (const auto& [name, mode] :
+           {std::pair("plain", 0644), std::pair("shared", 0664), std::pair("d/in", 0440)}) {
+        Write(root / name, root == world.source() ? name : "mine alone");
+        ASSERT_EQ(::chmod((root / name).c_str(), static_cast<mode_t>(mode)), 0);
+      }
+      ASSERT_EQ(::chmod((root / "d").c_str(), 02775), 0);
+    }
+    Write(world.source() / "d/new", "new");
+    ASSERT_EQ(::chmod((world.source() / "d/new").c_str(), 0666), 0);
+    const auto wanted = Tree(world.source());
+    const bool was_killed = KillAtChange(kills, world.places(), world.options, LiveHeldInTheChild);
+    const base::Status went_on = LiveHeld(world.places(), world.options);
+    EXPECT_TRUE(went_on.ok()) << went_on.error().message();
+    EXPECT_EQ(Tree(world.destination()), wanted);
+    world.ExpectNoLitter();
+    ASSERT_FALSE(HasFailure()) << "killed before change " << kills;
+    if (!was_killed) break;
+  }
+  EXPECT_GT(kills, 40);
+}
+
+TEST(KillTest, AFileThatChangedAfterItWasCopiedAndLooksAsBeforeIsReadAgain) {
+  World world;
+  world.options.entries_a_step = 1;
+  const auto write = [&](const char* text) {
+    Write(world.source() / "a", text);
+    testing::SetTime(world.source() / "a", 500, 0);
+  };
+  write("one");
+  fs::create_directory(world.source() / "d");
+  world.replica().Begin();
+  while (!fs::exists(world.destination() / "a")) ASSERT_EQ(world.replica().Step(), Turn::kMore);
+  world.Close();
+  write("two");
+  world.Run();
+  world.ExpectEqual();
+}
+
 class Stopper : public Channel {
  public:
   explicit Stopper(std::uint64_t room) : room_(room) {}
@@ -230,7 +295,7 @@ void CopyUntilKilled(World& world, std::uint64_t room) {
   if (child == 0) {
     os::SystemClock clock;
     Stopper stopper(room);
-    auto replica = Replica::Open(world.places(), world.options, clock, &stopper);
+    auto replica = Replica::Open(world.places(), world.options, clock, {.channel = &stopper});
     (*replica)->Begin();
     while ((*replica)->Step() != Turn::kDone) {
     }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/result.h"
 #include "lab/trees/filter.h"
 
 namespace leeward::lab::trees {
@@ -50,6 +51,9 @@ struct Options {
   std::uint32_t most_watches = UINT32_MAX;  // of this copy, beside the machine's own limit
   std::uint32_t named_troubles = 1000;      // further ones are counted
 };
+
+// kInvalid, naming an option with which a copy would never get on.
+base::Status Check(const Options& options);
 
 // Equal texts: what a round with one of them brought needs no second look under the other.
 std::string Fingerprint(const Options& options);

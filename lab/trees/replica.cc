@@ -20,6 +20,7 @@ namespace leeward::lab::trees {
 namespace {
 
 constexpr std::string_view kStateTitle = "leeward-trees 1";
+constexpr std::string_view kFilling = "filling since";
 
 bool Same(const Entry& left, const Entry& right) {
   return left.inode == right.inode && left.device == right.device;
@@ -170,13 +171,16 @@ class Replica::Impl {
   Turn Step();
   void Listen();
   bool Changed();
+  bool Stands() const;
   void ReadState();
 
+  Places places;
   Ground ground;
   Round round;
   bool owners_kept = true;
   bool running = false;
   bool asked = false;
+  bool empty = false;  // the destination, when it was opened
   std::optional<base::WallTime> instant;
 
  private:
@@ -184,6 +188,7 @@ class Replica::Impl {
   void PushChanges();
   void PushWalk();
   void Finish();
+  std::string Title() const { return fmt::format("{}\n{}\n", kStateTitle, identity_); }
 
   const ports::Clock& clock_;
   const std::string identity_;
@@ -222,6 +227,11 @@ void Replica::Impl::Begin() {
   round.owners_kept = owners_kept;
   Listen();
   round.walk = WhyWalk();
+  if (empty && !ground.stamp && !ground.filled_since) {
+    ground.filled_since = began_;
+    static_cast<void>(
+        ground.staging->WriteState(fmt::format("{}{} {}\n", Title(), kFilling, began_)));
+  }
   worker_.emplace(ground, round);
   ground.links.BeginRound();
   if (round.walk == Walk::kNone) {
@@ -242,6 +252,7 @@ void Replica::Impl::PushWalk() {
   ground.links_unknown = false;
   ground.links = Links();
   ground.book.BeginWalk();
+  if (ground.withheld != nullptr) ground.withheld->BeginWalk();
   worker_->Push(Task());
 }
 
@@ -281,12 +292,21 @@ void Replica::Impl::Finish() {
   running = false;
   round.over = true;
   round.complete = !worker_->held_back();
+  if (!Stands()) {
+    round.complete = false;
+    ++round.troubles_seen;
+    round.troubles.push_back(
+        {"", Why::kFailed,
+         fmt::format("{} or {} is another directory by now, or none", Printable(places.source),
+                     Printable(places.destination))});
+  }
   if (round.walk != Walk::kNone) {
     known_ = true;
     ground.links.WalkEnded();
     ground.links_unknown = false;
     if (round.complete) {
       ground.book.EndWalk();
+      if (ground.withheld != nullptr) ground.withheld->EndWalk();
       ground.staging->SweepPartials();
     }
   }
@@ -297,8 +317,8 @@ void Replica::Impl::Finish() {
   ground.stamp = began_;
   instant = round.instant;
   // A state that cannot be written makes the next start look more closely, no more.
-  static_cast<void>(ground.staging->WriteState(fmt::format(
-      "{}\n{}\n{} {}\n", kStateTitle, identity_, began_, instant->since_epoch.count())));
+  static_cast<void>(ground.staging->WriteState(
+      fmt::format("{}{} {}\n", Title(), began_, instant->since_epoch.count())));
 }
 
 bool Replica::Impl::Changed() {
@@ -307,13 +327,28 @@ bool Replica::Impl::Changed() {
          (ground.on_destination && !ground.on_destination->changes().empty());
 }
 
+bool Replica::Impl::Stands() const {
+  const auto stands = [](const std::string& path, const Entry& held) {
+    const auto root = OpenRoot(path);
+    Entry now;
+    return root.ok() && LookAt(root->get(), now) == 0 && Same(now, held);
+  };
+  return stands(places.source, ground.source_root) &&
+         stands(places.destination, ground.destination_root);
+}
+
 void Replica::Impl::ReadState() {
   const std::string text = ground.staging->ReadState();
-  const std::string head = fmt::format("{}\n{}\n", kStateTitle, identity_);
+  const std::string head = Title();
   if (!text.starts_with(head) || !text.ends_with('\n')) return;
   const char* const end = text.data() + text.size();
   std::int64_t stamp = 0;
   std::int64_t wall = 0;
+  if (text.compare(head.size(), kFilling.size(), kFilling) == 0) {
+    const auto since = std::from_chars(text.data() + head.size() + kFilling.size() + 1, end, stamp);
+    if (since.ec == std::errc()) ground.filled_since = stamp;
+    return;
+  }
   const auto first = std::from_chars(text.data() + head.size(), end, stamp);
   if (first.ec != std::errc() || first.ptr == end || *first.ptr != ' ') return;
   if (std::from_chars(first.ptr + 1, end, wall).ec != std::errc()) return;
@@ -325,7 +360,9 @@ Replica::Replica(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Replica::~Replica() = default;
 
 base::Result<std::unique_ptr<Replica>> Replica::Open(const Places& places, const Options& options,
-                                                     const ports::Clock& clock, Channel* channel) {
+                                                     const ports::Clock& clock,
+                                                     const Beside& beside) {
+  RETURN_IF_ERROR(Check(options));
   ASSIGN_OR_RETURN(Handle source, OpenRoot(places.source));
   ASSIGN_OR_RETURN(Handle destination, OpenRoot(places.destination));
   Entry source_root;
@@ -348,7 +385,9 @@ base::Result<std::unique_ptr<Replica>> Replica::Open(const Places& places, const
   ground.source_root = source_root;
   ground.destination_root = destination_root;
   ground.options = options;
-  ground.channel = channel;
+  ground.channel = beside.channel;
+  ground.withheld = beside.withheld;
+  ground.losses = beside.losses;
   ground.staging = std::move(staging);
   ground.user = ::geteuid();
   ground.group = ::getegid();
@@ -363,8 +402,11 @@ base::Result<std::unique_ptr<Replica>> Replica::Open(const Places& places, const
   if (options.watch == Watch::kBoth)
     ground.on_destination = std::make_unique<Watcher>(options.most_watches);
   ground.book.Open(ground.staging->root());
+  impl->places = places;
   impl->ReadState();
   if (!ground.stamp) ground.book.Clear();
+  Names names;
+  impl->empty = names.Read(ground.destination.get(), 1) == 0 && names.size() == 0;
   return std::unique_ptr<Replica>(new Replica(std::move(impl)));
 }
 
@@ -375,5 +417,10 @@ const Round& Replica::round() const { return impl_->round; }
 std::optional<base::WallTime> Replica::instant() const { return impl_->instant; }
 bool Replica::Changed() { return impl_->Changed(); }
 void Replica::WalkNextTime() { impl_->asked = true; }
+bool Replica::Stands() const { return impl_->Stands(); }
+void Replica::EndFirstCopy() {
+  impl_->ground.options.transfer = Transfer::kChanged;
+  impl_->ground.losses = nullptr;
+}
 
 }  // namespace leeward::lab::trees

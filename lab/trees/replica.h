@@ -1,6 +1,6 @@
 // Keeps one directory tree a copy of another, in rounds of small steps.
 //
-//   ASSIGN_OR_RETURN(auto replica, Replica::Open(places, options, clock, channel));
+//   ASSIGN_OR_RETURN(auto replica, Replica::Open(places, options, clock));
 //   replica->Begin();
 //   while (replica->Step() == Turn::kMore) {
 //   }
@@ -21,8 +21,10 @@
 
 #include "base/result.h"
 #include "lab/trees/channel.h"
+#include "lab/trees/losses.h"
 #include "lab/trees/options.h"
 #include "lab/trees/round.h"
+#include "lab/trees/withheld.h"
 #include "ports/clock.h"
 
 namespace leeward::lab::trees {
@@ -33,6 +35,13 @@ struct Places {
   std::string work;  // made when it is not there; on the destination's file system, outside both
 };
 
+// What a copy has to do with beside its trees. All of it outlives the replica.
+struct Beside {
+  Channel* channel = nullptr;    // null: nothing is in the way
+  Withheld* withheld = nullptr;  // null: a copy shows the permissions of its source
+  Losses* losses = nullptr;      // null: nobody asks what the destination had of its own
+};
+
 enum class Turn : std::uint8_t {
   kMore,
   kWaiting,  // for the channel: try again after a while. `round().waits_for`
@@ -41,9 +50,10 @@ enum class Turn : std::uint8_t {
 
 class Replica {
  public:
-  // `channel` null: nothing is in the way. It and the clock outlive the replica.
+  // The clock outlives the replica.
   static base::Result<std::unique_ptr<Replica>> Open(const Places& places, const Options& options,
-                                                     const ports::Clock& clock, Channel* channel);
+                                                     const ports::Clock& clock,
+                                                     const Beside& beside = {});
   // In the middle of a round: what is published stays, the rest is for the next Open.
   ~Replica();
   Replica(const Replica&) = delete;
@@ -66,6 +76,11 @@ class Replica {
   bool Changed();
   // The next round looks at everything.
   void WalkNextTime();
+  // What was wanted of the first copy alone is over: Transfer::kAll, and telling of losses.
+  void EndFirstCopy();
+  // The directories that are held open still are those at their paths. Otherwise no round is
+  // complete any more, and the copy has to be opened anew.
+  bool Stands() const;
 
  private:
   class Impl;

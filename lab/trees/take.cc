@@ -52,6 +52,7 @@ bool Worker::OpenJob() {
     return false;
   }
   LeaveForeignRights(job.source);
+  Withhold(job.source);
   job.from = std::move(from.handle);
   error = OpenMade();
   if (error != 0) Failed(job.path, "cannot make the copy", error);
@@ -91,16 +92,17 @@ Worker::Pace Worker::RunCopy() {
   Job& job = *job_;
   std::uint64_t allowed = bytes_left_;
   if (ground_.channel != nullptr) {
-    // At least a byte; as much as there is room for without asking for more than a step's.
-    if (credit_ == 0) {
-      const auto more = ground_.channel->Take(bytes_left_);
+    // No more than a step's, nor than the file may need: what is left over would be for others.
+    const std::uint64_t wanted = std::min(bytes_left_, job.copy->left());
+    if (credit_ == 0 && wanted > 0) {
+      const auto more = ground_.channel->Take(wanted);
       if (!more.ok()) {
         round_.waits_for = more.error().message();
         return Pace::kWait;
       }
       credit_ = *more;
     }
-    if (credit_ == 0 && job.source.size > 0) {
+    if (credit_ == 0 && wanted > 0) {
       round_.waits_for = "room on the way";
       return Pace::kWait;
     }
@@ -114,6 +116,7 @@ Worker::Pace Worker::RunCopy() {
   if (ground_.channel != nullptr) credit_ -= moved;
   switch (copying) {
     case Copying::kMore:
+      if (GoesOnChanging()) ReadAgain(Why::kBusy);
       break;
     case Copying::kDone:
       AfterCopy();
@@ -130,6 +133,16 @@ Worker::Pace Worker::RunCopy() {
     }
   }
   return Pace::kOn;
+}
+
+// It has changed since it was opened, so that reading to its end would be for nothing: unless it is
+// taken as it is this time.
+bool Worker::GoesOnChanging() const {
+  const Job& job = *job_;
+  const bool is_last = job.reads + 1 >= ground_.options.reads_of_a_busy_file;
+  if (is_last && ground_.options.busy == Busy::kTakeAsRead) return false;
+  Entry now;
+  return LookAt(job.from.get(), now) != 0 || !SameBefore(job.source, now);
 }
 
 void Worker::AfterCopy() {
@@ -149,6 +162,7 @@ void Worker::RunComparison() {
   if (comparing == Comparing::kMore) return;
   const int error = job.comparison->error();
   job.comparison.reset();
+  if (job.standing.valid()) return LossFound(comparing);
   if (comparing == Comparing::kFailed) {
     Failed(job.path, "cannot read it back", error);
     if (!job.only_compares) static_cast<void>(ground_.staging->Remove(job.made));
@@ -186,14 +200,47 @@ void Worker::ReadAgain(Why why) {
   DropJob();
 }
 
+// Before a copy comes in the place of a file that was the destination's own: whether that held
+// something else.
+void Worker::LookForLoss() {
+  Job& job = *job_;
+  job.loss_is_told = true;
+  Opened standing = OpenFile(visit_->destination.get(), job.name.c_str());
+  if (standing.error == ENOENT || standing.error == ELOOP) return PublishJob();
+  Entry before;
+  Entry after;
+  const bool seen = standing.error == 0 && LookAt(standing.handle.get(), before) == 0 &&
+                    LookAt(job.to.get(), after) == 0;
+  // What nobody can read may be anything.
+  if (!seen || before.size != after.size) return LossFound(Comparing::kDiffer);
+  job.standing = std::move(standing.handle);
+  job.comparison.emplace(job.standing.get(), job.to.get());
+}
+
+void Worker::LossFound(Comparing comparing) {
+  Job& job = *job_;
+  job.standing.Close();
+  if (comparing == Comparing::kSame) return PublishJob();
+  const base::Status told = ground_.losses->Overwrites(job.path);
+  if (told.ok()) return PublishJob();
+  Say(job.path, Why::kFailed, told.error().message());
+  static_cast<void>(ground_.staging->Remove(job.made));
+  DropJob();
+}
+
 void Worker::PublishJob() {
   Job& job = *job_;
+  if (ground_.losses != nullptr && !job.loss_is_told) return LookForLoss();
   int error =
       ground_.options.attributes == Keep::kKept ? AddAttributes(job.from.get(), job.to.get()) : 0;
   Options how = ground_.options;
   how.permissions = Keep::kKept;
+  const Entry wanted = Wanted(job.source);
+  Entry made;
+  if (error == 0 && ground_.withheld != nullptr) error = LookAt(job.to.get(), made);
+  if (error == 0) error = KeepOf(made.inode, wanted);
   // The times are those from before it was read: what has been written since looks newer.
-  if (error == 0) error = ApplyMetadata(job.to.get(), Wanted(job.source), Mine(Kind::kFile), how);
+  if (error == 0) error = ApplyMetadata(job.to.get(), wanted, Mine(Kind::kFile), how);
   job.to.Close();
   if (error == 0) error = Publish(job.made, job.name.c_str(), job.over_directory, Kind::kFile);
   if (error != 0) {

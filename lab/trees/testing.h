@@ -126,10 +126,12 @@ class World {
 
   Options options;
   Channel* channel = nullptr;
+  Withheld* withheld = nullptr;
+  Losses* losses = nullptr;
 
   Replica& replica() {
     if (!replica_) {
-      auto opened = Replica::Open(places(), options, clock_, channel);
+      auto opened = Replica::Open(places(), options, clock_, {channel, withheld, losses});
       EXPECT_TRUE(opened.ok()) << opened.error().message();
       replica_ = *std::move(opened);
     }

@@ -139,6 +139,23 @@ TEST(TroubleTest, AFileThatNeverRestsIsTakenAsReadWhereThatIsWanted) {
   world.ExpectEqual();
 }
 
+TEST(TroubleTest, AFileThatChangesIsNotReadToItsEndForNothing) {
+  World world;
+  world.options.bytes_a_step = kSize / 100;
+  world.options.busy = Busy::kTakeAsRead;
+  world.options.reads_of_a_busy_file = 5;
+  const fs::path file = world.source() / "f";
+  Write(file, std::string(kSize, 'a'));
+  Meddler meddler([&](std::uint64_t wanted) {
+    if (IsForBytes(wanted)) std::ofstream(file, std::ios::app) << "m";
+  });
+  world.channel = &meddler;
+  const Round& round = world.Run();
+  EXPECT_TRUE(round.complete);
+  EXPECT_EQ(round.retaken, 4U);
+  EXPECT_LT(round.bytes, 2 * kSize);
+}
+
 // Lets through what it is told to.
 class Gate : public Channel {
  public:
@@ -251,7 +268,7 @@ bool InAChild(const std::function<bool()>& body) {
 
 Round RunOnce(const Places& places, const Options& options) {
   os::SystemClock clock;
-  auto replica = Replica::Open(places, options, clock, nullptr);
+  auto replica = Replica::Open(places, options, clock);
   EXPECT_TRUE(replica.ok()) << replica.error().message();
   (*replica)->Begin();
   while ((*replica)->Step() == Turn::kMore) {
@@ -445,7 +462,7 @@ TEST(TroubleTest, TrashThatStaysDoesNotHoldARoundUp) {
     }
     fs::create_directories(trash / "7/can/go");
     os::SystemClock clock;
-    auto replica = Replica::Open(world.places(), world.options, clock, nullptr);
+    auto replica = Replica::Open(world.places(), world.options, clock);
     EXPECT_TRUE(replica.ok()) << replica.error().message();
     (*replica)->Begin();
     constexpr int kMostSteps = 1000;

@@ -60,7 +60,10 @@ bool Worker::LookAtBoth(Spot& spot, bool may_be_in_source, bool may_be_in_copy) 
   };
   if (may_be_in_source && !look(visit_->source.get(), ground_.source_root.device, spot.seen.source))
     return false;
-  if (spot.seen.source) LeaveForeignRights(*spot.seen.source);
+  if (spot.seen.source) {
+    LeaveForeignRights(*spot.seen.source);
+    Withhold(*spot.seen.source);
+  }
   return !may_be_in_copy ||
          look(visit_->destination.get(), ground_.destination_root.device, spot.seen.destination);
 }
@@ -70,11 +73,17 @@ Doubt Worker::DoubtOf(const Spot& spot) const {
   if (!spot.seen.source) return doubt;
   const bool told = visit_->task.scope == Scope::kNames;
   if (!told || (spot.named != nullptr && spot.named->origin == Origin::kShared))
-    doubt = std::max(doubt, DoubtInAWalk(*spot.seen.source, ground_.stamp));
+    doubt = std::max(doubt, DoubtByTime(*spot.seen.source));
   if (spot.named != nullptr)
     doubt =
         std::max(doubt, spot.named->touch == Touch::kMetadata ? Doubt::kMetadata : Doubt::kContent);
   return doubt;
+}
+
+Doubt Worker::DoubtByTime(const Entry& source) const {
+  const Doubt doubt = DoubtInAWalk(source, ground_.stamp);
+  if (ground_.stamp || !ground_.filled_since) return doubt;
+  return std::max(doubt, DoubtInAWalk(source, ground_.filled_since));
 }
 
 // What `stat` does not show. False when it could not be read.
@@ -120,11 +129,34 @@ void Worker::Act(Spot& spot) {
   }
   if (source && !IsDirectory(source) && IsDirectory(spot.seen.destination) &&
       action != Action::kRefuse && action != Action::kRefuseAndRemove &&
-      !ground_.options.filter.empty())
+      (!ground_.options.filter.empty() || ground_.losses != nullptr))
     return MakeWay(spot);
+  if (!TellLoss(spot, action) || !KeepWithheld(spot, action)) return;
   ActOn(spot, action);
   if (shared && !job_ && (action == Action::kNothing || action == Action::kFixMetadata))
     ground_.links.Lead(source->inode, spot.path);
+}
+
+// What stays is kept here; what is made anew, when it is made; a directory at its end.
+bool Worker::KeepWithheld(const Spot& spot, Action action) {
+  if (!Both(spot.seen, Kind::kFile)) return true;
+  if (action != Action::kNothing && action != Action::kFixMetadata) return true;
+  const int error = KeepOf(spot.seen.destination->inode, *spot.seen.source);
+  if (error != 0) Failed(spot.path, "cannot keep the permissions", error);
+  return error == 0;
+}
+
+// Of what gives way to another kind, or leads elsewhere. A file's bytes are compared when the
+// others are there; what is removed is told by who removes it.
+bool Worker::TellLoss(const Spot& spot, Action action) {
+  if (ground_.losses == nullptr || !spot.seen.source || !spot.seen.destination) return true;
+  const bool replaces = action == Action::kMakeDirectory || action == Action::kMakeSymlink ||
+                        action == Action::kTakeContent;
+  if (!replaces || Both(spot.seen, Kind::kFile)) return true;
+  if (spot.seen.source->kind != spot.seen.destination->kind) return MayRemove(spot.path);
+  const base::Status told = ground_.losses->Overwrites(spot.path);
+  if (!told.ok()) Say(spot.path, Why::kFailed, told.error().message());
+  return told.ok();
 }
 
 void Worker::CountReverted(const Spot& spot) {
@@ -257,8 +289,16 @@ void Worker::MakeDirectory(const Spot& spot) {
   const std::string made = ground_.staging->NextName();
   int error = ::mkdirat(ground_.staging->folder(), made.c_str(), 0700) == 0 ? 0 : errno;
   if (error == 0) {
-    error = Publish(made, spot.name, IsDirectory(spot.seen.destination), Kind::kDirectory);
+    Opened opened;
+    if (ground_.withheld != nullptr) opened = OpenDirectory(ground_.staging->folder(), made);
+    error = opened.error;
+    if (error == 0)
+      error = Publish(made, spot.name, IsDirectory(spot.seen.destination), Kind::kDirectory);
     if (error != 0) static_cast<void>(ground_.staging->Remove(made));
+    // Closed to all but reading from its first moment on; it could not have moved like that.
+    if (error == 0 && ground_.withheld != nullptr &&
+        ::fchmod(opened.handle.get(), S_IRUSR | S_IXUSR) != 0)
+      error = errno;
   }
   if (error != 0) return Failed(spot.path, "cannot make the directory", error);
   ++round_.directories;
@@ -315,6 +355,7 @@ void Worker::FixMetadata(Spot& spot) {
 
 void Worker::Remove(const Spot& spot) {
   if (!IsDirectory(spot.seen.destination)) {
+    if (!MayRemove(spot.path)) return;
     Expect(spot.path, IN_DELETE);
     const int error = WithAccess(
         [&] { return ::unlinkat(visit_->destination.get(), spot.name, 0) == 0 ? 0 : errno; });
@@ -323,7 +364,11 @@ void Worker::Remove(const Spot& spot) {
     return;
   }
   ground_.links.ForgetBelow(spot.path);
-  if (!ground_.options.filter.empty()) {
+  if (!ground_.options.filter.empty() || ground_.losses != nullptr) {
+    Task after;  // what this one is in has other times then
+    after.scope = Scope::kNames;
+    after.path = visit_->task.path;
+    Push(std::move(after));
     Task task;
     task.what = Task::What::kRemoveRest;
     task.path = spot.path;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fmt/format.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 
 #include <array>
 
@@ -35,12 +36,14 @@ void Watcher::Add(std::string_view path, int directory) {
 }
 
 void Watcher::Listen() {
-  if (!queue_.valid()) return;
+  int told = 0;
+  if (!queue_.valid() || ::ioctl(queue_.get(), FIONREAD, &told) != 0) return;
   alignas(inotify_event) std::array<char, kReadBuffer> buffer;
-  for (;;) {
+  for (ssize_t left = told; left > 0;) {
     const ssize_t got = ::read(queue_.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return;
+    left -= got;
     for (ssize_t at = 0; at < got;) {
       const auto* event = reinterpret_cast<const inotify_event*>(buffer.data() + at);
       at += static_cast<ssize_t>(sizeof *event + event->len);

@@ -16,7 +16,8 @@ class Watcher {
   // Before the directory is listed: what happens from now on is told. After the first refusal (no
   // watches left, none to be had here) it is not usable until Reset.
   void Add(std::string_view path, int directory);
-  // Reads all that has been told so far.
+  // Reads all that has been told when it is called, and not much more, however much is told
+  // meanwhile.
   void Listen();
   // Takes all watches off and tries anew.
   void Reset();

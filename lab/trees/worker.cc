@@ -20,6 +20,29 @@ constexpr std::uint32_t kOwnerAll = 0700;
 constexpr std::uint32_t kFileMode = 0644;
 constexpr std::uint32_t kDirectoryMode = 0755;
 
+// A directory of ours, as long as this lives: what its permissions close to us as well. The
+// superuser needs no such thing.
+class Unlocked {
+ public:
+  explicit Unlocked(int directory) : directory_(directory) {
+    Entry now;
+    if (::geteuid() == 0 || LookAt(directory, now) != 0 || (now.mode & kOwnerAll) == kOwnerAll)
+      return;
+    mode_ = now.mode;
+    changed_ = ::fchmod(directory, now.mode | kOwnerAll) == 0;
+  }
+  ~Unlocked() {
+    if (changed_) static_cast<void>(::fchmod(directory_, mode_));
+  }
+  Unlocked(const Unlocked&) = delete;
+  Unlocked& operator=(const Unlocked&) = delete;
+
+ private:
+  const int directory_;
+  std::uint32_t mode_ = 0;
+  bool changed_ = false;
+};
+
 bool Gone(int error) { return error == ENOENT || error == ENOTDIR || error == ELOOP; }
 
 Why WhyOf(int error) {
@@ -110,6 +133,7 @@ void Worker::StartVisit(Task task) {
   if (ground_.on_source) ground_.on_source->Add(path, visit.source.get());
   if (const int error = LookAt(visit.source.get(), visit.entry); error != 0)
     return Missed(visit.task, "cannot look at the directory", error);
+  Withhold(visit.entry);
   const Extent extent = visit.task.scope == Scope::kTree ? Extent::kAll : Extent::kSome;
   if (visit.task.what == Task::What::kVisit && !ground_.book.Met(path, visit.entry.inode, extent) &&
       ground_.stamp)
@@ -214,19 +238,24 @@ void Worker::FinishDirectory(Visit& visit) {
     return Failed(path, "cannot restore the permissions", errno);
   if (as_it_was) return;
   const bool doubted = visit.task.fresh || visit.task.scope != Scope::kTree ||
-                       DoubtInAWalk(visit.entry, ground_.stamp) != Doubt::kNone;
+                       DoubtByTime(visit.entry) != Doubt::kNone;
   bool changed = false;
   if (options.attributes == Keep::kKept && doubted) {
     const Sameness same = CompareAttributes(visit.source.get(), visit.destination.get());
     const int error = same.error != 0 ? same.error
-                      : same.same     ? 0
-                                      : CopyAttributes(visit.source.get(), visit.destination.get());
+                      : same.same
+                          ? 0
+                          : WithAccess([&] {
+                              return CopyAttributes(visit.source.get(), visit.destination.get());
+                            });
     if (error != 0) return Failed(path, "cannot copy the attributes", error);
     changed = !same.same;
   }
   const Entry wanted = visit.task.fresh ? Wanted(visit.entry) : visit.entry;
   Options how = options;
   if (visit.task.fresh) how.permissions = Keep::kKept;
+  if (const int error = KeepOf(now.inode, wanted); error != 0)
+    return Failed(path, "cannot keep the permissions", error);
   if (!changed && SameMetadata(wanted, now, how)) return;
   if (const int error = ApplyMetadata(visit.destination.get(), wanted, now, how); error != 0)
     return Failed(path, "cannot set the metadata", error);
@@ -246,6 +275,7 @@ void Worker::RemoveRest(const Task& task) {
     last.path = task.path;
     Push(std::move(last));
   }
+  const Unlocked unlocked(copy.handle.get());
   for (std::size_t i = 0; i < names.size(); ++i) {
     const std::string path = Join(task.path, names.at(i));
     const Part part = ground_.options.filter.Judge(path);
@@ -258,7 +288,7 @@ void Worker::RemoveRest(const Task& task) {
       Push(std::move(inside));
       continue;
     }
-    if (part != Part::kTakes) continue;
+    if (part != Part::kTakes || !MayRemove(path)) continue;
     Expect(path, IN_DELETE);
     if (::unlinkat(copy.handle.get(), names.at(i), 0) != 0) {
       Failed(path, "cannot remove the copy", errno);
@@ -271,7 +301,8 @@ void Worker::RemoveRest(const Task& task) {
 void Worker::RemoveDirectory(const Task& task) {
   const auto [parent, name] = Split(task.path);
   const Opened above = OpenDirectory(ground_.destination.get(), parent);
-  if (above.error != 0) return;
+  if (above.error != 0 || !MayRemove(task.path)) return;
+  const Unlocked unlocked(above.handle.get());
   Expect(task.path, IN_DELETE);
   // What is not empty holds what the filter keeps out of it.
   if (::unlinkat(above.handle.get(), name.c_str(), AT_REMOVEDIR) == 0) {
@@ -296,6 +327,19 @@ bool Worker::OpenUp() {
   if (::fchmod(visit_->destination.get(), now.mode | kOwnerAll) != 0) return false;
   if (!visit_->closed_mode) visit_->closed_mode = now.mode;
   return true;
+}
+
+void Worker::CloseAgain() {
+  // Otherwise its own end, or the next walk, does it.
+  if (visit_->closed_mode)
+    static_cast<void>(::fchmod(visit_->destination.get(), *visit_->closed_mode));
+}
+
+bool Worker::MayRemove(const std::string& path) {
+  if (ground_.losses == nullptr) return true;
+  const base::Status told = ground_.losses->Removes(path);
+  if (!told.ok()) Say(path, Why::kFailed, told.error().message());
+  return told.ok();
 }
 
 void Worker::Say(const std::string& path, Why why, std::string text) {
@@ -353,10 +397,23 @@ void Worker::LeaveForeignRights(Entry& source) const {
     source.mode &= ~std::uint32_t{S_ISGID};
 }
 
+void Worker::Withhold(Entry& source) const {
+  if (ground_.withheld == nullptr || source.kind == Kind::kSymlink) return;
+  source.withheld = source.mode & Withheld::kBits;
+  source.mode &= ~Withheld::kBits;
+}
+
+int Worker::KeepOf(std::uint64_t inode, const Entry& source) {
+  if (ground_.withheld == nullptr) return 0;
+  return ground_.withheld->Keep(inode, source.mode | source.withheld);
+}
+
 Entry Worker::Wanted(const Entry& source) const {
   Entry wanted = source;
-  if (ground_.options.permissions == Keep::kIgnored)
+  if (ground_.options.permissions == Keep::kIgnored) {
     wanted.mode = source.kind == Kind::kDirectory ? kDirectoryMode : kFileMode;
+    Withhold(wanted);
+  }
   return wanted;
 }
 

@@ -17,11 +17,13 @@
 #include "lab/trees/content.h"
 #include "lab/trees/decide.h"
 #include "lab/trees/links.h"
+#include "lab/trees/losses.h"
 #include "lab/trees/options.h"
 #include "lab/trees/replica.h"
 #include "lab/trees/round.h"
 #include "lab/trees/staging.h"
 #include "lab/trees/watcher.h"
+#include "lab/trees/withheld.h"
 
 namespace leeward::lab::trees {
 
@@ -33,13 +35,18 @@ struct Ground {
   Entry destination_root;
   Options options;
   Channel* channel = nullptr;
+  Withheld* withheld = nullptr;
+  Losses* losses = nullptr;
   std::unique_ptr<Staging> staging;
   std::unique_ptr<Watcher> on_source;       // null: changes are not followed
   std::unique_ptr<Watcher> on_destination;  // null: nor is what others do there
   Links links;
   Book book;
   std::optional<std::int64_t> stamp;  // the file systems' time when the last complete round began
-  std::uint32_t user = 0;             // ours: what we make belongs to it
+  // The destination was empty then, and no round has been complete since: what is there was copied
+  // after it.
+  std::optional<std::int64_t> filled_since;
+  std::uint32_t user = 0;  // ours: what we make belongs to it
   std::uint32_t group = 0;
   bool clones = true;          // until the file systems say that they do not share blocks
   bool links_unknown = false;  // a file was met whose other names no walk has looked for
@@ -106,9 +113,11 @@ struct Job {
   Entry source;  // when it was opened
   bool over_directory = false;
   bool only_compares = false;
+  bool loss_is_told = false;
   int reads = 0;
   Handle from;
   Handle to;
+  Handle standing;  // what the copy will replace, while both are compared
   std::optional<ContentCopy> copy;
   std::optional<ContentComparison> comparison;
 };
@@ -144,9 +153,12 @@ class Worker {
   void DealWith(Spot& spot, bool may_be_in_source, bool may_be_in_copy);
   bool LookAtBoth(Spot& spot, bool may_be_in_source, bool may_be_in_copy);
   Doubt DoubtOf(const Spot& spot) const;
+  Doubt DoubtByTime(const Entry& source) const;
   bool CompareClosely(Spot& spot);
   void Act(Spot& spot);
   void ActOn(Spot& spot, Action action);
+  bool KeepWithheld(const Spot& spot, Action action);
+  bool TellLoss(const Spot& spot, Action action);
   void Descend(const Spot& spot);
   bool OthersComeFirst(const Spot& spot);
   bool FollowLeader(Spot& spot);
@@ -164,7 +176,10 @@ class Worker {
   int OpenMade();
   Pace RunJob();
   void AfterCopy();
+  bool GoesOnChanging() const;
   void ReadAgain(Why why);
+  void LookForLoss();
+  void LossFound(Comparing comparing);
   void PublishJob();
   void DropJob();
   Pace RunCopy();
@@ -177,10 +192,16 @@ class Worker {
   int Publish(const std::string& made, const char* name, bool over_directory, Kind kind);
   template <typename Do>
   int WithAccess(const Do& act) {
-    const int error = act();
-    return error == EACCES && OpenUp() ? act() : error;
+    int error = act();
+    if (error != EACCES || !OpenUp()) return error;
+    error = act();
+    // Where nobody may write, it is open no longer than it has to be.
+    if (ground_.withheld != nullptr) CloseAgain();
+    return error;
   }
   bool OpenUp();
+  void CloseAgain();
+  bool MayRemove(const std::string& path);
 
   void Say(const std::string& path, Why why, std::string text);
   // For an errno of the system.
@@ -188,6 +209,8 @@ class Worker {
   void Missed(const Task& task, std::string_view what, int error);
   void Expect(const std::string& path, std::uint32_t mask);
   void LeaveForeignRights(Entry& source) const;
+  void Withhold(Entry& source) const;
+  int KeepOf(std::uint64_t inode, const Entry& source);
   Entry Mine(Kind kind) const;              // how what we have just made looks
   Entry Wanted(const Entry& source) const;  // with what is not kept as a new file has it
 
