@@ -290,7 +290,7 @@ void DataSync::ServeTree(std::string_view operation, const Value& input, const R
     return reply(Invalid(fmt::format("The source {} cannot be read: {}", UriOf(*location),
                                      there.ok() ? "it is no directory" : there.error().message())));
   }
-  const efs::ServedTree tree{seen->tree, location->folder, seen->tree.parent_path()};
+  const efs::ServedTree tree{seen->tree, location->folder};
   if (efs::ServeTree(host_, pull, tree, operation, input, reply)) return;
   Service::HandleInternal(operation, input, reply);
 }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "base/bytes.h"
 #include "lab/services/ask_region.h"
@@ -99,15 +98,12 @@ Flow<base::Status> Copy::Transfer() {
   how.root = order_.root;
   how.inside = order_.inside;
   how.scratch = order_.folder / (std::string(kScratchPrefix) + order_.name);
-  how.modes_file = order_.folder / "no-modes";
-  how.holding = efs::Holding::kOpen;
   how.remove_extra = options.String("PreserveDeletedFiles") == "REMOVE";
   how.keep_newer = options.String("OverwriteMode") == "NEVER";
   how.keep_owners = options.String("Uid") == "INT_VALUE";
   how.keep_modes = options.String("PosixPermissions") == "PRESERVE";
   how.keep_times = options.String("Mtime") == "PRESERVE";
   how.take_all = options.String("TransferMode") == "ALL";
-  how.changed_since = std::numeric_limits<std::int64_t>::max();
   how.wanted = Wanted(order_.includes, order_.excludes);
   base::Result<efs::TreeCopy> tree = efs::TreeCopy::Begin(std::move(how));
   if (!tree.ok()) co_return tree.error();

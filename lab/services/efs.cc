@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "lab/services/efs_pull.h"
+#include "lab/services/efs_copy.h"
 #include "lab/services/saved_state.h"
 
 namespace leeward::lab::efs {
@@ -197,7 +197,7 @@ void Efs::Save() {
 namespace leeward::lab {
 
 std::unique_ptr<Service> MakeEfs(Host& host) {
-  return std::make_unique<efs::Efs>(host, std::make_unique<efs::PullingReplicators>(host));
+  return std::make_unique<efs::Efs>(host, std::make_unique<efs::CopyingReplicators>(host));
 }
 
 }  // namespace leeward::lab

@@ -31,7 +31,7 @@ struct Limits {
   base::Duration call{2'000'000'000};         // to another Region's control plane
   base::Duration both_sides{60'000'000'000};  // that a two-sided delete waits for the other Region
   base::Duration tell{1'000'000'000};         // between looks at the other side of a replication,
-                                              // and attempts to release its tree
+                                              // and attempts to release a tree, or delete it
   base::Duration monitor{1'000'000'000};      // between metrics
   base::Duration size{10'000'000'000};        // between measurements of a file system
   base::Duration throughput_changes = std::chrono::hours(24);
@@ -129,6 +129,7 @@ class Efs : public Service, public FileSystems, public GuardedByGroups {
   std::string_view OtherRegion(const Replication& replication) const;
   bool IsSourceHere(const Replication& replication) const;
   bool IsDestinationHere(const Replication& replication) const;
+  CopyOrder OrderOf(const Replication& replication) const;
   void BeginCopy(const ReplicationPtr& replication);
   void Progressed(const ReplicationPtr& replication);
   void BeginEnd(const ReplicationPtr& replication);

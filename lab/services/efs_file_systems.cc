@@ -223,9 +223,16 @@ Answer Efs::DeleteFileSystem(const Value& input) {
 
 Flow<> Efs::RunDelete(std::string id) {
   co_await Sleep(host_, Paced(kDeleteAws));
-  std::function<base::Status()> remove = [folder = FolderOf(id)] { return RemoveTree(folder); };
-  const base::Status removed = co_await Offload<base::Status>(host_, std::move(remove));
-  if (!removed.ok()) fmt::print(stderr, "efs: {}\n", removed.error().message());
+  // Until its files are gone it is not said to be.
+  for (std::string told;;) {
+    std::function<base::Status()> remove = [folder = FolderOf(id)] { return RemoveTree(folder); };
+    const base::Status removed = co_await Offload<base::Status>(host_, std::move(remove));
+    if (removed.ok()) break;
+    const std::string& why = removed.error().message();
+    if (why != told) fmt::print(stderr, "efs: {}, and is tried again\n", why);
+    told = why;
+    co_await Sleep(host_, limits.tell);
+  }
   systems_.erase(id);
   Save();
 }

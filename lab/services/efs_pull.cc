@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 
 #include "base/bytes.h"
 #include "lab/services/ask_region.h"
@@ -18,8 +17,6 @@ Flow<base::Result<Value>> Pull::Ask(std::string operation, Value input) {
       co_await AskRegion(host_, order_.region, order_.service, operation, input, limits_.call);
   if (cancelled_) co_return base::Cancelled("the copy was ended");
   if (const auto* error = std::get_if<ApiError>(&answer)) {
-    outcome_.unknown = error->code == "UnknownCopy";
-    outcome_.not_yet = error->code == "CopyNotYet";
     if (TimedOut(answer)) co_return base::Unreachable(error->message);
     co_return base::ServiceBroken(error->message);
   }
@@ -80,10 +77,6 @@ Flow<base::Status> Pull::Directories() {
   const std::string operation = "ListTree";
   const base::Result<Value> answer = co_await Ask(operation, input);
   if (!answer.ok()) co_return answer.error();
-  if (outcome_.begun == base::WallTime{}) {
-    outcome_.begun = answer->Find("Begun")->time();
-    outcome_.disk_time = answer->Int("DiskTime");
-  }
   std::function<base::Status()> work = [this, &answer] { return TakeListings(*answer); };
   const base::Status taken = co_await Work(std::move(work));
   co_return taken;
@@ -228,215 +221,10 @@ Flow<base::Status> Pull::End() {
     for (auto seen = seen_.rbegin(); seen != seen_.rend(); ++seen) {
       RETURN_IF_ERROR(copy_->FinishDirectory(seen->path, seen->entry));
     }
-    return copy_->Finish();
+    return base::Ok();
   };
   const base::Status ended = co_await Work(std::move(work));
   co_return ended;
-}
-
-namespace {
-
-// One pass after another, from Start to Stop.
-class PullingReplicator : public Replicator {
- public:
-  PullingReplicator(Host& host, const PullLimits& limits, CopyOrder order,
-                    std::function<void()> changed)
-      : state_(std::make_shared<State>(State{host, limits, std::move(order), std::move(changed)})) {
-  }
-  ~PullingReplicator() override {
-    state_->changed = nullptr;
-    Quieten(state_);
-  }
-  void Start() override {
-    if (state_->run != nullptr) return;
-    WhenQuiet([state = state_] {
-      state->run = std::make_shared<Round>();
-      state->writing = true;
-      Passes(state, state->run).Detach();
-    });
-  }
-  void Pause() override { Quieten(state_); }
-  void Stop(std::function<void(base::Status)> stopped) override {
-    Quieten(state_);
-    WhenQuiet([state = state_, stopped = std::move(stopped)] { Release(state, stopped).Detach(); });
-  }
-  CopyProgress progress() const override { return state_->progress; }
-
- private:
-  // From a Start to the Pause or Stop after it.
-  struct Round {
-    bool cancelled = false;
-    bool holding = false;
-    std::function<void()> idle;
-    std::shared_ptr<Pull> pull;
-    void Cancel(std::function<void()> when_idle) {
-      cancelled = true;
-      if (holding) {
-        idle = std::move(when_idle);
-      } else if (pull != nullptr) {
-        pull->Cancel(std::move(when_idle));
-      } else {
-        when_idle();
-      }
-    }
-  };
-  struct State {
-    Host& host;
-    PullLimits limits;
-    CopyOrder order;
-    std::function<void()> changed;
-    CopyProgress progress;
-    std::shared_ptr<Round> run;
-    bool writing = false;              // a worker of this or an earlier round may still write
-    std::function<void()> when_quiet;  // what waits for that
-
-    std::filesystem::path tree() const { return order.folder / "tree"; }
-    std::filesystem::path modes() const { return order.folder / "modes"; }
-    std::filesystem::path passed() const { return order.folder / "passed"; }
-    std::filesystem::path scratch() const { return order.folder / "incoming"; }
-    void Tell() const {
-      if (changed) changed();
-    }
-  };
-  using StatePtr = std::shared_ptr<State>;
-
-  static void Quieten(const StatePtr& state) {
-    state->when_quiet = nullptr;
-    if (state->run == nullptr) return;
-    const auto run = std::exchange(state->run, nullptr);
-    run->Cancel([state] {
-      state->writing = false;
-      if (const auto then = std::exchange(state->when_quiet, nullptr)) then();
-    });
-  }
-
-  void WhenQuiet(std::function<void()> then) {
-    if (state_->writing) {
-      state_->when_quiet = std::move(then);
-    } else {
-      then();
-    }
-  }
-
-  static base::Status Hold(const State& state) {
-    ASSIGN_OR_RETURN(HeldModes modes, HeldModes::Open(state.modes()));
-    return HoldTree(state.tree(), modes);
-  }
-
-  // The source's disk time of the last whole pass: what changed since may look as it did.
-  static std::int64_t LastPass(const State& state) {
-    std::int64_t time = 0;
-    std::ifstream(state.passed()) >> time;
-    return time;
-  }
-  static void KeepPass(const State& state, std::int64_t disk_time) {
-    constexpr std::int64_t kCoarse = 1'000'000'000;  // more than any disk's clock steps by
-    std::ofstream(state.passed()) << disk_time - kCoarse << '\n';
-  }
-
-  static base::Result<std::shared_ptr<TreeCopy>> BeginCopy(const State& state) {
-    TreeCopy::Options options;
-    options.root = state.tree();
-    options.scratch = state.scratch();
-    options.modes_file = state.modes();
-    options.changed_since = LastPass(state);
-    // Until all of the source is there once, what goes is what the destination had of its own.
-    if (options.changed_since == 0) options.replaced_file = state.order.folder / "replaced";
-    ASSIGN_OR_RETURN(TreeCopy copy, TreeCopy::Begin(std::move(options)));
-    return std::make_shared<TreeCopy>(std::move(copy));
-  }
-
-  static Flow<> Passes(StatePtr state, std::shared_ptr<Round> round) {
-    bool held = false;
-    while (!round->cancelled) {
-      if (!held) held = co_await HoldFirst(state, round);
-      if (held && !round->cancelled) co_await Pass(state, round);
-      if (round->cancelled) co_return;
-      state->Tell();
-      base::Duration pause = state->limits.retry;
-      if (state->progress.trouble.empty()) pause = Between(*state);
-      co_await Sleep(state->host, pause);
-    }
-  }
-
-  static Flow<bool> HoldFirst(StatePtr state, std::shared_ptr<Round> round) {
-    round->holding = true;
-    std::function<base::Status()> hold = [state] { return Hold(*state); };
-    const base::Status held = co_await Offload<base::Status>(state->host, std::move(hold));
-    round->holding = false;
-    if (const auto idle = std::exchange(round->idle, nullptr)) idle();
-    state->progress.trouble = held.ok() ? "" : held.error().message();
-    co_return held.ok();
-  }
-
-  static base::Duration Between(const State& state) {
-    return state.host.pace() == Pace::kFast ? state.limits.between_fast : state.limits.between_aws;
-  }
-
-  static Flow<> Pass(StatePtr state, std::shared_ptr<Round> round) {
-    base::Result<std::shared_ptr<TreeCopy>> copy = BeginCopy(*state);
-    if (!copy.ok()) {
-      state->progress.trouble = copy.error().message();
-      co_return;
-    }
-    Pull::Order order;
-    order.region = state->order.source_region;
-    order.service = "efs";
-    order.ask = Value::Struct({{"SourceId", state->order.source_id},
-                               {"DestinationId", state->order.destination_id},
-                               {"Trouble", state->progress.trouble}});
-    if (state->progress.complete_to) order.ask.Set("CompleteTo", *state->progress.complete_to);
-    const auto pull = std::make_shared<Pull>(state->host, state->limits, std::move(order), *copy);
-    round->pull = pull;
-    const Pull::Outcome outcome = co_await pull->Run();
-    if (round->cancelled) co_return;
-    round->pull.reset();
-    TakeOutcome(*state, outcome, (*copy)->counts());
-  }
-
-  static void TakeOutcome(State& state, const Pull::Outcome& outcome,
-                          const TreeCopy::Counts& counts) {
-    CopyProgress& progress = state.progress;
-    if (LastPass(state) == 0) {
-      progress.removed += counts.removed;
-      progress.overwritten += counts.overwritten;
-    }
-    progress.unknown = outcome.unknown;
-    progress.trouble.clear();
-    if (outcome.status.ok()) {
-      progress.complete_to = outcome.begun;
-      KeepPass(state, outcome.disk_time);
-    } else if (outcome.status.error().code() != base::ErrorCode::kUnreachable && !outcome.unknown &&
-               !outcome.not_yet) {
-      progress.trouble = outcome.status.error().message();
-    }
-  }
-
-  static base::Status ReleaseNow(const State& state) {
-    ASSIGN_OR_RETURN(HeldModes modes, HeldModes::Open(state.modes()));
-    std::error_code ignored;
-    std::filesystem::remove_all(state.scratch(), ignored);
-    if (!modes.all_kept()) return base::Ok();  // released already, or never held
-    RETURN_IF_ERROR(ReleaseTree(state.tree(), modes));
-    RETURN_IF_ERROR(modes.Clear());
-    std::filesystem::remove(state.passed(), ignored);
-    return base::Ok();
-  }
-
-  static Flow<> Release(StatePtr state, std::function<void(base::Status)> stopped) {
-    std::function<base::Status()> release = [state] { return ReleaseNow(*state); };
-    const base::Status released = co_await Offload<base::Status>(state->host, std::move(release));
-    stopped(released);
-  }
-
-  StatePtr state_;
-};
-
-}  // namespace
-
-std::unique_ptr<Replicator> PullingReplicators::Make(const CopyOrder& order,
-                                                     std::function<void()> changed) {
-  return std::make_unique<PullingReplicator>(host_, limits_, order, std::move(changed));
 }
 
 }  // namespace leeward::lab::efs

@@ -1,10 +1,6 @@
-// A replicator inside the Regions' processes: the destination asks the source's Region for what is
-// in its directories, compares, and asks for the files that differ, over and over. All of it are
-// calls between Regions, so that the lab's network carries, delays, cuts and darkens them.
-//
-// A pass looks at every file there is. `complete_to` is the source's clock from before the pass
-// looked at the first one. A file that moves from a directory which the pass has yet to see to one
-// that it has seen is away until the next pass: EFS, too, promises nothing across files.
+// One walk over a tree of another Region: the destination asks the source's Region for what is in
+// its directories, compares, and asks for the files that differ. All of it are calls between
+// Regions, so that the lab's network carries, delays, cuts and darkens them.
 #pragma once
 
 #include <deque>
@@ -12,22 +8,18 @@
 #include <string>
 #include <vector>
 
-#include "lab/services/efs_replicator.h"
 #include "lab/services/efs_tree.h"
 #include "lab/services/flow.h"
 
 namespace leeward::lab::efs {
 
 struct PullLimits {
-  base::Duration call{10'000'000'000};       // to the source
-  base::Duration retry{1'000'000'000};       // after a call that failed
-  base::Duration between_fast{500'000'000};  // passes
-  base::Duration between_aws{60'000'000'000};
-  std::size_t directories = 256;  // of one request
-  std::size_t entries = 5000;     // of one answer
-  std::size_t files = 256;        // of one request
-  std::size_t bytes = 1 << 20;    // of one answer
-  int changing = 5;               // attempts at a file that changes while it is read
+  base::Duration call{10'000'000'000};  // to the source
+  std::size_t directories = 256;        // of one request
+  std::size_t entries = 5000;           // of one answer
+  std::size_t files = 256;              // of one request
+  std::size_t bytes = 1 << 20;          // of one answer
+  int changing = 5;                     // attempts at a file that changes while it is read
 };
 
 // How files and directories travel. Names are percent-encoded: they may be any bytes.
@@ -49,10 +41,6 @@ class Pull {
   };
   struct Outcome {
     base::Status status;
-    bool unknown = false;            // the source does not know of this copy
-    bool not_yet = false;            // but may soon
-    base::WallTime begun;            // by the source's clock
-    std::int64_t disk_time = 0;      // the same by the source's disk, ns since the epoch
     std::vector<std::string> files;  // that were to be remembered
     std::int64_t listed = 0;         // files and links, of those that are wanted
   };
@@ -110,25 +98,10 @@ class Pull {
 
 struct ServedTree {
   std::filesystem::path root;
-  std::string inside;            // a directory in it; "" for all of it
-  std::filesystem::path folder;  // of the file system that it is in
+  std::string inside;  // a directory in it; "" for all of it
 };
 // Answers "ListTree", "ReadTree" and "SumTree" about a tree.
 bool ServeTree(Host& host, const PullLimits& limits, const ServedTree& tree,
                std::string_view operation, const shapes::Value& input, const Reply& reply);
-
-class PullingReplicators : public Replicators {
- public:
-  explicit PullingReplicators(Host& host, PullLimits limits = {}) : host_(host), limits_(limits) {}
-  std::unique_ptr<Replicator> Make(const CopyOrder& order, std::function<void()> changed) override;
-  bool Serve(std::string_view operation, const std::filesystem::path& tree,
-             const shapes::Value& input, const Reply& reply) override {
-    return ServeTree(host_, limits_, {tree, "", tree.parent_path()}, operation, input, reply);
-  }
-
- private:
-  Host& host_;
-  PullLimits limits_;
-};
 
 }  // namespace leeward::lab::efs

@@ -18,6 +18,8 @@ struct CopyOrder {
   std::string source_region;
   std::string destination_id;
   std::filesystem::path folder;  // of the destination: `tree`, and room of the copy's own beside it
+  // Made for this, and empty then; or there before, with files of its own.
+  enum class Destination { kMade, kAdopted } destination = Destination::kMade;
 };
 
 struct CopyProgress {

@@ -17,17 +17,6 @@ namespace {
 
 constexpr std::string_view kKinds = "fdl";  // of Entry::Kind, in its order
 
-// What time the disk gives to a change that is made now.
-base::Result<std::int64_t> DiskTime(const std::filesystem::path& folder) {
-  const std::string path = (folder / "clock").native();
-  const Opened file(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-  struct stat now {};
-  if (!file.ok() || futimens(file.get(), nullptr) != 0 || fstat(file.get(), &now) != 0) {
-    return Failed("touch", path);
-  }
-  return Nanoseconds(now.st_mtim);
-}
-
 ApiError Trouble(const base::Error& error) {
   return {"TreeTrouble", "the source: " + error.message(), 500, {}};
 }
@@ -75,10 +64,7 @@ base::Result<Value> ListOne(const ServedTree& served, const Value& asked, std::s
       .Set("More", more);
 }
 
-Answer ListTree(const ServedTree& served, const PullLimits& limits, const Value& input,
-                base::WallTime now) {
-  const auto disk_time = DiskTime(served.folder);
-  if (!disk_time.ok()) return Trouble(disk_time.error());
+Answer ListTree(const ServedTree& served, const PullLimits& limits, const Value& input) {
   Value::List listings;
   std::size_t room = limits.entries;
   for (const Value& asked : input.Items("Directories")) {
@@ -87,8 +73,7 @@ Answer ListTree(const ServedTree& served, const PullLimits& limits, const Value&
     if (!listing.ok()) return Trouble(listing.error());
     listings.push_back(std::move(*listing));
   }
-  return Value::Struct(
-      {{"Begun", now}, {"DiskTime", *disk_time}, {"Listings", Value(std::move(listings))}});
+  return Value::Struct({{"Listings", Value(std::move(listings))}});
 }
 
 // Adds the parts of one file that there is room for; false when it has to wait for the rest.
@@ -190,9 +175,7 @@ bool ServeTree(Host& host, const PullLimits& limits, const ServedTree& tree,
                std::string_view operation, const Value& input, const Reply& reply) {
   std::function<Answer()> work;
   if (operation == "ListTree") {
-    work = [tree, limits, input, now = host.clock().Now()] {
-      return ListTree(tree, limits, input, now);
-    };
+    work = [tree, limits, input] { return ListTree(tree, limits, input); };
   } else if (operation == "ReadTree") {
     work = [tree, limits, input] { return ReadTree(tree, limits, input); };
   } else if (operation == "SumTree") {

@@ -45,14 +45,20 @@ std::string_view Efs::OtherRegion(const Replication& replication) const {
   return IsSourceHere(replication) ? replication.destination_region : replication.source_region;
 }
 
+CopyOrder Efs::OrderOf(const Replication& replication) const {
+  using Destination = CopyOrder::Destination;
+  return {replication.source_id, replication.source_region, replication.destination_id,
+          FolderOf(replication.destination_id),
+          replication.made_destination ? Destination::kMade : Destination::kAdopted};
+}
+
 void Efs::BeginCopy(const ReplicationPtr& replication) {
   const std::string& source = replication->source_id;
-  CopyOrder order{source, replication->source_region, replication->destination_id,
-                  FolderOf(replication->destination_id)};
-  copies_[source] =
-      replicators_->Make(order, [this, weak = std::weak_ptr<Replication>(replication)] {
-        if (const ReplicationPtr one = weak.lock()) Progressed(one);
-      });
+  copies_[source] = replicators_->Make(OrderOf(*replication),
+                                       [this, weak = std::weak_ptr<Replication>(replication)] {
+                                         if (const ReplicationPtr one = weak.lock())
+                                           Progressed(one);
+                                       });
   copies_[source]->Start();
 }
 
@@ -106,9 +112,7 @@ Flow<> Efs::RunEnd(ReplicationPtr replication) {
   const std::string source = replication->source_id;
   if (IsDestinationHere(*replication)) {
     if (!copies_.contains(source)) {
-      const CopyOrder order{source, replication->source_region, replication->destination_id,
-                            FolderOf(replication->destination_id)};
-      copies_[source] = replicators_->Make(order, nullptr);
+      copies_[source] = replicators_->Make(OrderOf(*replication), nullptr);
     }
     copies_[source]->Pause();
   }

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "lab/services/ec2_vpc.h"
 #include "lab/services/efs_test_world.h"
@@ -62,6 +63,26 @@ TEST_F(EfsTest, ACreationTokenNamesOneFileSystem) {
   AwaitState(a, id, "gone");
   EXPECT_FALSE(std::filesystem::exists(Tree(a, id)));
   EXPECT_NE(Make(a, Value::Struct({{"CreationToken", "uploads"}})), id);
+}
+
+TEST_F(EfsTest, AFileSystemWhoseFilesStayIsNotForgotten) {
+  const std::string id = Make(a);
+  // Deeper than so many open files reach.
+  constexpr rlim_t kFiles = 200;
+  std::filesystem::path deep = Tree(a, id);
+  for (rlim_t i = 0; i < 2 * kFiles; ++i) deep /= "d";
+  std::filesystem::create_directories(deep);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit few{kFiles, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  Done(a, "DeleteFileSystem", Of(id));
+  world.RunFor(300ms);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(Look(a, id).String("LifeCycleState"), "deleting");
+  EXPECT_TRUE(std::filesystem::exists(Tree(a, id)));
+  AwaitState(a, id, "gone");
+  EXPECT_FALSE(std::filesystem::exists(Tree(a, id)));
 }
 
 TEST_F(EfsTest, OnlyKeysThatThereAreEncrypt) {

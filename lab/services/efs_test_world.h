@@ -11,7 +11,7 @@
 #include "lab/services/cloudwatch.h"
 #include "lab/services/ec2.h"
 #include "lab/services/efs.h"
-#include "lab/services/efs_pull.h"
+#include "lab/services/efs_copy.h"
 #include "lab/services/rds_test_world.h"
 
 namespace leeward::lab::efs {
@@ -39,6 +39,13 @@ class EfsRegion : public rds::TestRegion {
   bool IsDark(std::string_view region) const override {
     return links_.dark.contains(std::string(region));
   }
+
+  const ports::Clock& clock() const override { return clock_; }
+  void SetSkew(base::Duration skew) { clock_.skew = skew; }
+  void Report(std::string_view part, std::string_view state) override {
+    reports[std::string(part)] = state;
+  }
+  std::map<std::string, std::string> reports;
 
   void CallRegion(std::string_view to, std::string_view service, std::string_view operation,
                   shapes::Value input, base::Duration deadline, Reply reply) override {
@@ -88,8 +95,14 @@ class EfsRegion : public rds::TestRegion {
     });
   }
 
+  struct SkewedClock : rds::TestClock {
+    base::WallTime Now() const override { return TestClock::Now() + skew; }
+    base::Duration skew{0};
+  };
+
   TestLinks& links_;
   std::map<std::string, EfsRegion*>& everyone_;
+  SkewedClock clock_;
   Pace pace_ = Pace::kFast;
 };
 
@@ -115,14 +128,14 @@ class EfsTestBase : public testing::Test {
   void Begin(Side& side) {
     side.ec2 = std::make_unique<ec2::Ec2>(side.host);
     side.cloudwatch = std::make_unique<cloudwatch::CloudWatch>(side.host);
-    PullLimits pull;
-    pull.call = std::chrono::seconds(3);
-    pull.retry = std::chrono::milliseconds(50);
-    pull.between_fast = std::chrono::milliseconds(20);
-    pull.bytes = piece_bytes;
-    pull.entries = 50;
+    CopyLimits copy;
+    copy.call = std::chrono::seconds(3);
+    copy.retry = std::chrono::milliseconds(50);
+    copy.between_fast = std::chrono::milliseconds(20);
+    copy.window = window;
+    copy.most_watches = most_watches;
     side.efs =
-        std::make_unique<Efs>(side.host, std::make_unique<PullingReplicators>(side.host, pull));
+        std::make_unique<Efs>(side.host, std::make_unique<CopyingReplicators>(side.host, copy));
     side.efs->limits.call = std::chrono::seconds(3);
     side.efs->limits.both_sides = std::chrono::seconds(6);
     side.efs->limits.tell = std::chrono::milliseconds(50);
@@ -238,7 +251,8 @@ class EfsTestBase : public testing::Test {
     });
   }
 
-  std::size_t piece_bytes = 4096;
+  std::size_t window = 4096;  // bytes
+  std::uint32_t most_watches = UINT32_MAX;
   TestWorld world;
   TestLinks links;
   std::map<std::string, EfsRegion*> everyone;

@@ -3,14 +3,9 @@
 #include <dirent.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cstdio>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <set>
-#include <sstream>
 
 #include "base/bytes.h"
 #include "lab/services/efs_tree_files.h"
@@ -62,17 +57,6 @@ base::Status Walk(int directory, const std::string& relative, const Visit& visit
     RETURN_IF_ERROR(Walk(inner.get(), path, visit));
   }
   return base::Ok();
-}
-
-base::Result<std::string> ReadAll(int file, const std::string& shown) {
-  std::string text;
-  char block[1 << 16];
-  for (;;) {
-    const ssize_t got = read(file, block, sizeof block);
-    if (got < 0) return Failed("read", shown);
-    if (got == 0) return text;
-    text.append(block, static_cast<std::size_t>(got));
-  }
 }
 
 }  // namespace
@@ -257,116 +241,6 @@ base::Result<std::int64_t> SizeOf(const std::filesystem::path& root) {
         return base::Ok();
       }));
   return bytes;
-}
-
-// One record a path: octal bits, a space, the path, NUL. The last one of a path counts.
-base::Status HeldModes::Take(std::string_view record) {
-  const std::size_t space = std::min(record.find(' '), record.size());
-  std::uint32_t bits = 0;
-  const auto read = std::from_chars(record.data(), record.data() + space, bits, 8);
-  if (space == record.size() || read.ec != std::errc() || read.ptr != record.data() + space) {
-    return base::Corrupt(file_.native() + " holds no permission bits");
-  }
-  odd_[std::string(record.substr(space + 1))] = bits;
-  return base::Ok();
-}
-
-base::Result<HeldModes> HeldModes::Open(std::filesystem::path file) {
-  HeldModes modes(std::move(file));
-  const std::string& shown = modes.file_.native();
-  const Opened there(open(shown.c_str(), O_RDWR | O_CLOEXEC));
-  if (!there.ok() && errno == ENOENT) return modes;
-  // Bits that cannot be read are not taken for none: they would be lost.
-  if (!there.ok()) return Failed("open", shown);
-  ASSIGN_OR_RETURN(const std::string text, ReadAll(there.get(), shown));
-  std::size_t at = 0;
-  for (std::size_t end = text.find('\0'); end != std::string::npos; end = text.find('\0', at)) {
-    RETURN_IF_ERROR(modes.Take(std::string_view(text).substr(at, end - at)));
-    at = end + 1;
-  }
-  // Cut off while it was written: the next record would go on in this one.
-  if (at == text.size() || ftruncate(there.get(), static_cast<off_t>(at)) == 0) return modes;
-  return Failed("cut", shown);
-}
-
-std::uint32_t HeldModes::True(const std::string& relative, std::uint32_t held) const {
-  const auto odd = odd_.find(relative);
-  // Bits that do not fit what is there belong to an earlier entry of that name.
-  if (odd != odd_.end() && Held(odd->second) == held) return odd->second;
-  return held | 0200U;
-}
-
-base::Status HeldModes::Keep(const std::string& relative, std::uint32_t mode) {
-  return True(relative, Held(mode)) == mode ? base::Ok() : Append(relative, mode);
-}
-
-base::Status HeldModes::Append(const std::string& relative, std::uint32_t mode) {
-  odd_[relative] = mode;
-  std::ofstream out(file_, std::ios::binary | std::ios::app);
-  out << fmt::format("{:o} {}", mode, relative) << '\0';
-  out.flush();
-  if (!out) return base::Exhausted("cannot write " + file_.native());
-  return base::Ok();
-}
-
-base::Status HeldModes::Compact(const std::set<std::string>& kept) {
-  std::erase_if(odd_, [&](const auto& entry) {
-    return entry.first != kAllKept && !kept.contains(entry.first);
-  });
-  std::filesystem::path draft = file_;
-  draft += ".new";
-  {
-    std::ofstream out(draft, std::ios::binary | std::ios::trunc);
-    for (const auto& [path, mode] : odd_) out << fmt::format("{:o} {}", mode, path) << '\0';
-    out.flush();
-    if (!out) return base::Exhausted("cannot write " + draft.native());
-  }
-  if (rename(draft.c_str(), file_.c_str()) != 0) return Failed("replace", file_.native());
-  return base::Ok();
-}
-
-base::Status HeldModes::Clear() {
-  odd_.clear();
-  return Compact({});
-}
-
-// First all bits are kept, then they are taken away: one that is interrupted goes on.
-base::Status HoldTree(const std::filesystem::path& root, HeldModes& modes) {
-  ASSIGN_OR_RETURN(const Entry top, Look(root, ""));
-  ASSIGN_OR_RETURN(const Opened directory, OpenRoot(root.native()));
-  if (!modes.all_kept()) {
-    RETURN_IF_ERROR(modes.Clear());
-    RETURN_IF_ERROR(modes.Keep("", top.mode));
-    RETURN_IF_ERROR(Walk(directory.get(), "",
-                         [&](int, const std::string& path, const Entry& entry) -> base::Status {
-                           if (entry.kind == Entry::Kind::kLink) return base::Ok();
-                           return modes.Keep(path, entry.mode);
-                         }));
-    RETURN_IF_ERROR(modes.MarkAllKept());
-  }
-  if (fchmod(directory.get(), HeldModes::Held(top.mode)) != 0) return Failed("hold", root.native());
-  return Walk(directory.get(), "",
-              [&](int parent, const std::string& path, const Entry& entry) -> base::Status {
-                const std::uint32_t held = HeldModes::Held(entry.mode);
-                if (entry.kind == Entry::Kind::kLink || held == entry.mode) return base::Ok();
-                RETURN_IF_ERROR(modes.Keep(path, entry.mode));  // it may be newer than the rest
-                return ChangeMode(parent, entry.name, held, path);
-              });
-}
-
-base::Status ReleaseTree(const std::filesystem::path& root, const HeldModes& modes) {
-  ASSIGN_OR_RETURN(const Opened directory, OpenRoot(root.native()));
-  RETURN_IF_ERROR(
-      Walk(directory.get(), "",
-           [&](int parent, const std::string& path, const Entry& entry) -> base::Status {
-             const bool is_held = HeldModes::Held(entry.mode) == entry.mode;
-             if (entry.kind == Entry::Kind::kLink || !is_held) return base::Ok();
-             return ChangeMode(parent, entry.name, modes.True(path, entry.mode), path);
-           }));
-  ASSIGN_OR_RETURN(const Entry top, Look(root, ""));
-  if (HeldModes::Held(top.mode) != top.mode) return base::Ok();
-  if (fchmod(directory.get(), modes.True("", top.mode)) == 0) return base::Ok();
-  return Failed("release", root.native());
 }
 
 }  // namespace leeward::lab::efs

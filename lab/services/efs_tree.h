@@ -2,10 +2,6 @@
 //
 // Everything here blocks. No path leads out of the tree: each part of one is opened by itself, and
 // a symbolic link is never followed, whoever puts one there meanwhile.
-//
-// A tree that is held is read-only for those who use it: every write bit is taken away. Which ones
-// were there is known from the rule that the owner may write; what the rule does not tell is kept
-// beside the tree (HeldModes).
 #pragma once
 
 #include <cstdint>
@@ -78,58 +74,19 @@ base::Result<std::string> SumOf(const std::filesystem::path& root, const std::st
 // The bytes of all files, each counted once.
 base::Result<std::int64_t> SizeOf(const std::filesystem::path& root);
 
-// The permission bits that a held tree cannot show, in a file beside it.
-class HeldModes {
- public:
-  static base::Result<HeldModes> Open(std::filesystem::path file);
-  static std::uint32_t Held(std::uint32_t mode) { return mode & ~0222U; }
-
-  std::uint32_t True(const std::string& relative, std::uint32_t held) const;
-  // To be told before the entry shows its held mode.
-  base::Status Keep(const std::string& relative, std::uint32_t mode);
-  static bool ByRule(std::uint32_t mode) { return mode == (Held(mode) | 0200U); }
-  // Writes the file anew, with these paths alone.
-  base::Status Compact(const std::set<std::string>& kept);
-  base::Status Clear();
-  // Whether all bits of a tree that is to be held have been kept.
-  bool all_kept() const { return odd_.contains(kAllKept); }
-  base::Status MarkAllKept() { return Append(kAllKept, 0); }
-
- private:
-  static constexpr const char* kAllKept = "/";  // no path of a tree
-  explicit HeldModes(std::filesystem::path file) : file_(std::move(file)) {}
-  base::Status Take(std::string_view record);
-  base::Status Append(const std::string& relative, std::uint32_t mode);
-  std::filesystem::path file_;
-  std::map<std::string, std::uint32_t> odd_;  // paths whose bits the rule does not tell
-};
-
-base::Status HoldTree(const std::filesystem::path& root, HeldModes& modes);
-base::Status ReleaseTree(const std::filesystem::path& root, const HeldModes& modes);
-
-// Who may write in the tree that is made a copy.
-enum class Holding { kHeld, kOpen };
-
 // Makes one tree the copy of another, a directory at a time. What arrives of a file is put together
 // in a folder beside the tree, and moved to its place when it is whole.
 class TreeCopy {
  public:
   struct Options {
     std::filesystem::path root;
-    std::string inside;                // a directory in it that is the copy; "" for all of it
-    std::filesystem::path scratch;     // on the same disk; emptied first
-    std::filesystem::path modes_file;  // of HeldModes
-    Holding holding = Holding::kHeld;
-    // Gets the paths that were there and are not any more, or hold something else. Empty: nobody
-    // asks.
-    std::filesystem::path replaced_file;
+    std::string inside;             // a directory in it that is the copy; "" for all of it
+    std::filesystem::path scratch;  // on the same disk; emptied first
     bool remove_extra = true;
     bool keep_newer = false;  // files that exist are left alone
     bool keep_owners = true;
     bool keep_modes = true;
     bool keep_times = true;
-    // Files whose change time is not before this are taken to have changed; ns since the epoch.
-    std::int64_t changed_since = 0;
     bool take_all = false;                                // also files that look the same
     std::function<bool(const std::string& path)> wanted;  // what else stays; null: everything
   };
@@ -137,7 +94,6 @@ class TreeCopy {
     std::int64_t files = 0;  // put in place
     std::int64_t bytes = 0;  // of them
     std::int64_t removed = 0;
-    std::int64_t overwritten = 0;
     std::int64_t skipped = 0;  // left as they were, because files there are not overwritten
   };
   static base::Result<TreeCopy> Begin(Options options);
@@ -155,8 +111,6 @@ class TreeCopy {
   base::Status LinkFiles();
   // Bits, owner and times of a directory; after all that is in it.
   base::Status FinishDirectory(const std::string& relative, const Entry& entry);
-  // After a whole pass.
-  base::Status Finish();
 
   const Counts& counts() const { return counts_; }
   const Options& options() const { return options_; }
@@ -167,31 +121,23 @@ class TreeCopy {
     std::string path;
     Entry entry;
   };
-  TreeCopy(Options options, HeldModes modes)
-      : options_(std::move(options)), modes_(std::move(modes)) {}
-  bool held() const { return options_.holding == Holding::kHeld; }
-  std::uint32_t Shown(std::uint32_t mode) const { return held() ? HeldModes::Held(mode) : mode; }
+  explicit TreeCopy(Options options) : options_(std::move(options)) {}
   base::Result<Opened> OpenIn(std::string_view relative) const;
   std::string ScratchOf(const std::string& relative) const;
-  base::Status Note(std::string_view what, const std::string& relative);
-  base::Status KeepMode(const std::string& relative, std::uint32_t mode);
   base::Status Remove(int directory, const std::string& relative);
   base::Status Dress(int directory, const std::string& relative, const Entry& entry);
   base::Status DressFile(int file, const std::string& relative, const Entry& entry);
-  base::Status MakeDirectory(int directory, const std::string& relative, const Entry& entry);
+  static base::Status MakeDirectory(int directory, const std::string& relative, const Entry& entry);
   base::Status MakeLink(int directory, const std::string& relative, const Entry& entry);
   base::Result<bool> TakeEntry(int directory, const std::string& relative, const Entry& entry);
   base::Result<bool> TakeFile(int directory, const std::string& relative, const Entry& entry,
                               const std::optional<Entry>& now);
   bool SameFile(const Entry& entry, const Entry& now) const;
-  static base::Result<bool> Loses(int directory, const std::string& name, const std::string& draft);
 
   Options options_;
-  HeldModes modes_;
   Counts counts_;
   std::map<std::uint64_t, std::string> first_names_;  // by the source's inode, of linked files
   std::vector<Link> links_;
-  std::set<std::string> odd_;  // paths of this pass whose bits are kept
 };
 
 }  // namespace leeward::lab::efs

@@ -1,7 +1,4 @@
 // The destination's side of a copy.
-#include <algorithm>
-#include <fstream>
-
 #include "base/bytes.h"
 #include "lab/services/efs_tree.h"
 #include "lab/services/efs_tree_files.h"
@@ -19,8 +16,7 @@ base::Result<TreeCopy> TreeCopy::Begin(Options options) {
     return base::ServiceBroken(
         fmt::format("cannot make {}: {}", options.scratch.native(), error.message()));
   }
-  ASSIGN_OR_RETURN(HeldModes modes, HeldModes::Open(options.modes_file));
-  return TreeCopy(std::move(options), std::move(modes));
+  return TreeCopy(std::move(options));
 }
 
 base::Result<Opened> TreeCopy::OpenIn(std::string_view relative) const {
@@ -29,21 +25,6 @@ base::Result<Opened> TreeCopy::OpenIn(std::string_view relative) const {
 
 std::string TreeCopy::ScratchOf(const std::string& relative) const {
   return (options_.scratch / base::Sha256Hex(relative)).native();
-}
-
-base::Status TreeCopy::Note(std::string_view what, const std::string& relative) {
-  if (options_.replaced_file.empty()) return base::Ok();
-  std::ofstream out(options_.replaced_file, std::ios::binary | std::ios::app);
-  out << what << ' ' << base::PercentEncode(relative, "/") << '\n';
-  out.flush();
-  if (!out) return base::Exhausted("cannot write " + options_.replaced_file.native());
-  return base::Ok();
-}
-
-base::Status TreeCopy::KeepMode(const std::string& relative, std::uint32_t mode) {
-  if (!held()) return base::Ok();
-  if (!HeldModes::ByRule(mode)) odd_.insert(relative);
-  return modes_.Keep(relative, mode);
 }
 
 base::Status TreeCopy::Remove(int directory, const std::string& relative) {
@@ -57,7 +38,6 @@ base::Status TreeCopy::Remove(int directory, const std::string& relative) {
       RETURN_IF_ERROR(Remove(inner.get(), Below(relative, each)));
     }
   }
-  RETURN_IF_ERROR(Note("removed", relative));
   if (unlinkat(directory, name.c_str(), inner.ok() ? AT_REMOVEDIR : 0) != 0 && errno != ENOENT) {
     return Failed("remove", relative);
   }
@@ -118,7 +98,7 @@ base::Result<bool> TreeCopy::TakeEntry(int directory, const std::string& relativ
 }
 
 bool TreeCopy::SameFile(const Entry& entry, const Entry& now) const {
-  if (options_.take_all || entry.changed >= options_.changed_since) return false;
+  if (options_.take_all) return false;
   if (entry.links == 1 && now.links != 1) return false;
   return entry.size == now.size && (!options_.keep_times || entry.modified == now.modified);
 }
@@ -144,9 +124,7 @@ base::Result<bool> TreeCopy::TakeFile(int directory, const std::string& relative
 base::Status TreeCopy::MakeDirectory(int directory, const std::string& relative,
                                      const Entry& entry) {
   if (mkdirat(directory, entry.name.c_str(), 0700) != 0) return Failed("make", relative);
-  RETURN_IF_ERROR(KeepMode(relative, entry.mode));
-  const std::uint32_t mode = held() ? HeldModes::Held(entry.mode) : entry.mode | 0700U;
-  return ChangeMode(directory, entry.name, mode, relative);
+  return ChangeMode(directory, entry.name, entry.mode | 0700U, relative);
 }
 
 base::Status TreeCopy::MakeLink(int directory, const std::string& relative, const Entry& entry) {
@@ -168,8 +146,7 @@ base::Status TreeCopy::Dress(int directory, const std::string& relative, const E
     return Failed("give away", relative);
   }
   if (entry.kind != Entry::Kind::kLink && options_.keep_modes) {
-    RETURN_IF_ERROR(KeepMode(relative, entry.mode));
-    RETURN_IF_ERROR(ChangeMode(directory, entry.name, Shown(entry.mode), relative));
+    RETURN_IF_ERROR(ChangeMode(directory, entry.name, entry.mode, relative));
   }
   if (!options_.keep_times || now->modified == entry.modified) return base::Ok();
   const timespec times[] = {FromNanoseconds(entry.accessed), FromNanoseconds(entry.modified)};
@@ -184,9 +161,8 @@ base::Status TreeCopy::DressFile(int file, const std::string& relative, const En
       fchown(file, entry.uid, entry.gid) != 0) {
     return Failed("give away", relative);
   }
-  if (options_.keep_modes) {
-    RETURN_IF_ERROR(KeepMode(relative, entry.mode));
-    if (fchmod(file, Shown(entry.mode)) != 0) return Failed("change the permissions of", relative);
+  if (options_.keep_modes && fchmod(file, entry.mode) != 0) {
+    return Failed("change the permissions of", relative);
   }
   if (!options_.keep_times) return base::Ok();
   const timespec times[] = {FromNanoseconds(entry.accessed), FromNanoseconds(entry.modified)};
@@ -214,20 +190,6 @@ base::Status TreeCopy::TakePiece(const std::string& relative, const Piece& piece
 
 void TreeCopy::DropFile(const std::string& relative) { unlink(ScratchOf(relative).c_str()); }
 
-// Whether something else than what has arrived is in the place of it.
-base::Result<bool> TreeCopy::Loses(int directory, const std::string& name,
-                                   const std::string& draft) {
-  const Opened there(
-      openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (!there.ok() && errno == EACCES) return true;  // nobody can tell that it is the same
-  if (!there.ok()) return errno == ENOENT ? base::Result<bool>(false) : Failed("open", name);
-  const Opened here(open(draft.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!here.ok()) return Failed("open", draft);
-  ASSIGN_OR_RETURN(const std::string theirs, SumOf(there.get(), name));
-  ASSIGN_OR_RETURN(const std::string ours, SumOf(here.get(), name));
-  return theirs != ours;
-}
-
 base::Status TreeCopy::PutFile(const std::string& relative, const Entry& entry) {
   const auto [parent, name] = SplitPath(relative);
   const std::string draft = ScratchOf(relative);
@@ -238,13 +200,6 @@ base::Status TreeCopy::PutFile(const std::string& relative, const Entry& entry) 
   }
   ASSIGN_OR_RETURN(const Opened directory, OpenIn(parent));
   const Unlocked unlocked(directory.get());
-  if (!options_.replaced_file.empty()) {
-    ASSIGN_OR_RETURN(const bool loses, Loses(directory.get(), name, draft));
-    if (loses) {
-      RETURN_IF_ERROR(Note("overwrote", relative));
-      ++counts_.overwritten;
-    }
-  }
   if (renameat(AT_FDCWD, draft.c_str(), directory.get(), name.c_str()) != 0) {
     return Failed("put", relative);
   }
@@ -269,7 +224,6 @@ base::Status TreeCopy::LinkFiles() {
     if (linkat(from.get(), first_name.c_str(), AT_FDCWD, draft.c_str(), 0) != 0) {
       return Failed("link", link.path);
     }
-    RETURN_IF_ERROR(KeepMode(link.path, link.entry.mode));
     const Unlocked unlocked(to.get());
     if (renameat(AT_FDCWD, draft.c_str(), to.get(), name.c_str()) != 0) {
       return Failed("put", link.path);
@@ -288,21 +242,13 @@ base::Status TreeCopy::FinishDirectory(const std::string& relative, const Entry&
       fchown(directory.get(), entry.uid, entry.gid) != 0) {
     return Failed("give away", relative);
   }
-  if (options_.keep_modes) {
-    RETURN_IF_ERROR(KeepMode(relative, entry.mode));
-    if (fchmod(directory.get(), Shown(entry.mode)) != 0) {
-      return Failed("change the permissions of", relative);
-    }
+  if (options_.keep_modes && fchmod(directory.get(), entry.mode) != 0) {
+    return Failed("change the permissions of", relative);
   }
   if (!options_.keep_times || Nanoseconds(now.st_mtim) == entry.modified) return base::Ok();
   const timespec times[] = {FromNanoseconds(entry.accessed), FromNanoseconds(entry.modified)};
   if (futimens(directory.get(), times) != 0) return Failed("set the times of", relative);
   return base::Ok();
-}
-
-base::Status TreeCopy::Finish() {
-  if (!held()) return base::Ok();
-  return modes_.Compact(odd_);
 }
 
 }  // namespace leeward::lab::efs

@@ -1,15 +1,10 @@
 #include "lab/services/efs_tree.h"
 
 #include <gmock/gmock.h>
-#include <grp.h>
 #include <gtest/gtest.h>
-#include <pwd.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
-#include <functional>
 #include <sstream>
 
 #include "base/testing/scratch_folder.h"
@@ -37,21 +32,9 @@ class EfsTreeTest : public testing::Test {
     text << in.rdbuf();
     return text.str();
   }
-  static std::uint32_t Mode(const fs::path& path) {
-    struct stat now {};
-    EXPECT_EQ(lstat(path.c_str(), &now), 0) << path;
-    return now.st_mode & 07777U;
-  }
-  HeldModes Modes() {
-    auto modes = HeldModes::Open(folder.path() / "modes");
-    EXPECT_TRUE(modes.ok());
-    return *std::move(modes);
-  }
   TreeCopy Copy(TreeCopy::Options options = {}) {
     options.root = tree;
     options.scratch = folder.path() / "incoming";
-    options.modes_file = folder.path() / "modes";
-    options.changed_since = std::numeric_limits<std::int64_t>::max();
     auto copy = TreeCopy::Begin(std::move(options));
     EXPECT_TRUE(copy.ok());
     return *std::move(copy);
@@ -64,27 +47,6 @@ class EfsTreeTest : public testing::Test {
     entry.uid = getuid();
     entry.gid = getgid();
     return entry;
-  }
-
-  // In a process of the folder's owner, who is not root, whom no permission bits would stop.
-  bool AsOwner(const std::function<bool()>& act) {
-    const passwd* user = getuid() == 0 ? getpwnam("nobody") : nullptr;
-    if (user != nullptr) {
-      for (const fs::path& path : {folder.path(), tree}) {
-        EXPECT_EQ(chown(path.c_str(), user->pw_uid, user->pw_gid), 0);
-      }
-    }
-    const pid_t child = fork();
-    if (child == 0) {
-      if (user != nullptr &&
-          (setgroups(0, nullptr) != 0 || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0)) {
-        _exit(2);
-      }
-      _exit(getuid() != 0 && act() ? 0 : 1);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
   }
 
   base::testing::ScratchFolder folder{"/tmp/lw-tree-XXXXXX"};
@@ -134,67 +96,6 @@ TEST_F(EfsTreeTest, NothingIsWrittenOutsideTheTree) {
   EXPECT_FALSE(copy.TakeDirectory("", {Named("..")}).ok());
 }
 
-TEST_F(EfsTreeTest, AHeldTreeHasNoWriteBitsAndGetsItsOwnBack) {
-  Write(tree / "plain", "", 0644);
-  Write(tree / "shared", "", 0664);
-  Write(tree / "locked", "", 0444);
-  Write(tree / "run", "", 04755);
-  Write(tree / "d/in", "", 0600);
-  fs::permissions(tree / "d", fs::perms(01777));
-  fs::permissions(tree, fs::perms(0775));
-  HeldModes modes = Modes();
-  ASSERT_TRUE(HoldTree(tree, modes).ok());
-  for (const char* name : {".", "plain", "shared", "locked", "run", "d", "d/in"}) {
-    EXPECT_EQ(Mode(tree / name) & 0222U, 0U) << name;
-  }
-  EXPECT_EQ(Mode(tree / "d"), 01555U);
-  ASSERT_TRUE(ReleaseTree(tree, Modes()).ok());
-  EXPECT_EQ(Mode(tree), 0775U);
-  EXPECT_EQ(Mode(tree / "plain"), 0644U);
-  EXPECT_EQ(Mode(tree / "shared"), 0664U);
-  EXPECT_EQ(Mode(tree / "locked"), 0444U);
-  EXPECT_EQ(Mode(tree / "run"), 04755U);
-  EXPECT_EQ(Mode(tree / "d"), 01777U);
-  EXPECT_EQ(Mode(tree / "d/in"), 0600U);
-}
-
-TEST_F(EfsTreeTest, HoldingTwiceForgetsNothing) {
-  Write(tree / "shared", "", 0664);
-  Write(tree / "locked", "", 0444);
-  for (int i = 0; i < 2; ++i) {
-    HeldModes modes = Modes();
-    ASSERT_TRUE(HoldTree(tree, modes).ok());
-  }
-  ASSERT_TRUE(ReleaseTree(tree, Modes()).ok());
-  EXPECT_EQ(Mode(tree / "shared"), 0664U);
-  EXPECT_EQ(Mode(tree / "locked"), 0444U);
-}
-
-TEST_F(EfsTreeTest, ARecordOfBitsThatWasCutOffIsNone) {
-  {
-    HeldModes modes = Modes();
-    ASSERT_TRUE(modes.Keep("one", 0664).ok());
-    ASSERT_TRUE(modes.Keep("two", 0664).ok());
-  }
-  const std::string whole = Read(folder.path() / "modes");
-  for (std::size_t length = 0; length < whole.size(); ++length) {
-    std::ofstream(folder.path() / "modes", std::ios::binary | std::ios::trunc)
-        << whole.substr(0, length);
-    HeldModes modes = Modes();
-    EXPECT_EQ(modes.True("two", 0444), 0644U);
-    EXPECT_EQ(modes.True("one", 0444), length * 2 >= whole.size() ? 0664U : 0644U) << length;
-    ASSERT_TRUE(modes.Keep("next", 0664).ok());
-    EXPECT_EQ(Modes().True("next", 0444), 0664U) << length;
-  }
-  std::ofstream(folder.path() / "modes", std::ios::trunc) << "rubbish one" << '\0';
-  EXPECT_EQ(HeldModes::Open(folder.path() / "modes").error().code(), ErrorCode::kCorrupt);
-}
-
-TEST_F(EfsTreeTest, BitsThatCannotBeReadAreNotTakenForNone) {
-  fs::create_directories(folder.path() / "modes");
-  EXPECT_FALSE(HeldModes::Open(folder.path() / "modes").ok());
-}
-
 TEST_F(EfsTreeTest, AFileWhoseHolesCannotBeFoundIsNotTakenForAHole) {
   EXPECT_FALSE(ReadPiece("/proc/self", {.path = "status"}).ok());
 }
@@ -229,7 +130,6 @@ TEST_F(EfsTreeTest, WhatIsNewerCanBeLeftAlone) {
   Write(tree / "kept", "mine");
   Write(tree / "extra", "extra");
   TreeCopy::Options options;
-  options.holding = Holding::kOpen;
   options.remove_extra = false;
   options.keep_newer = true;
   TreeCopy copy = Copy(std::move(options));
@@ -239,22 +139,6 @@ TEST_F(EfsTreeTest, WhatIsNewerCanBeLeftAlone) {
   EXPECT_EQ(to_bring->front().name, "new");
   EXPECT_EQ(copy.counts().skipped, 1);
   EXPECT_EQ(Read(tree / "extra"), "extra");
-}
-
-TEST_F(EfsTreeTest, WhatNobodyMayReadIsOverwrittenAndWrittenDown) {
-  EXPECT_TRUE(AsOwner([this] {
-    Write(tree / "file", "theirs", 0);
-    TreeCopy::Options options;
-    options.replaced_file = folder.path() / "replaced";
-    TreeCopy copy = Copy(std::move(options));
-    Piece piece;
-    piece.entry = Named("file");
-    piece.entry.size = piece.next = 4;
-    piece.bytes = "ours";
-    return copy.TakeDirectory("", {piece.entry}).ok() && copy.TakePiece("file", piece).ok() &&
-           copy.PutFile("file", piece.entry).ok() && Read(tree / "file") == "ours" &&
-           Read(folder.path() / "replaced") == "overwrote file\n";
-  }));
 }
 
 }  // namespace
