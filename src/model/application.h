@@ -96,13 +96,16 @@ struct Elasticache {
   std::string subnet_group;  // cache subnet group in the standby's Region; empty: the default
 };
 
-// An EFS file system of the same name in both Regions, the standby's a replica of the other.
-struct Efs {
+// A file system that has the same name in both Regions, and how the standby's is mounted.
+struct Files {
   std::string file_system;  // its creation token or Name tag, in both Regions
   std::string
       security_group;   // of mount targets in the standby's Region, by name; empty: the VPC's
   std::string subnets;  // Name tag of their subnets there; empty: the default VPC's
 };
+
+// An EFS file system of the same name in both Regions, the standby's a replica of the other.
+struct Efs : Files {};
 
 using ComponentKind = std::variant<Rds, Ecs, Route53, Dynamodb, Elasticache, Efs>;
 
@@ -112,10 +115,13 @@ inline bool IsStore(const ComponentKind& kind) {
          std::holds_alternative<Elasticache>(kind) || std::holds_alternative<Efs>(kind);
 }
 
+// Of a kind that is a file system; else null.
+inline const Files* FilesOf(const ComponentKind& kind) { return std::get_if<Efs>(&kind); }
+
 // Whether an observer can ask the store itself. A file system is reached through a mount alone, and
 // nobody here mounts one.
 inline bool IsProbed(const ComponentKind& kind) {
-  return IsStore(kind) && !std::holds_alternative<Efs>(kind);
+  return IsStore(kind) && FilesOf(kind) == nullptr;
 }
 
 struct Component {

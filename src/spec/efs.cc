@@ -7,9 +7,9 @@ using model::Efs;
 
 // As any text, but an id names a file system of one Region, and there have to be two.
 Field<Efs> FileSystemField() {
-  Field<Efs> field = TextField("file-system", &Efs::file_system, kAnyText, Need::kOptional,
-                               "its creation token or Name tag in both Regions; default: the "
-                               "component's name");
+  Field<Efs> field = TextField<Efs>("file-system", &Efs::file_system, kAnyText, Need::kOptional,
+                                    "its creation token or Name tag in both Regions; default: the "
+                                    "component's name");
   field.read = [read = field.read](Context& context, const YAML::Node& node,
                                    const std::string& name, Efs& files) {
     if (node.IsScalar() &&
@@ -31,12 +31,14 @@ const Kind& EfsKind() {
       "efs", "an EFS file system in both Regions, the standby's a replica of the other", Efs{},
       FieldsOf<Efs>({
           FileSystemField(),
-          TextField("security-group", &Efs::security_group, kAnyText, Need::kOptional,
-                    "name of the security group of its mount targets, in both Regions; default: "
-                    "the VPC's"),
-          TextField("subnets", &Efs::subnets, kAnyText, Need::kOptional,
-                    "Name tag of the subnets of its mount targets, in both Regions; default: those "
-                    "of the default VPC"),
+          TextField<Efs>(
+              "security-group", &Efs::security_group, kAnyText, Need::kOptional,
+              "name of the security group of its mount targets, in both Regions; default: "
+              "the VPC's"),
+          TextField<Efs>(
+              "subnets", &Efs::subnets, kAnyText, Need::kOptional,
+              "Name tag of the subnets of its mount targets, in both Regions; default: those "
+              "of the default VPC"),
       })};
   return kKind;
 }

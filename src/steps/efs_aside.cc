@@ -5,19 +5,8 @@
 #include "steps/rds.h"
 
 namespace leeward::steps {
-namespace {
 
 using model::Efs;
-
-Status PutAside(const Work& work, const FileSystem& old, const std::string& name) {
-  const Value::List tags = {Value::Struct({{"Key", "Name"}, {"Value", name}}),
-                            Value::Struct({{"Key", kAsideTag}, {"Value", name}})};
-  const auto tagged = work.CallPatiently(work.region(), "efs", "TagResource",
-                                         Value::Struct({{"ResourceId", old.id}, {"Tags", tags}}));
-  return tagged.ok() ? base::Ok() : Status(tagged.error());
-}
-
-}  // namespace
 
 // What a failover that could not reach this Region left here: a configuration without another side.
 Status DropStale(const Work& work, const Efs& efs, const FileSystem& old) {
@@ -66,7 +55,7 @@ Result<StepOutcome> EfsPreserveOld(const Work& work) {
   }
   RETURN_IF_ERROR(DropStale(work, *efs, *old));
   const std::string name = AsideName(work, efs->file_system, "before");
-  RETURN_IF_ERROR(PutAside(work, *old, name));
+  RETURN_IF_ERROR(PutFilesAside(work, *old, name));
   return StepOutcome{
       "kept as " + name + " (" + old->id + ", " + std::to_string(old->bytes) +
           " bytes); what it alone holds was written " +

@@ -1,9 +1,6 @@
 // Putting a replica in place. What a destination holds is overwritten, so an existing file system
 // becomes one only where somebody has allowed that: a person who took its protection away, or this
 // plan, which ended its writers and saw all that they wrote arrive.
-#include <algorithm>
-#include <set>
-
 #include "steps/efs.h"
 #include "steps/rds.h"
 
@@ -13,17 +10,6 @@ namespace {
 using model::Efs;
 
 constexpr char kOverwritable[] = "DISABLED";
-
-// Whether the file system in the step's Region was the writer of this plan's move, and all that it
-// holds is in the other one.
-bool WasDrained(const Work& work) {
-  if (work.Output("efs.drain-to", "complete") != "yes") return false;
-  for (const model::Step& step : work.context().plan.steps) {
-    if (step.kind.str() == "efs.quiesce" && step.component == work.step().component)
-      return step.region == work.region();
-  }
-  return false;
-}
 
 Status Unprotect(const Work& work, const Efs& efs, const FileSystem& system) {
   work.Say("all of " + FilesPlace(efs, system, work.region()) + " is in " +
@@ -144,54 +130,6 @@ Result<Replication> AwaitReplicated(const Work& work, const Efs& efs, const std:
         if (!now || status != "ENABLED" || !now->last_replicated)
           return std::optional<Replication>();
         return now;
-      });
-}
-
-Result<Value::List> SubnetsFor(const Work& work, const Efs& efs) {
-  const Value filter =
-      efs.subnets.empty()
-          ? Value::Struct({{"Name", "default-for-az"}, {"Values", Value::List{"true"}}})
-          : Value::Struct({{"Name", "tag:Name"}, {"Values", Value::List{efs.subnets}}});
-  ASSIGN_OR_RETURN(const Value answer,
-                   work.Pages(work.region(), "ec2", "DescribeSubnets",
-                              Value::Struct({{"Filters", Value::List{filter}}})));
-  if (!answer.Items("Subnets").empty()) return answer.Items("Subnets");
-  return base::NotFound("there are no subnets " +
-                        (efs.subnets.empty() ? std::string("of a default VPC")
-                                             : "with the Name tag '" + efs.subnets + "'") +
-                        " in " + work.region().str() +
-                        " for mount targets; name some in the spec (`subnets`)");
-}
-
-// One in each zone: without one nothing there can mount the replica.
-Result<std::size_t> EnsureMountTargets(const Work& work, const Efs& efs, const std::string& id) {
-  const Value of = Value::Struct({{"FileSystemId", id}});
-  ASSIGN_OR_RETURN(const Value there, work.Pages(work.region(), "efs", "DescribeMountTargets", of));
-  ASSIGN_OR_RETURN(const Value::List subnets, SubnetsFor(work, efs));
-  ASSIGN_OR_RETURN(const std::string group, SecurityGroup(work, efs.security_group));
-  std::set<std::string> zones;
-  for (const Value& target : there.Items("MountTargets"))
-    zones.emplace(target.String("AvailabilityZoneName"));
-  for (const Value& subnet : subnets) {
-    if (!zones.emplace(subnet.String("AvailabilityZone")).second) continue;
-    Value input = Value::Struct({{"FileSystemId", id}, {"SubnetId", subnet.String("SubnetId")}});
-    if (!group.empty()) input.Set("SecurityGroups", Value::List{group});
-    const auto made = work.CallPatiently(work.region(), "efs", "CreateMountTarget", input);
-    // Another run's, between the look and the call.
-    if (!made.ok() && made.error().service_code() != "MountTargetConflict") return made.error();
-  }
-  return work.Await<std::size_t>(
-      "the mount targets of " + Place(id, work.region()), work.ApiPace(),
-      [&]() -> Result<std::optional<std::size_t>> {
-        ASSIGN_OR_RETURN(const Value now,
-                         work.Pages(work.region(), "efs", "DescribeMountTargets", of));
-        const Value::List& targets = now.Items("MountTargets");
-        const bool ready = !targets.empty() &&
-                           std::all_of(targets.begin(), targets.end(), [](const Value& target) {
-                             return target.String("LifeCycleState") == "available";
-                           });
-        if (!ready) return std::optional<std::size_t>();
-        return std::optional<std::size_t>(targets.size());
       });
 }
 
