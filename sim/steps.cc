@@ -335,6 +335,9 @@ struct Entry {
 };
 constexpr std::array kActs = {
     Entry{"app.verify", Serves},
+    Entry{"datasync.fence", Unreachable},
+    Entry{"datasync.measure", Measure},
+    Entry{"datasync.promote", TakesWrites},
     Entry{"ecs.quiesce", Scale},
     Entry{"ecs.ready", Serves},
     Entry{"dynamodb.fence", Unreachable},

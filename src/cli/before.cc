@@ -11,7 +11,7 @@
 #include "execute/execute.h"
 #include "model/names.h"
 #include "shapes/value.h"
-#include "steps/efs.h"
+#include "steps/files.h"
 
 namespace leeward::cli {
 namespace {
@@ -127,14 +127,14 @@ base::Status CheckGroup(World& world, const Project& project, const Region& regi
 }
 
 base::Status CheckFileSystem(World& world, const Project& project, const Region& region,
-                             const model::Component& component, const model::Efs& efs) {
+                             const model::Component& component, const model::Files& files) {
   aws::CallOptions options;
   options.region = region.str();
   options.deadline = kPatience;
   const auto answer = world.aws->Paginate("efs", "DescribeFileSystems", Value::Struct(), options);
   if (!answer.ok()) return WithAdvice(answer.error(), world);
-  if (!steps::Named(*answer, efs.file_system).empty()) return base::Ok();
-  return Missing(project, component, region, "EFS file system '" + efs.file_system + "'");
+  if (!steps::Named(*answer, files.file_system).empty()) return base::Ok();
+  return Missing(project, component, region, "EFS file system '" + files.file_system + "'");
 }
 
 }  // namespace
@@ -231,8 +231,8 @@ base::Status CheckNamed(World& world, const Project& project, const model::Snaps
       RETURN_IF_ERROR(CheckTable(world, project, region, component, *dynamodb));
     } else if (const auto* cache = std::get_if<model::Elasticache>(&component.kind)) {
       RETURN_IF_ERROR(CheckGroup(world, project, region, component, *cache));
-    } else if (const auto* efs = std::get_if<model::Efs>(&component.kind)) {
-      RETURN_IF_ERROR(CheckFileSystem(world, project, region, component, *efs));
+    } else if (const model::Files* files = model::FilesOf(component.kind)) {
+      RETURN_IF_ERROR(CheckFileSystem(world, project, region, component, *files));
     }
   }
   return base::Ok();

@@ -38,9 +38,10 @@ struct Into {
                              probe::CanaryOf(where.str()), canary.stamp);
     };
   }
-  // A canary would be a file, and nobody here mounts the file system; EFS tells how old its replica
-  // is.
+  // A canary would be a file, and nobody here mounts the file system; EFS and DataSync tell how
+  // old its copy is.
   probe::WriteOne operator()(const model::Efs&) const { return {}; }
+  probe::WriteOne operator()(const model::DataSync&) const { return {}; }
   probe::WriteOne operator()(const model::Ecs&) const { return {}; }
   probe::WriteOne operator()(const model::Route53&) const { return {}; }
 };

@@ -60,10 +60,11 @@ std::map<model::ComponentName, std::string> PartedOf(const std::vector<model::Ev
   for (const auto& [store, parting] : PartingsOf(events)) parted[store] = parting.at;
   // Files that an old Region alone holds are kept and not listed, so their parting is told only.
   for (const model::Event& event : events) {
-    const auto store = ComponentOf(event.step, "efs.promote");
     const std::string_view at = event.Field("out.parted");
-    if (event.kind == model::EventKind::kStepDone && store && !at.empty())
-      parted[*store] = std::string(at);
+    if (event.kind != model::EventKind::kStepDone || at.empty()) continue;
+    for (const char* kind : {"efs.promote", "datasync.promote"}) {
+      if (const auto store = ComponentOf(event.step, kind)) parted[*store] = std::string(at);
+    }
   }
   return parted;
 }

@@ -8,6 +8,7 @@
 #include "probe/redis.h"
 #include "probe/sql_session.h"
 #include "shapes/value.h"
+#include "steps/datasync.h"
 #include "steps/efs.h"
 #include "steps/items.h"
 
@@ -68,29 +69,51 @@ struct LookAtKind {
     return base::Ok();
   }
   base::Status operator()(const model::Efs&) const {
-    const std::string id(inventory.Fact(seen.component, seen.region, "file-system.id"));
-    if (id.empty())
-      return base::NotFound("its id is not in the inventory; run `leeward protect` first");
+    ASSIGN_OR_RETURN(const steps::FileSystem system, FileSystemSeen());
+    const std::string& id = system.id;
     const Value of = Value::Struct({{"FileSystemId", id}});
-    ASSIGN_OR_RETURN(const Value told, AskFiles("DescribeFileSystems", of));
-    if (told.Items("FileSystems").empty()) return base::NotFound(id + " is gone");
     const auto replications = AskFiles("DescribeReplicationConfigurations", of);
     if (!replications.ok() && replications.error().code() != base::ErrorCode::kNotFound)
       return replications.error();
     std::optional<steps::Replication> replication;
     if (replications.ok()) replication = steps::ReadReplication(*replications);
-    const steps::FileSystem system = steps::ReadFileSystem(told.Items("FileSystems").front());
     seen.role = steps::TakesWrites(system, replication) ? StoreRole::kWriter : StoreRole::kReplica;
     if (replication && replication->destination_id == id)
       seen.newest_canary = replication->last_replicated;
     return base::Ok();
   }
-  base::Result<Value> AskFiles(std::string_view operation, const Value& input) const {
+  // A copy is told by its tag, and how old it is by the task that the inventory knows.
+  base::Status operator()(const model::DataSync&) const {
+    ASSIGN_OR_RETURN(const steps::FileSystem system, FileSystemSeen());
+    seen.role = system.copy_of.empty() ? StoreRole::kWriter : StoreRole::kReplica;
+    const std::string task(inventory.Fact(seen.component, seen.region, "task.arn"));
+    if (system.copy_of.empty() || task.empty()) return base::Ok();
+    const steps::AskSync ask = [this](std::string_view operation, const Value& input) {
+      const bool lists = operation.starts_with("List");
+      return lists ? world.aws->Paginate("datasync", operation, input, PatientlyHere())
+                   : world.aws->Call("datasync", operation, input, PatientlyHere());
+    };
+    ASSIGN_OR_RETURN(seen.newest_canary, steps::NewestWhole(ask, task, system.copy_since));
+    return base::Ok();
+  }
+  base::Result<steps::FileSystem> FileSystemSeen() const {
+    const std::string id(inventory.Fact(seen.component, seen.region, "file-system.id"));
+    if (id.empty())
+      return base::NotFound("its id is not in the inventory; run `leeward protect` first");
+    ASSIGN_OR_RETURN(const Value told,
+                     AskFiles("DescribeFileSystems", Value::Struct({{"FileSystemId", id}})));
+    if (told.Items("FileSystems").empty()) return base::NotFound(id + " is gone");
+    return steps::ReadFileSystem(told.Items("FileSystems").front());
+  }
+  aws::CallOptions PatientlyHere() const {
     aws::CallOptions options;
     options.region = seen.region.str();
     options.deadline = kLookPatience;
     options.max_attempts = 1;
-    return world.aws->Call("efs", operation, input, options);
+    return options;
+  }
+  base::Result<Value> AskFiles(std::string_view operation, const Value& input) const {
+    return world.aws->Call("efs", operation, input, PatientlyHere());
   }
   base::Status operator()(const model::Ecs&) const { return base::Ok(); }
   base::Status operator()(const model::Route53&) const { return base::Ok(); }

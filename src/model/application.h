@@ -107,16 +107,46 @@ struct Files {
 // An EFS file system of the same name in both Regions, the standby's a replica of the other.
 struct Efs : Files {};
 
-using ComponentKind = std::variant<Rds, Ecs, Route53, Dynamodb, Elasticache, Efs>;
+// What a DataSync task reads again after it has copied.
+enum class SyncVerify { kTransferred, kEverything, kNone };
+// Whether a file that is in both Regions and differs is replaced by the source's.
+enum class SyncOverwrite { kAlways, kNever };
+// Whether what was deleted at the source is deleted in its copy.
+enum class SyncDeleted { kKeep, kRemove };
+// Whether a file's owner, permissions or times go with it.
+enum class SyncAttribute { kKeep, kDrop };
+// Whether a task compares the two sides first, or sends everything each time.
+enum class SyncTransfer { kChanged, kEverything };
+
+// A file system of the same name in both Regions, both writable as far as EFS is concerned, the
+// standby's brought up to date by a DataSync task in the standby's Region.
+struct DataSync : Files {
+  base::Duration every = std::chrono::hours(1);  // whole minutes; DataSync's least is an hour
+  SyncVerify verify = SyncVerify::kTransferred;
+  SyncOverwrite overwrite = SyncOverwrite::kAlways;
+  SyncDeleted deleted = SyncDeleted::kKeep;
+  SyncAttribute owner = SyncAttribute::kKeep;
+  SyncAttribute permissions = SyncAttribute::kKeep;
+  SyncAttribute times = SyncAttribute::kKeep;
+  SyncTransfer transfer = SyncTransfer::kChanged;
+  int bytes_per_second = 0;                   // 0: as many as DataSync can
+  std::vector<std::string> include, exclude;  // patterns of paths; none: all, nothing
+};
+
+using ComponentKind = std::variant<Rds, Ecs, Route53, Dynamodb, Elasticache, Efs, DataSync>;
 
 // Whether the kind keeps what the application writes: it takes writes in one Region at a time.
 inline bool IsStore(const ComponentKind& kind) {
   return std::holds_alternative<Rds>(kind) || std::holds_alternative<Dynamodb>(kind) ||
-         std::holds_alternative<Elasticache>(kind) || std::holds_alternative<Efs>(kind);
+         std::holds_alternative<Elasticache>(kind) || std::holds_alternative<Efs>(kind) ||
+         std::holds_alternative<DataSync>(kind);
 }
 
 // Of a kind that is a file system; else null.
-inline const Files* FilesOf(const ComponentKind& kind) { return std::get_if<Efs>(&kind); }
+inline const Files* FilesOf(const ComponentKind& kind) {
+  if (const auto* efs = std::get_if<Efs>(&kind)) return efs;
+  return std::get_if<DataSync>(&kind);
+}
 
 // Whether an observer can ask the store itself. A file system is reached through a mount alone, and
 // nobody here mounts one.

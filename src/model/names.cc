@@ -210,6 +210,58 @@ std::string_view Name(SessionMode mode) {
   CHECK_NEVER("SessionMode outside its enum");
 }
 
+std::string_view Name(SyncVerify verify) {
+  switch (verify) {
+    case SyncVerify::kTransferred:
+      return "transferred";
+    case SyncVerify::kEverything:
+      return "all";
+    case SyncVerify::kNone:
+      return "none";
+  }
+  CHECK_NEVER("SyncVerify outside its enum");
+}
+
+std::string_view Name(SyncOverwrite overwrite) {
+  switch (overwrite) {
+    case SyncOverwrite::kAlways:
+      return "always";
+    case SyncOverwrite::kNever:
+      return "never";
+  }
+  CHECK_NEVER("SyncOverwrite outside its enum");
+}
+
+std::string_view Name(SyncDeleted deleted) {
+  switch (deleted) {
+    case SyncDeleted::kKeep:
+      return "keep";
+    case SyncDeleted::kRemove:
+      return "remove";
+  }
+  CHECK_NEVER("SyncDeleted outside its enum");
+}
+
+std::string_view Name(SyncAttribute attribute) {
+  switch (attribute) {
+    case SyncAttribute::kKeep:
+      return "keep";
+    case SyncAttribute::kDrop:
+      return "drop";
+  }
+  CHECK_NEVER("SyncAttribute outside its enum");
+}
+
+std::string_view Name(SyncTransfer transfer) {
+  switch (transfer) {
+    case SyncTransfer::kChanged:
+      return "changed";
+    case SyncTransfer::kEverything:
+      return "all";
+  }
+  CHECK_NEVER("SyncTransfer outside its enum");
+}
+
 std::string NameOf(const Combination& together) {
   std::string text;
   for (const Signal signal : together) {
@@ -235,6 +287,11 @@ LEEWARD_ENUM(Consistency, kEventual, kStrong)
 LEEWARD_ENUM(ThirdMember, kWitness, kReplica)
 LEEWARD_ENUM(CacheEngine, kRedis, kValkey)
 LEEWARD_ENUM(SessionMode, kRedis, kDynamodb, kSync, kTokens)
+LEEWARD_ENUM(SyncVerify, kTransferred, kEverything, kNone)
+LEEWARD_ENUM(SyncOverwrite, kAlways, kNever)
+LEEWARD_ENUM(SyncDeleted, kKeep, kRemove)
+LEEWARD_ENUM(SyncAttribute, kKeep, kDrop)
+LEEWARD_ENUM(SyncTransfer, kChanged, kEverything)
 
 std::string_view KindName(const ComponentKind& kind) {
   struct Visitor {
@@ -244,6 +301,7 @@ std::string_view KindName(const ComponentKind& kind) {
     std::string_view operator()(const Dynamodb&) const { return "dynamodb"; }
     std::string_view operator()(const Elasticache&) const { return "elasticache"; }
     std::string_view operator()(const Efs&) const { return "efs"; }
+    std::string_view operator()(const DataSync&) const { return "datasync"; }
   };
   return std::visit(Visitor{}, kind);
 }

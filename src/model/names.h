@@ -26,6 +26,11 @@ std::string_view Name(Consistency consistency);
 std::string_view Name(ThirdMember member);
 std::string_view Name(CacheEngine engine);
 std::string_view Name(SessionMode mode);
+std::string_view Name(SyncVerify verify);
+std::string_view Name(SyncOverwrite overwrite);
+std::string_view Name(SyncDeleted deleted);
+std::string_view Name(SyncAttribute attribute);
+std::string_view Name(SyncTransfer transfer);
 
 // "application and store"
 std::string NameOf(const Combination& together);
@@ -46,13 +51,19 @@ bool FromName(std::string_view name, Consistency* value);
 bool FromName(std::string_view name, ThirdMember* value);
 bool FromName(std::string_view name, CacheEngine* value);
 bool FromName(std::string_view name, SessionMode* value);
+bool FromName(std::string_view name, SyncVerify* value);
+bool FromName(std::string_view name, SyncOverwrite* value);
+bool FromName(std::string_view name, SyncDeleted* value);
+bool FromName(std::string_view name, SyncAttribute* value);
+bool FromName(std::string_view name, SyncTransfer* value);
 
 // Every value of one of the enums above, in its order. For messages that list what is allowed, and
 // for tests.
 template <typename Enum>
 const std::vector<Enum>& AllOf();
 
-// "rds", "ecs", "route53", "dynamodb", "elasticache", "efs": the component's kind as in the spec.
+// "rds", "ecs", "route53", "dynamodb", "elasticache", "efs", "datasync": the component's kind as in
+// the spec.
 std::string_view KindName(const ComponentKind& kind);
 
 }  // namespace leeward::model

@@ -34,9 +34,9 @@ const std::vector<const StepTemplate*>& AllTemplates() {
 }  // namespace
 
 const std::vector<const Recipe*>& Recipes() {
-  static const std::vector<const Recipe*> kRecipes = {&RdsRecipe(),         &EcsRecipe(),
-                                                      &Route53Recipe(),     &DynamodbRecipe(),
-                                                      &ElasticacheRecipe(), &EfsRecipe()};
+  static const std::vector<const Recipe*> kRecipes = {
+      &RdsRecipe(),         &EcsRecipe(), &Route53Recipe(), &DynamodbRecipe(),
+      &ElasticacheRecipe(), &EfsRecipe(), &DataSyncRecipe()};
   return kRecipes;
 }
 
@@ -124,6 +124,18 @@ model::Step& TellPromoted(const Draft& draft, model::Step& step) {
   const bool here =
       promoted != draft.options.promoted.end() && promoted->second.region == step.region;
   if (here) step.parameters["promoted-by"] = promoted->second.by.str();
+  return step;
+}
+
+model::Step& TellWriters(const Draft& draft, model::Step& step) {
+  std::string names;
+  for (const model::Component& one : draft.application.components) {
+    const bool mounts =
+        std::holds_alternative<model::Ecs>(one.kind) &&
+        std::find(one.needs.begin(), one.needs.end(), step.component) != one.needs.end();
+    if (mounts) names += (names.empty() ? "" : ",") + one.name.str();
+  }
+  step.parameters["writers"] = names;
   return step;
 }
 

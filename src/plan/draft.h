@@ -109,6 +109,8 @@ model::Step& TellWriter(const Draft& draft, model::Step& step);
 model::Step& TellBudget(const Draft& draft, model::Step& step);
 // Of a store's steps that say what it would lose: who promoted it here, when that is known.
 model::Step& TellPromoted(const Draft& draft, model::Step& step);
+// Of the steps of a file system: the services whose tasks have it mounted.
+model::Step& TellWriters(const Draft& draft, model::Step& step);
 // Of a store's `late-writes`: its writer, and where the last failover parted it from that.
 model::Step& TellParting(const Draft& draft, model::Step& step);
 
@@ -149,6 +151,7 @@ const Recipe& Route53Recipe();
 const Recipe& DynamodbRecipe();
 const Recipe& ElasticacheRecipe();
 const Recipe& EfsRecipe();
+const Recipe& DataSyncRecipe();
 
 // Steps of the whole application: gates, verification, inventory.
 const std::vector<StepTemplate>& GateTemplates();

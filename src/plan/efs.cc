@@ -1,7 +1,5 @@
 // EFS: a file system of the same name in both Regions, the standby's a replica of the other. It is
 // closed by ending the tasks that have it mounted, and promoted by deleting its replication.
-#include <algorithm>
-
 #include "plan/draft.h"
 
 namespace leeward::plan {
@@ -152,19 +150,6 @@ model::Step& EmitFor(const char* kind, const model::Component& component,
                      const model::Region& region, Draft& draft) {
   model::Step& step = draft.Emit(kind, component.name, region);
   step.parameters["file-system"] = std::get<model::Efs>(component.kind).file_system;
-  return step;
-}
-
-// The services whose tasks have it mounted.
-model::Step& TellWriters(const Draft& draft, model::Step& step) {
-  std::string names;
-  for (const model::Component& one : draft.application.components) {
-    const bool mounts =
-        std::holds_alternative<model::Ecs>(one.kind) &&
-        std::find(one.needs.begin(), one.needs.end(), step.component) != one.needs.end();
-    if (mounts) names += (names.empty() ? "" : ",") + one.name.str();
-  }
-  step.parameters["writers"] = names;
   return step;
 }
 

@@ -55,7 +55,9 @@ bool HasUseFor(std::string_view service, const model::Application& application) 
                                    [&](const Recipe* recipe) { return recipe->kind == service; });
   return !is_kind || std::any_of(application.components.begin(), application.components.end(),
                                  [&](const model::Component& component) {
-                                   return model::KindName(component.kind) == service;
+                                   const bool files = service == "efs" &&
+                                                      model::FilesOf(component.kind) != nullptr;
+                                   return files || model::KindName(component.kind) == service;
                                  });
 }
 

@@ -121,11 +121,17 @@ TEST(PlanTest, ThreeStoresReadAsReviewed) {
   ExpectGolden("stores_failback.txt", ToText(ThreeStores(Action::kFailback, kAway)));
 }
 
-Plan WithFiles(Action action, model::Snapshot snapshot, const Options& options = {}) {
+template <typename Kind>
+Plan WithFilesOf(Action action, model::Snapshot snapshot, const Options& options = {}) {
   snapshot.active[model::ComponentName("uploads")] = snapshot.active.begin()->second;
-  base::Result<Plan> plan = Make(action, model::testing::ShopWithFiles(), {}, snapshot, options);
+  base::Result<Plan> plan =
+      Make(action, model::testing::ShopWithFiles<Kind>(), {}, snapshot, options);
   CHECK_MSG(plan.ok(), plan.ok() ? "" : plan.error().message().c_str());
   return *std::move(plan);
+}
+
+Plan WithFiles(Action action, const model::Snapshot& snapshot, const Options& options = {}) {
+  return WithFilesOf<model::Efs>(action, snapshot, options);
 }
 
 TEST(PlanTest, FilesReadAsReviewed) {
@@ -193,6 +199,43 @@ TEST(PlanTest, ACallOffStartsTheWritersOfFilesAgain) {
   EXPECT_EQ(open->parameters.at("writers"), "web");
   EXPECT_TRUE(WaitsFor(plan, "app.verify", "efs.open/uploads"));
   EXPECT_EQ(plan.Find(StepId("efs.promote/uploads")), nullptr);
+}
+
+TEST(PlanTest, SyncedFilesReadAsReviewed) {
+  const auto text = [](Action action, const model::Snapshot& snapshot) {
+    return ToText(WithFilesOf<model::DataSync>(action, snapshot));
+  };
+  ExpectGolden("synced_protect.txt", text(Action::kProtect, kAllWell));
+  ExpectGolden("synced_failover_home_lost.txt", text(Action::kFailover, kHomeLost));
+  ExpectGolden("synced_failover_home_answers.txt", text(Action::kFailover, kAllWell));
+  ExpectGolden("synced_switchover.txt", text(Action::kSwitchover, kAllWell));
+  ExpectGolden("synced_failback.txt", text(Action::kFailback, kAway));
+}
+
+TEST(PlanTest, SyncedFilesNeedNothingOfALostRegion) {
+  const Plan plan = WithFilesOf<model::DataSync>(Action::kFailover, kHomeLost);
+  EXPECT_EQ(plan.Find(StepId("gate.loss"))->parameters.at("measures"),
+            "rds.measure/orders,datasync.measure/uploads");
+  EXPECT_TRUE(WaitsFor(plan, "datasync.promote/uploads", "gate.final-loss"));
+  EXPECT_TRUE(WaitsFor(plan, "ecs.ready/web", "datasync.promote/uploads"));
+  for (const Step& step : plan.steps) {
+    EXPECT_NE(step.region, kHome) << step.id;
+    for (const model::AwsCall& call : step.calls) EXPECT_NE(call.control_plane, kHome) << step.id;
+  }
+}
+
+TEST(PlanTest, AMoveCopiesTheLastOfSyncedFilesBetweenTheirWritersEndAndTheirPromotion) {
+  for (const auto& [action, snapshot] :
+       {std::pair(Action::kSwitchover, kAllWell), std::pair(Action::kFailback, kAway)}) {
+    const Plan plan = WithFilesOf<model::DataSync>(action, snapshot);
+    EXPECT_TRUE(WaitsFor(plan, "datasync.drain-to/uploads", "datasync.quiesce/uploads"));
+    EXPECT_TRUE(WaitsFor(plan, "datasync.promote/uploads", "datasync.drain-to/uploads"));
+    EXPECT_EQ(plan.Find(StepId("datasync.quiesce/uploads"))->parameters.at("writers"), "web");
+  }
+  const Plan back = WithFilesOf<model::DataSync>(Action::kFailback, kAway);
+  EXPECT_TRUE(
+      WaitsFor(back, "datasync.replicate/uploads@us-east-1", "datasync.preserve-old/uploads"));
+  EXPECT_TRUE(WaitsFor(back, "datasync.quiesce/uploads", "datasync.replicate/uploads@us-east-1"));
 }
 
 // measure ×3 → gates → drain → gate.final-loss → orders: promote ───┐

@@ -270,6 +270,8 @@ void FillComponent(model::Component& component, const Application& application) 
   }
   if (auto* efs = std::get_if<model::Efs>(&component.kind))
     fill(&efs->file_system, component.name.str());
+  if (auto* synced = std::get_if<model::DataSync>(&component.kind))
+    fill(&synced->file_system, component.name.str());
   if (auto* ecs = std::get_if<model::Ecs>(&component.kind)) {
     fill(&ecs->cluster, application.name.str());
     fill(&ecs->service, component.name.str());

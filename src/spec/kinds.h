@@ -22,6 +22,7 @@ const Kind& Route53Kind();
 const Kind& DynamodbKind();
 const Kind& ElasticacheKind();
 const Kind& EfsKind();
+const Kind& DataSyncKind();
 
 // Fields of a kind's own struct as fields of a component of that kind.
 template <typename K>
@@ -36,6 +37,41 @@ std::vector<Field<model::Component>> FieldsOf(std::vector<Field<K>> fields) {
          }});
   }
   return wrapped;
+}
+
+// `file-system` of the kinds that are file systems: any text, but an id names one in one Region
+// alone, and there have to be two.
+template <typename K>
+Field<K> FileSystemField() {
+  Field<K> field = TextField<K>("file-system", &K::file_system, kAnyText, Need::kOptional,
+                                "its creation token or Name tag in both Regions; default: the "
+                                "component's name");
+  field.read = [read = field.read](Context& context, const YAML::Node& node,
+                                   const std::string& name, K& files) {
+    if (node.IsScalar() &&
+        (node.Scalar().starts_with("fs-") || node.Scalar().starts_with("arn:"))) {
+      context.Complain(node,
+                       name + " is '" + node.Scalar() + "', which names it in one Region alone",
+                       "write its creation token or its Name tag");
+      return;
+    }
+    read(context, node, name, files);
+  };
+  return field;
+}
+// How the standby's file system is mounted.
+template <typename K>
+Field<K> MountGroupField() {
+  return TextField<K>("security-group", &K::security_group, kAnyText, Need::kOptional,
+                      "name of the security group of its mount targets, in both Regions; default: "
+                      "the VPC's");
+}
+template <typename K>
+Field<K> MountSubnetsField() {
+  return TextField<K>(
+      "subnets", &K::subnets, kAnyText, Need::kOptional,
+      "Name tag of the subnets of its mount targets, in both Regions; default: those "
+      "of the default VPC");
 }
 
 // Reads `components`, each by its kind's fields.

@@ -173,7 +173,9 @@ class Relations {
       CheckTable(*table, component.name.str(), where);
     if (const auto* rds = std::get_if<model::Rds>(&component.kind))
       CheckEngine(*rds, component.name.str(), where);
-    if (std::holds_alternative<model::Efs>(component.kind)) CheckWriters(component, where);
+    if (model::FilesOf(component.kind) != nullptr) CheckWriters(component, where);
+    if (const auto* synced = std::get_if<model::DataSync>(&component.kind))
+      CheckSynced(component, *synced, where);
   }
 
   // What PostgreSQL alone has.
@@ -206,6 +208,29 @@ class Relations {
     Complain({"components", files.name.str()},
              where + " is needed by no component of kind ecs, so a move could end no writer of it",
              "add it to the 'needs' of the services that mount it");
+  }
+
+  void CheckSynced(const Component& component, const model::DataSync& synced,
+                   const std::string& where) {
+    const std::string& name = component.name.str();
+    const bool compares = synced.transfer == model::SyncTransfer::kChanged;
+    if (synced.deleted == model::SyncDeleted::kRemove && !compares) {
+      Complain({"components", name, "deleted"},
+               "'deleted' in " + where +
+                   " is 'remove', and 'transfer' is 'all': then DataSync does not compare the two "
+                   "sides, and cannot tell what was deleted",
+               "write transfer: changed, or deleted: keep");
+    }
+    for (const Component& other : application_.components) {
+      const model::Files* files = model::FilesOf(other.kind);
+      if (files == nullptr || other.name == component.name) continue;
+      if (files->file_system != synced.file_system) continue;
+      Complain({"components", name},
+               where + " and component " + other.name.str() + " both keep a copy of '" +
+                   synced.file_system +
+                   "': the copy of EFS's replication is read-only, so DataSync cannot write to it",
+               "keep one of the two: they are alternatives");
+    }
   }
 
   // A table is strong with three members in three Regions, and with nothing less.
@@ -309,7 +334,7 @@ class Relations {
     if (!CheckKnown(name, where, path)) return;
     if (model::IsStore(application_.Find(name)->kind)) return;
     Complain(path, where + " names component '" + name.str() + "', which is not a store",
-             "write a component of kind rds, dynamodb, elasticache or efs");
+             "write a component of kind rds, dynamodb, elasticache, efs or datasync");
   }
 
   void CheckDatabase(const ComponentName& name, const std::string& where, const Path& path) {

@@ -538,7 +538,7 @@ TEST(SpecTest, MistakesInTablesAndCachesAreNamed) {
        "and single '-', beginning with a letter and not ending with '-'"},
       {"REDIS: sessions", "REDIS: web", "web }",
        "component web names component 'web', which is not a store; write a component of kind "
-       "rds, dynamodb, elasticache or efs"},
+       "rds, dynamodb, elasticache, efs or datasync"},
       {"carts: \"GET /carts/{id}\"", "carts: \"GET /carts\"", "\"GET /carts",
        "'carts' in 'reads' asks for no write: its path has no {id}; write a path such as "
        "/carts/{id}"},
@@ -546,7 +546,7 @@ TEST(SpecTest, MistakesInTablesAndCachesAreNamed) {
        "'reads' in workload names component 'cart', which does not exist; did you mean carts?"},
       {"sessions: \"HEAD", "web: \"HEAD", "\"HEAD",
        "'reads' in workload names component 'web', which is not a store; write a component of "
-       "kind rds, dynamodb, elasticache or efs"},
+       "kind rds, dynamodb, elasticache, efs or datasync"},
   };
   for (const Mistake& mistake : mistakes) {
     const std::string text = Replaced(kStores, mistake.from, mistake.to);
@@ -604,6 +604,64 @@ TEST(SpecTest, MistakesInFileSystemsAreNamed) {
     EXPECT_EQ(Complaints(text),
               PlaceOf(text, near, mistake.token) + ": " + mistake.complaint + "\n")
         << mistake.to;
+  }
+}
+
+constexpr char kSynced[] = R"(apiVersion: leeward/v1
+application: shop
+regions: { home: us-east-1, recovery: us-west-2 }
+objectives: { rto: 15m, rpo: 2h }
+components:
+  uploads: { kind: datasync }
+  pages: { kind: datasync, file-system: shop pages, every: 90m, verify: all, overwrite: never, deleted: remove, owner: drop, permissions: drop, times: drop, bytes-per-second: 125829120, include: [/images, /pages/2026*], exclude: ["*.tmp", /cache], transfer: changed }
+  web: { kind: ecs, environment: { UPLOADS: uploads }, needs: [uploads, pages] }
+)";
+
+TEST(SpecTest, SyncedFileSystemsAreReadWithSafeDefaults) {
+  const auto parsed = Parse(kSynced, "shop.yaml");
+  ASSERT_TRUE(std::holds_alternative<model::Application>(parsed)) << Complaints(kSynced);
+  const auto& shop = std::get<model::Application>(parsed);
+  const auto& uploads = std::get<model::DataSync>(shop.components[0].kind);
+  EXPECT_EQ(uploads.file_system, "uploads");
+  EXPECT_EQ(uploads.every, std::chrono::hours(1));
+  EXPECT_EQ(uploads.deleted, model::SyncDeleted::kKeep);
+  EXPECT_EQ(uploads.overwrite, model::SyncOverwrite::kAlways);
+  EXPECT_EQ(uploads.verify, model::SyncVerify::kTransferred);
+  const auto& pages = std::get<model::DataSync>(shop.components[1].kind);
+  EXPECT_EQ(pages.file_system, "shop pages");
+  EXPECT_EQ(pages.every, std::chrono::minutes(90));
+  EXPECT_EQ(pages.deleted, model::SyncDeleted::kRemove);
+  EXPECT_EQ(pages.owner, model::SyncAttribute::kDrop);
+  EXPECT_EQ(pages.bytes_per_second, 125'829'120);
+  EXPECT_EQ(pages.include, (std::vector<std::string>{"/images", "/pages/2026*"}));
+  EXPECT_EQ(pages.exclude, (std::vector<std::string>{"*.tmp", "/cache"}));
+}
+
+TEST(SpecTest, MistakesInSyncedFileSystemsAreNamed) {
+  const std::vector<std::pair<std::pair<std::string, std::string>, std::string>> mistakes = {
+      {{"every: 90m", "every: 5m"},
+       "'every' in component pages is '5m', and DataSync's least is an hour; write 1h or more, or "
+       "kind: efs, whose replication follows within minutes"},
+      {{"every: 90m", "every: 3601s"},
+       "'every' in component pages is '3601s', and DataSync counts in minutes; write whole "
+       "minutes, such as 90m"},
+      {{"transfer: changed", "transfer: all"},
+       "'deleted' in component pages is 'remove', and 'transfer' is 'all': then DataSync does not "
+       "compare the two sides, and cannot tell what was deleted; write transfer: changed, or "
+       "deleted: keep"},
+      {{"/images,", "images,"}, "an entry of 'include' in component pages is 'images'"},
+      {{"shop pages", "fs-0123456789abcdef0"}, "which names it in one Region alone"},
+      {{"uploads: { kind: datasync }", "uploads: { kind: efs, file-system: shop pages }"},
+       "component pages and component uploads both keep a copy of 'shop pages': the copy of EFS's "
+       "replication is read-only, so DataSync cannot write to it; keep one of the two: they are "
+       "alternatives"},
+      {{"needs: [uploads, pages]", "needs: [uploads]"},
+       "component pages is needed by no component of kind ecs"},
+  };
+  for (const auto& [change, complaint] : mistakes) {
+    const std::string told = Complaints(Replaced(kSynced, change.first, change.second));
+    EXPECT_NE(told.find(complaint), std::string::npos) << told;
+    EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 1) << told;
   }
 }
 

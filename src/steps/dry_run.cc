@@ -22,6 +22,15 @@ struct Entry {
 // Sorted by kind.
 constexpr std::array kLooks = {
     Entry{"app.verify", LookAtAppVerify},
+    Entry{"datasync.check-source", LookAtSyncSource},
+    Entry{"datasync.drain-to", LookAtSyncDrainTo},
+    Entry{"datasync.fence", LookAtFilesFence},
+    Entry{"datasync.measure", LookAtSyncMeasure},
+    Entry{"datasync.open", LookAtSyncOpen},
+    Entry{"datasync.preserve-old", LookAtSyncPreserveOld},
+    Entry{"datasync.promote", LookAtSyncPromote},
+    Entry{"datasync.quiesce", LookAtSyncQuiesce},
+    Entry{"datasync.replicate", LookAtSyncReplicate},
     Entry{"dynamodb.check-source", LookAtTableSource},
     Entry{"dynamodb.converge", LookAtTableConverge},
     Entry{"dynamodb.drain-to", LookAtTableDrainTo},

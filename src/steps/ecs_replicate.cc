@@ -4,8 +4,8 @@
 #include <array>
 
 #include "steps/ecs.h"
-#include "steps/efs.h"
 #include "steps/elasticache.h"
+#include "steps/files.h"
 #include "steps/look.h"
 #include "steps/rds.h"
 
@@ -62,14 +62,16 @@ struct ValueOf {
     return group.address;
   }
   Result<std::string> operator()(const model::Dynamodb& dynamodb) const { return dynamodb.table; }
-  Result<std::string> operator()(const model::Efs& efs) const {
-    ASSIGN_OR_RETURN(const FileSystem system, NeedFileSystem(work, work.region(), efs));
+  Result<std::string> operator()(const model::Efs& efs) const { return IdOf(efs); }
+  Result<std::string> operator()(const model::DataSync& synced) const { return IdOf(synced); }
+  Result<std::string> IdOf(const model::Files& files) const {
+    ASSIGN_OR_RETURN(const FileSystem system, NeedFileSystem(work, work.region(), files));
     return system.id;
   }
   template <typename Other>
   Result<std::string> operator()(const Other&) const {
     return base::Invalid(
-        "it is no store; name a component of kind rds, dynamodb, elasticache or efs");
+        "it is no store; name a component of kind rds, dynamodb, elasticache, efs or datasync");
   }
 };
 
@@ -108,15 +110,15 @@ int Count(const Value& definition, const std::string& name) {
 Result<std::string> TranslateFileSystem(const Work& work, const Region& from,
                                         const std::string& id) {
   for (const model::Component& component : work.application().components) {
-    const auto* efs = std::get_if<model::Efs>(&component.kind);
-    if (efs == nullptr) continue;
-    ASSIGN_OR_RETURN(const std::optional<FileSystem> there, FindFileSystem(work, from, *efs));
+    const model::Files* files = model::FilesOf(component.kind);
+    if (files == nullptr) continue;
+    ASSIGN_OR_RETURN(const std::optional<FileSystem> there, FindFileSystem(work, from, *files));
     if (!there || there->id != id) continue;
-    ASSIGN_OR_RETURN(const FileSystem here, NeedFileSystem(work, work.region(), *efs));
+    ASSIGN_OR_RETURN(const FileSystem here, NeedFileSystem(work, work.region(), *files));
     return here.id;
   }
   return base::Invalid("its file system " + id + " in " + from.str() +
-                       " is no component of the spec; add one of kind efs for it");
+                       " is no component of the spec; add one of kind efs or datasync for it");
 }
 
 // A volume names its file system by an id, which is another in each Region.
@@ -324,8 +326,10 @@ Result<Finding> LookAtEcsReplicate(const Look& look) {
     if (made != nullptr) return Later(*made);
   }
   for (const model::ComponentName& needed : work.application().Find(work.step().component)->needs) {
-    const model::Step* made =
-        look.Pending({{"efs.replicate", "efs.preserve-old"}, work.region(), needed});
+    const model::Step* made = look.Pending(
+        {{"efs.replicate", "efs.preserve-old", "datasync.replicate", "datasync.preserve-old"},
+         work.region(),
+         needed});
     if (made != nullptr) return Later(*made);
   }
   const model::Step* scale = look.Pending({{"ecs.scale"}, work.region(), work.step().component});

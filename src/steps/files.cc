@@ -9,6 +9,15 @@ bool IsGoing(const FileSystem& system) {
   return system.state == "deleting" || system.state == "deleted";
 }
 
+// A tag that somebody has changed still says that it is a copy, and not since when.
+void ReadCopyTag(std::string_view value, FileSystem& system) {
+  const std::size_t space = value.find(' ');
+  system.copy_of = value.empty() ? "?" : std::string(value.substr(0, space));
+  if (space == std::string_view::npos) return;
+  const auto since = base::ParseIso8601(value.substr(space + 1));
+  if (since.ok()) system.copy_since = *since;
+}
+
 }  // namespace
 
 FileSystem ReadFileSystem(const Value& told) {
@@ -22,9 +31,13 @@ FileSystem ReadFileSystem(const Value& told) {
   system.protection = told.Sub("FileSystemProtection").String("ReplicationOverwriteProtection");
   system.encrypted = told.Flag("Encrypted", false);
   system.bytes = told.Sub("SizeInBytes").Int("Value");
+  for (const char* mode : {"PerformanceMode", "ThroughputMode", "ProvisionedThroughputInMibps"}) {
+    if (const Value* value = told.Find(mode)) system.modes.emplace_back(mode, *value);
+  }
   for (const Value& tag : told.Items("Tags")) {
     if (tag.String("Key") == "Name") system.name = tag.String("Value");
     if (tag.String("Key") == kAsideTag) system.aside = true;
+    if (tag.String("Key") == kCopyTag) ReadCopyTag(tag.String("Value"), system);
   }
   return system;
 }

@@ -14,6 +14,10 @@ namespace leeward::steps {
 
 // Tag of a file system that Leeward has put aside; its value is the name it got.
 inline constexpr char kAsideTag[] = "leeward:aside";
+// Tag of a file system that a DataSync task of Leeward's keeps as a copy: "fs-0123 TIME", its
+// source and since when. What has the tag may be overwritten; a promotion takes it away, last of
+// all.
+inline constexpr char kCopyTag[] = "leeward:copy-of";
 
 // A file system as DescribeFileSystems tells of it.
 struct FileSystem {
@@ -25,6 +29,9 @@ struct FileSystem {
   bool encrypted = false;
   bool aside = false;  // put aside by Leeward: nobody's any more
   std::int64_t bytes = 0;
+  std::string copy_of;                               // its source's id, by kCopyTag
+  std::vector<std::pair<std::string, Value>> modes;  // of performance and throughput
+  std::optional<base::WallTime> copy_since;          // by the clock of whoever made it one
 };
 FileSystem ReadFileSystem(const Value& told);
 // Those of an answer of DescribeFileSystems that have the name as creation token or Name tag, and

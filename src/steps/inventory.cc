@@ -1,8 +1,8 @@
 // Learning, while all is well, everything a failover needs, so that then nothing has to be asked.
 #include "steps/app.h"
+#include "steps/datasync.h"
 #include "steps/dynamodb.h"
 #include "steps/ecs.h"
-#include "steps/efs.h"
 #include "steps/elasticache.h"
 #include "steps/rds.h"
 #include "steps/route53.h"
@@ -111,10 +111,25 @@ class Refresh {
   }
 
   Status Learn(const model::ComponentName& name, const model::Efs& efs) {
+    return LearnFiles(name, efs);
+  }
+  Status LearnFiles(const model::ComponentName& name, const model::Files& files) {
     for (const Region& region : BothRegions()) {
-      ASSIGN_OR_RETURN(const FileSystem system, NeedFileSystem(work_, region, efs));
+      ASSIGN_OR_RETURN(const FileSystem system, NeedFileSystem(work_, region, files));
       Put(name, region, "file-system.id", system.id);
       Put(name, region, "file-system.arn", system.arn);
+    }
+    return base::Ok();
+  }
+  Status Learn(const model::ComponentName& name, const model::DataSync& synced) {
+    RETURN_IF_ERROR(LearnFiles(name, synced));
+    for (const Region& region : BothRegions()) {
+      const std::string id(inventory_.Fact(name, region, "file-system.id"));
+      ASSIGN_OR_RETURN(const std::vector<SyncTask> tasks, TasksInto(work_, region, id));
+      for (const SyncTask& task : tasks) {
+        if (task.name == SyncTaskName(work_.application(), name))
+          Put(name, region, "task.arn", task.arn);
+      }
     }
     return base::Ok();
   }

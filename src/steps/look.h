@@ -72,6 +72,15 @@ Result<Finding> LookAtCachePromote(const Look& look);
 Result<Finding> LookAtCacheOpen(const Look& look);
 Result<Finding> LookAtCacheDrainTo(const Look& look);
 Result<Finding> LookAtCachePreserveOld(const Look& look);
+// look_datasync.cc
+Result<Finding> LookAtSyncSource(const Look& look);
+Result<Finding> LookAtSyncReplicate(const Look& look);
+Result<Finding> LookAtSyncMeasure(const Look& look);
+Result<Finding> LookAtSyncQuiesce(const Look& look);
+Result<Finding> LookAtSyncDrainTo(const Look& look);
+Result<Finding> LookAtSyncPromote(const Look& look);
+Result<Finding> LookAtSyncOpen(const Look& look);
+Result<Finding> LookAtSyncPreserveOld(const Look& look);
 // look_efs.cc
 Result<Finding> LookAtFilesSource(const Look& look);
 Result<Finding> LookAtFilesReplicate(const Look& look);

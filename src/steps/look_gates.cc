@@ -31,8 +31,11 @@ Result<Finding> WouldAsk(const Work& work, const std::string& what) {
 }  // namespace
 
 Result<Finding> LookAtGateLoss(const Look& look) {
-  const model::Step* measure = look.Pending(
-      {{"rds.measure", "dynamodb.measure", "elasticache.measure", "efs.measure"}, {}, {}});
+  const model::Step* measure =
+      look.Pending({{"rds.measure", "dynamodb.measure", "elasticache.measure", "efs.measure",
+                     "datasync.measure"},
+                    {},
+                    {}});
   if (measure != nullptr) return Later(*measure);
   ASSIGN_OR_RETURN(const decide::GateAnswer answer, JudgeLoss(look.work()));
   if (answer.answer == decide::Answer::kPass) return Pass({answer.reason, {}});
@@ -57,8 +60,10 @@ Result<Finding> LookAtApproval(const Look& look) { return WouldAsk(look.work(), 
 Result<Finding> LookAtFenceProof(const Look& look) {
   Result<StepOutcome> now = ProveFence(look.work());
   if (now.ok()) return Pass(*std::move(now));
-  const model::Step* behind = look.Pending(
-      {{"rds.fence", "dynamodb.fence", "elasticache.fence", "efs.fence", "lease.take"}, {}, {}});
+  const model::Step* behind = look.Pending({{"rds.fence", "dynamodb.fence", "elasticache.fence",
+                                             "efs.fence", "datasync.fence", "lease.take"},
+                                            {},
+                                            {}});
   const Result<StepOutcome> best = AtBest(look);
   if (behind == nullptr || !best.ok()) return now.error();
   Finding later = Later(*behind);

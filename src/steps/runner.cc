@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "steps/app.h"
+#include "steps/datasync.h"
 #include "steps/dynamodb.h"
 #include "steps/ecs.h"
 #include "steps/efs.h"
@@ -27,6 +28,15 @@ struct Entry {
 // Sorted by kind.
 constexpr std::array kRunners = {
     Entry{"app.verify", AppVerify},
+    Entry{"datasync.check-source", DataSyncCheckSource},
+    Entry{"datasync.drain-to", DataSyncDrainTo},
+    Entry{"datasync.fence", FenceFiles},
+    Entry{"datasync.measure", DataSyncMeasure},
+    Entry{"datasync.open", DataSyncOpen},
+    Entry{"datasync.preserve-old", DataSyncPreserveOld},
+    Entry{"datasync.promote", DataSyncPromote},
+    Entry{"datasync.quiesce", DataSyncQuiesce},
+    Entry{"datasync.replicate", DataSyncReplicate},
     Entry{"dynamodb.check-source", DynamodbCheckSource},
     Entry{"dynamodb.converge", DynamodbConverge},
     Entry{"dynamodb.drain-to", DynamodbDrainTo},

@@ -324,7 +324,7 @@ TEST_F(EcsTest, AVolumeMountsTheRegionsOwnFileSystem) {
   mounts(Value::Struct({{"fileSystemId", "fs-stranger"}}));
   EXPECT_EQ(shop_.Run("ecs.replicate/web").error().message(),
             "volume files: its file system fs-stranger in us-east-1 is no component of the spec; "
-            "add one of kind efs for it");
+            "add one of kind efs or datasync for it");
   mounts(Value::Struct({{"fileSystemId", "fs-home"},
                         {"authorizationConfig", Value::Struct({{"accessPointId", "fsap-1"}})}}));
   EXPECT_NE(shop_.Run("ecs.replicate/web").error().message().find("access point"),

@@ -55,10 +55,11 @@ inline Application ShopOfThreeStores() {
   return shop;
 }
 
-// The shop with uploads in a file system too.
-inline Application ShopWithFiles() {
+// The shop with uploads in a file system too, of the kind `Kind`.
+template <typename Kind = Efs>
+Application ShopWithFiles() {
   Application shop = Shop();
-  Efs uploads;
+  Kind uploads;
   uploads.file_system = "uploads";
   shop.components.insert(shop.components.begin() + 1, {ComponentName("uploads"), uploads, {}});
   shop.components[2].needs.emplace_back("uploads");

@@ -22,6 +22,8 @@ struct SeenCall {
 class FakeAws : public aws::Client {
  public:
   using Answer = std::function<base::Result<shapes::Value>(const SeenCall& call)>;
+  // Asked before each answer, when there is one: what it refuses is not done.
+  std::function<base::Status(const SeenCall& call)> gate;
 
   void On(const std::string& operation, Answer answer) {
     const std::lock_guard lock(mutex_);
@@ -52,6 +54,7 @@ class FakeAws : public aws::Client {
       const auto found = answers_.find(call.operation);
       if (found != answers_.end()) answer = found->second;
     }
+    if (gate) RETURN_IF_ERROR(gate(call));
     if (!answer) return base::Invalid("the test has no answer to " + call.operation);
     return answer(call);
   }

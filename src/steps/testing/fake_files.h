@@ -1,5 +1,6 @@
-// FakeFiles: EFS and ECS in two Regions as far as the steps of `efs` see them: file systems without
-// files, one replication at most, deletions that need both Regions, tasks that take a while to end.
+// FakeFiles: EFS and ECS in two Regions as far as the steps of file systems see them: file systems
+// without files, one replication at most, deletions that need both Regions, tasks that take a while
+// to end.
 #pragma once
 
 #include <algorithm>
@@ -41,6 +42,9 @@ class FakeFiles {
     On("efs:DeleteReplicationConfiguration", &FakeFiles::Delete);
     On("efs:UpdateFileSystemProtection", &FakeFiles::Protect);
     On("efs:TagResource", &FakeFiles::Tag);
+    On("efs:UntagResource", &FakeFiles::Untag);
+    On("efs:CreateFileSystem", &FakeFiles::Make);
+    On("efs:DescribeMountTargetSecurityGroups", &FakeFiles::Groups);
     On("efs:DescribeMountTargets", &FakeFiles::DescribeMounts);
     On("efs:CreateMountTarget", &FakeFiles::Mount);
     On("ec2:DescribeSubnets", &FakeFiles::Subnets);
@@ -112,7 +116,8 @@ class FakeFiles {
         tags.push_back(Value::Struct({{"Key", key}, {"Value", value}}));
       Value one =
           Value::Struct({{"FileSystemId", system.id},
-                         {"FileSystemArn", "arn:" + system.id},
+                         {"FileSystemArn", "arn:aws:elasticfilesystem:" + system.region +
+                                               ":123456789012:file-system/" + system.id},
                          {"CreationToken", system.token},
                          {"LifeCycleState", system.state},
                          {"Encrypted", system.encrypted},
@@ -195,11 +200,39 @@ class FakeFiles {
     return Value::Struct();
   }
 
+  Result<Value> Untag(const SeenCall& call) {
+    System& system = Of(std::string(call.input.String("ResourceId")));
+    for (const Value& key : call.input.Items("TagKeys"))
+      std::erase_if(system.tags, [&](const auto& tag) { return tag.first == key.str(); });
+    return Value::Struct();
+  }
+  Result<Value> Make(const SeenCall& call) {
+    const std::string token(call.input.String("CreationToken"));
+    for (const System& system : systems) {
+      if (system.region == call.options.region && system.token == token)
+        return Refusal(base::ErrorCode::kAlready, "FileSystemAlreadyExists");
+    }
+    System& made =
+        Add({"fs-made-" + std::to_string(systems.size()), call.options.region, token, ""});
+    made.encrypted = call.input.Flag("Encrypted", false);
+    made.zone = call.input.String("AvailabilityZoneName");
+    for (const Value& tag : call.input.Items("Tags")) {
+      if (tag.String("Key") == "Name") made.name = tag.String("Value");
+      made.tags.emplace_back(tag.String("Key"), tag.String("Value"));
+    }
+    return Value::Struct({{"FileSystemId", made.id}});
+  }
+  Result<Value> Groups(const SeenCall&) {
+    return Value::Struct({{"SecurityGroups", Value::List{"sg-nfs"}}});
+  }
+
   Result<Value> DescribeMounts(const SeenCall& call) {
     Value::List told;
     for (const std::string& zone : Of(std::string(call.input.String("FileSystemId"))).mounted_in) {
-      told.push_back(
-          Value::Struct({{"AvailabilityZoneName", zone}, {"LifeCycleState", "available"}}));
+      told.push_back(Value::Struct({{"MountTargetId", "fsmt-" + zone},
+                                    {"SubnetId", "subnet-" + zone},
+                                    {"AvailabilityZoneName", zone},
+                                    {"LifeCycleState", "available"}}));
     }
     return Value::Struct({{"MountTargets", told}});
   }
