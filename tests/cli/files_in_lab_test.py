@@ -2,21 +2,12 @@
 """A file system that moves between two Regions of a lab, while tasks write to it: what arrives, what is refused, and what an old
 side keeps."""
 
-import http.client
-import json
-import os
 import pathlib
-import re
-import sys
 import unittest
-import urllib.parse
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lab"))
-import signed  # noqa: E402
-from items_ask import wait  # noqa: E402
-from one_line import CANNOT_REACH, DONE, FAILED, KEYS, LAB, OneLine  # noqa: E402
+from files_lab import HOME, LAB, RECOVERY, FilesLab, wait
+from one_line import CANNOT_REACH, FAILED
 
-HOME, RECOVERY = "us-east-1", "us-west-2"
 SPEC = """apiVersion: leeward/v1
 application: shop
 regions: { home: us-east-1, recovery: us-west-2 }
@@ -25,130 +16,21 @@ components:
   uploads: { kind: efs, security-group: nfs }
   writer: { kind: ecs, cluster: shop, service: writer, standby: 1, active: 1, needs: [uploads] }
 """
-# A new file every few milliseconds, where that is allowed: under another name, then moved.
-WRITER = """import itertools, os, time
-place, region = os.environ["UPLOADS"], os.environ["AWS_REGION"]
-for number in itertools.count():
-    name = f"{region}-{os.getpid()}-{number:06}"
-    try:
-        with open(f"{place}/.{name}", "w") as file:
-            file.write(name)
-        os.rename(f"{place}/.{name}", f"{place}/{name}")
-    except OSError:
-        pass
-    time.sleep(0.02)
-"""
 
 
-class FilesTest(OneLine):
-    def setUp(self):
-        super().setUp()
-        self.lab_state = os.path.join(self.folder, "lab")
-        self.addCleanup(self.run_program, LAB, "down", "--state", self.lab_state)
-        up = self.run_program(LAB, "up", "--json", "--state", self.lab_state, "--gateway", "127.0.0.1:0", "--dns", "127.0.0.1:0",
-                              timeout=120)
-        self.assertEqual(up.returncode, DONE, up.stderr)
-        info = json.loads(up.stdout)
-        self.gateway = info["gateway"]
-        self.variables = {**KEYS, "AWS_ENDPOINT_URL": self.gateway, "LEEWARD_RESOLVER": info["dns"]}
-        self.spec = self.write("shop.yaml", SPEC)
-
-    # --- what is there ---
-
-    def query(self, region, action, **parameters):
-        status, body = signed.call(self.gateway, region, action, service="ec2", version="2016-11-15", parameters=parameters)
-        self.assertEqual(status, 200, body)
-        return body
-
-    def efs(self, region, method, path, body=None, query=""):
-        status, answer = signed.rest(self.gateway, region, method, "/2015-02-01/" + path, "elasticfilesystem", query, body, 20)
-        self.assertLess(status, 300, answer)
-        return answer
-
-    def ecs(self, region, operation, body):
-        host, text = urllib.parse.urlparse(self.gateway).netloc, json.dumps(body)
-        connection = http.client.HTTPConnection(host, timeout=20)
-        try:
-            connection.request("POST", "/", text, {**signed.headers(host, region, "ecs", text),
-                                                   "Content-Type": "application/x-amz-json-1.1",
-                                                   "X-Amz-Target": f"AmazonEC2ContainerServiceV20141113.{operation}"})
-            answer = connection.getresponse()
-            told = answer.read().decode()
-            self.assertEqual(answer.status, 200, told)
-            return json.loads(told)
-        finally:
-            connection.close()
-
-    def open_security_groups(self):
-        groups = {}
-        for region in (HOME, RECOVERY):
-            body = self.query(region, "CreateSecurityGroup", GroupName="nfs", GroupDescription="the uploads")
-            groups[region] = re.search("<groupId>(.*?)</groupId>", body).group(1)
-            self.query(region, "AuthorizeSecurityGroupIngress", **{
-                "GroupId": groups[region], "IpPermissions.1.IpProtocol": "tcp", "IpPermissions.1.FromPort": "2049",
-                "IpPermissions.1.ToPort": "2049", "IpPermissions.1.IpRanges.1.CidrIp": "0.0.0.0/0"})
-        return groups
-
-    def make_files(self, region=HOME):
-        made = self.efs(region, "POST", "file-systems", {"CreationToken": "uploads", "Encrypted": True})["FileSystemId"]
-        wait(lambda: self.look(region, made)["LifeCycleState"] == "available", "a file system")
-        return made
-
-    def look(self, region, name):
-        return self.efs(region, "GET", "file-systems", query=f"FileSystemId={name}")["FileSystems"][0]
-
-    def make_home(self):
-        """The file system, and the service that writes to it, as the application's owner would have made them."""
-        self.home = self.make_files()
-        group = self.open_security_groups()[HOME]
-        for subnet in re.findall("<subnetId>(.*?)</subnetId>", self.query(HOME, "DescribeSubnets")):
-            self.efs(HOME, "POST", "mount-targets", {"FileSystemId": self.home, "SubnetId": subnet, "SecurityGroups": [group]})
-        wait(lambda: all(one["LifeCycleState"] == "available" for one in self.mounts(HOME, self.home)), "mount targets")
-        self.ecs(HOME, "CreateCluster", {"clusterName": "shop"})
-        definition = self.ecs(HOME, "RegisterTaskDefinition", {
-            "family": "writer", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512",
-            "volumes": [{"name": "uploads", "efsVolumeConfiguration": {"fileSystemId": self.home}}],
-            "containerDefinitions": [{
-                "name": "writer", "image": "writer:1", "command": ["/usr/bin/python3", "-c", WRITER],
-                "environment": [{"name": "UPLOADS", "value": "/mnt/uploads"}],
-                "mountPoints": [{"sourceVolume": "uploads", "containerPath": "/mnt/uploads"}]}]})
-        self.ecs(HOME, "CreateService", {
-            "cluster": "shop", "serviceName": "writer", "desiredCount": 1, "launchType": "FARGATE",
-            "taskDefinition": definition["taskDefinition"]["taskDefinitionArn"],
-            "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0123456789abcdef0"]}}})
-        wait(lambda: len(self.names(HOME, self.home)) > 10, "files")
-
-    def mounts(self, region, name):
-        return self.efs(region, "GET", "mount-targets", query=f"FileSystemId={name}")["MountTargets"]
-
-    def replications(self, region):
-        return self.efs(region, "GET", "file-systems/replication-configurations")["Replications"]
-
-    def names(self, region, name):
-        tree = pathlib.Path(self.lab_state) / "regions" / region / "efs" / name / "tree"
-        return {path.name for path in tree.iterdir() if not path.name.startswith(".")}
+class FilesTest(FilesLab):
+    SPEC = SPEC
 
     def replaced(self, region, name):
         """The paths that a reverse overwrote or deleted, which the lab writes down."""
         told = pathlib.Path(self.lab_state) / "regions" / region / "efs" / name / "replaced"
         return told.read_text() if told.exists() else ""
 
-    # --- what is done ---
-
-    def act(self, action, *arguments, code=DONE):
-        done = self.leeward(action, self.spec, "--yes", "--state", self.state, *arguments, timeout=180, **self.variables)
-        self.assertEqual(done.returncode, code, done.stderr + done.stdout)
-        return done.stderr + done.stdout
-
     def protect(self):
         self.act("protect")
         (replication,) = self.replications(RECOVERY)
         self.assertEqual(replication["SourceFileSystemId"], self.home)
         return replication["Destinations"][0]["FileSystemId"]
-
-    def stores(self):
-        told = self.leeward("status", self.spec, "--json", "--state", self.state, **self.variables)
-        return {store["region"]: store for store in json.loads(told.stdout)["stores"]}
 
     def test_a_planned_move_and_the_way_home_lose_no_file(self):
         self.make_home()
