@@ -334,6 +334,7 @@ struct Entry {
   Result<Looked> (*act)(World& world, Work& work);
 };
 constexpr std::array kActs = {
+    Entry{"app.consistency", Serves},
     Entry{"app.verify", Serves},
     Entry{"datasync.fence", Unreachable},
     Entry{"datasync.measure", Measure},

@@ -33,6 +33,7 @@ class Parser {
                    const char* about);
   void AddAction(Command command, const char* name, const char* about);
   void AddReading();
+  void AddRepairs();
   void AddDrill();
   void AddForecast();
   void AddGuard();
@@ -167,6 +168,23 @@ void Parser::AddReading() {
   Add(&app_, Command::kVersion, "version", "print the version");
 }
 
+void Parser::AddRepairs() {
+  CLI::App* repair = Add(&app_, Command::kRepairList, "repair-list",
+                         "list what rows name beyond the last failover's recovery line");
+  AddSpec(repair);
+  AddState(repair);
+  AddJson(repair);
+  CLI::App* compensate =
+      Add(&app_, Command::kCompensate, "compensate",
+          "run the spec's sagas for what is missing by the repair list, each once");
+  AddSpec(compensate);
+  AddState(compensate);
+  AddJson(compensate);
+  compensate->add_flag("--yes", arguments_.yes, "do not ask before starting");
+  compensate->add_option("--settled", arguments_.settled,
+                         "\"NAME: REASON\": a person has seen to the one that is in the way");
+}
+
 void Parser::AddDrill() {
   CLI::App* stage =
       Add(&app_, Command::kStage, "stage", "put the spec's example application in place in a lab");
@@ -292,6 +310,7 @@ Parser::Parser() {
   app_.require_subcommand(1);
   app_.footer(kCodes);
   AddReading();
+  AddRepairs();
   AddAction(Command::kProtect, "protect", "make replication and standby so");
   AddAction(Command::kFailover, "failover", "move to the other Region because this one is lost");
   AddAction(Command::kSwitchover, "switchover",

@@ -30,6 +30,8 @@ enum class Command {
   kAbandon,
   kApprove,
   kLateWrites,
+  kRepairList,
+  kCompensate,
   kGuard,
   kObserve,
   kServe,
@@ -85,6 +87,7 @@ struct Arguments {
   std::uint64_t seed = 1;          // forecast
   std::vector<std::string> from;   // forecast: documents of drills; empty: the state's journals
   std::string by;                  // abandon, approve: "NAME: REASON"
+  std::string settled;             // compensate: "NAME: REASON"
   std::string hash;                // journal verify: to be found in it; empty: none
   std::string quoted_by;           // journal verify: a report that quotes one; empty: none
   SessionArguments session;

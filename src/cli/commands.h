@@ -23,6 +23,9 @@ int RunReport(const Arguments& arguments);
 // forecast: what the next loss of the Region will cost, by earlier drills.
 int RunForecast(const Arguments& arguments);
 int RunLateWrites(const Arguments& arguments);
+int RunRepairList(const Arguments& arguments);
+// compensate: the spec's sagas, for what is in the repair list.
+int RunCompensate(const Arguments& arguments);
 // guard: runs until it is stopped.
 int RunGuard(const Arguments& arguments);
 // observe: runs until it is stopped.

@@ -42,6 +42,10 @@ int Run(const Arguments& arguments) {
       return RunForecast(arguments);
     case Command::kLateWrites:
       return RunLateWrites(arguments);
+    case Command::kRepairList:
+      return RunRepairList(arguments);
+    case Command::kCompensate:
+      return RunCompensate(arguments);
     case Command::kGuard:
       return RunGuard(arguments);
     case Command::kObserve:

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cli/approvals_store.h"
+#include "cli/repair_lists.h"
 #include "store/open.h"
 
 namespace leeward::cli {
@@ -42,7 +43,11 @@ std::unique_ptr<steps::Runner> MakeStepRunners(World& world, InventoryKeeper& in
       },
       std::move(known.sighting),
       [&world, &project](const model::Application&) { return OpenApprovals(world, project); },
-      std::move(known.moot), known.accepted_loss});
+      std::move(known.moot),
+      [&world, &project](const model::ExecutionId& execution, const std::string& text) {
+        return SaveRepairList(world.files, project, execution, text);
+      },
+      known.accepted_loss});
 }
 
 std::unique_ptr<steps::DryRunner> MakeDryRunner(World& world, const std::string& spec_folder) {

@@ -84,6 +84,19 @@ const std::vector<StepTemplate>& CommonTemplates() {
        Attempts::kSeveral,
        OnFailure::kStop,
        {{"rds", "DescribeDBInstances"}}},
+      {"app.consistency",
+       Phase::kVerify,
+       "look for what rows name beyond the recovery line in {region}",
+       "stores stop at different instants; what points beyond is listed, never deleted",
+       "nothing to take back",
+       &Timeouts::scale,
+       Attempts::kSeveral,
+       OnFailure::kContinue,
+       {{"rds", "DescribeDBInstances"},
+        {"dynamodb", "DescribeTable"},
+        {"dynamodb", "BatchGetItem"},
+        {"elasticache", "DescribeReplicationGroups"},
+        {"elbv2", "DescribeLoadBalancers"}}},
       {"inventory.refresh",
        Phase::kPrepare,
        "save what a failover needs to know",
@@ -163,6 +176,9 @@ const std::vector<OrderRule>& CommonOrder() {
       {"route53.confirm", "ecs.settle@to", Scope::kAll},
       {":serves@to", "app.verify", Scope::kAll},
       {"route53.confirm", "app.verify", Scope::kAll},
+      // The application serves by then: looking takes a while, and is asked of what serves.
+      {":serves@to", "app.consistency", Scope::kAll},
+      {"route53.confirm", "app.consistency", Scope::kAll},
       // The old side is put away only when the new side is proven.
       {"app.verify", "ecs.scale@from", Scope::kAll},
       {"app.verify", ":retires@from", Scope::kAll},
@@ -268,6 +284,14 @@ void EmitGates(Draft& draft) {
   std::rotate(draft.plan.steps.begin(), std::prev(draft.plan.steps.end()), draft.plan.steps.end());
 }
 
+// Only a failover leaves stores at different instants.
+void EmitConsistency(Draft& draft) {
+  if (draft.application.references.empty()) return;
+  model::Step& step = draft.Emit("app.consistency", {}, draft.plan.to);
+  step.parameters = {{"measures", StepIds(draft, ":measures")},
+                     {"restates", StepIds(draft, ":restates")}};
+}
+
 }  // namespace
 
 base::Status EmitCommon(Draft& draft) {
@@ -278,6 +302,7 @@ base::Status EmitCommon(Draft& draft) {
     case Action::kFailover:
       EmitGates(draft);
       draft.Emit("app.verify", {}, draft.plan.to);
+      EmitConsistency(draft);
       break;
     case Action::kSwitchover:
     case Action::kFailback:

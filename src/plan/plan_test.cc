@@ -295,6 +295,28 @@ TEST(PlanTest, ACallOffOpensEveryStore) {
   EXPECT_EQ(plan.Find(StepId("elasticache.promote/sessions")), nullptr);
 }
 
+// ready → shift → confirm ┬→ app.verify
+//                         └→ app.consistency
+TEST(PlanTest, ReferencesAreVerifiedWhenTheApplicationServesAndNothingWaitsForThat) {
+  model::Application shop = model::testing::ShopOfThreeStores();
+  shop.references.emplace_back().name = "orders name their carts";
+  const auto plan = Make(Action::kFailover, shop, {}, kHomeLost, {});
+  ASSERT_TRUE(plan.ok()) << plan.error().message();
+  const Step* step = plan->Find(StepId("app.consistency"));
+  ASSERT_NE(step, nullptr);
+  EXPECT_EQ(step->region, kRecovery);
+  EXPECT_EQ(step->on_failure, model::OnFailure::kContinue);
+  EXPECT_EQ(step->parameters.at("measures"),
+            "rds.measure/orders,dynamodb.measure/carts,elasticache.measure/sessions");
+  EXPECT_EQ(step->parameters.at("restates"), "rds.drain/orders");
+  EXPECT_TRUE(WaitsFor(*plan, "app.consistency", "route53.confirm/traffic"));
+  for (const Step& other : plan->steps)
+    EXPECT_FALSE(WaitsFor(*plan, other.id.str(), "app.consistency")) << other.id;
+  const auto planned = Make(Action::kSwitchover, shop, {}, kAllWell, {});
+  ASSERT_TRUE(planned.ok());
+  EXPECT_EQ(planned->Find(StepId("app.consistency")), nullptr) << "nothing is cut in half there";
+}
+
 TEST(PlanTest, NoFailoverOfThreeStoresNeedsTheLostRegion) {
   for (const Step& step : ThreeStores(Action::kFailover, kHomeLost).steps) {
     EXPECT_NE(step.region, kHome) << step.id;

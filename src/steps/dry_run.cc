@@ -21,6 +21,7 @@ struct Entry {
 
 // Sorted by kind.
 constexpr std::array kLooks = {
+    Entry{"app.consistency", LookAtConsistency},
     Entry{"app.verify", LookAtAppVerify},
     Entry{"datasync.check-source", LookAtSyncSource},
     Entry{"datasync.drain-to", LookAtSyncDrainTo},

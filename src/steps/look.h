@@ -113,6 +113,7 @@ Result<Finding> LookAtLeaseHandOver(const Look& look);
 Result<Finding> LookAtLeaseTake(const Look& look);
 // look_app.cc
 Result<Finding> LookAtAppVerify(const Look& look);
+Result<Finding> LookAtConsistency(const Look& look);
 Result<Finding> LookAtInventory(const Look& look);
 
 }  // namespace leeward::steps

@@ -43,6 +43,14 @@ Result<Finding> LookAtAppVerify(const Look& look) {
   return Pass(*now);
 }
 
+// The line is what the failover's own measures say, and rows name what is recovered.
+Result<Finding> LookAtConsistency(const Look& look) {
+  if (const model::Step* behind = look.Pending({})) return Later(*behind);
+  const std::size_t count = look.work().application().references.size();
+  return Act("would look for what the rows of " + std::to_string(count) +
+             (count == 1 ? " reference name" : " references name"));
+}
+
 Result<Finding> LookAtInventory(const Look& look) {
   if (const model::Step* behind = look.Pending({})) return Later(*behind);
   const Work& work = look.work();

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "steps/app.h"
+#include "steps/consistency.h"
 #include "steps/datasync.h"
 #include "steps/dynamodb.h"
 #include "steps/ecs.h"
@@ -27,6 +28,7 @@ struct Entry {
 
 // Sorted by kind.
 constexpr std::array kRunners = {
+    Entry{"app.consistency", AppConsistency},
     Entry{"app.verify", AppVerify},
     Entry{"datasync.check-source", DataSyncCheckSource},
     Entry{"datasync.drain-to", DataSyncDrainTo},

@@ -44,6 +44,10 @@ struct Tools {
       open_approvals = {};
   // Why what people are asked about is not wanted any longer; empty: it is. Absent: always is.
   std::function<std::string()> moot = {};
+  // Keeps an execution's repair list, for its owner alone, and says where; absent: steps that make
+  // one are refused.
+  std::function<base::Result<std::string>(const model::ExecutionId&, const std::string& text)>
+      save_repair_list = {};
   // What whoever starts or goes on with a plan accepts to lose, beside what the plan says of it.
   std::optional<base::Duration> accepted_loss = {};
 };
@@ -81,7 +85,16 @@ struct Limits {
   base::Duration writes_held =
       std::chrono::minutes(2);  // a cache's, in a planned move, before they go on by themselves
   base::Duration datastore_failover =
-      std::chrono::minutes(2);    // before a secondary that is not promoted is cut loose
+      std::chrono::minutes(2);  // before a secondary that is not promoted is cut loose
+  base::Duration reference_query =
+      std::chrono::minutes(2);   // for the rows of a reference to be read; 1 s to 1 h
+  int reference_rows = 100'000;  // of a reference; 1 to 1 000 000
+  int reference_asks = 8;        // of the application at a time; 1 to 64
+  base::Duration
+      reference_spare =  // of an attempt's time, to write the repair list in; 1 s to 1 min
+      std::chrono::seconds(10);
+  base::Duration reference_settle =
+      std::chrono::seconds(1);    // before what new rows name is missed; 0 to 1 min
   int backup_retention_days = 1;  // of sources and promoted instances; 1 to 35
 };
 

@@ -22,8 +22,13 @@ using model::Region;
 
 class Shop {
  public:
-  explicit Shop(Limits limits = {}, std::vector<probe::DnsServer> servers = {{"127.0.0.1", 9}})
-      : resolver({.servers = std::move(servers)}, clock, random), runner(TheTools(), limits) {
+  using SaveRepairList =
+      std::function<base::Result<std::string>(const model::ExecutionId&, const std::string&)>;
+  explicit Shop(Limits limits = {}, std::vector<probe::DnsServer> servers = {{"127.0.0.1", 9}},
+                SaveRepairList save = {})
+      : save_repair_list(std::move(save)),
+        resolver({.servers = std::move(servers)}, clock, random),
+        runner(TheTools(), limits) {
     application.name = model::ApplicationName("shop");
     application.regions = {home, recovery, Region("eu-west-1")};
     application.objectives.rpo = std::chrono::seconds(5);
@@ -48,7 +53,8 @@ class Shop {
                   return base::Ok();
                 },
             .source_address = "",
-            .open_store = [this](const model::SharedStorePlace&) { return open_store(); }};
+            .open_store = [this](const model::SharedStorePlace&) { return open_store(); },
+            .save_repair_list = save_repair_list};
   }
 
   // Adds a step to the plan; `id` is "rds.promote/orders", or a kind alone.
@@ -98,6 +104,7 @@ class Shop {
     inventory.facts[{ComponentName(component), region, name}] = value;
   }
 
+  const SaveRepairList save_repair_list;
   const Region home{"us-east-1"}, recovery{"us-west-2"};
   model::Rds rds{.instance = "orders",
                  .engine = model::Engine::kPostgres,
