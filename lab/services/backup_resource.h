@@ -90,6 +90,7 @@ class BackupResource {
 using BackupResources = std::vector<std::unique_ptr<BackupResource>>;
 BackupResources MakeBackupResources(Host& host);
 
+std::unique_ptr<BackupResource> MakeDynamoDbBackups(Host& host);
 std::unique_ptr<BackupResource> MakeEfsBackups(Host& host);
 
 }  // namespace leeward::lab::backup

@@ -41,14 +41,14 @@ def call(gateway, region, action, service="sts", version="2011-06-15", timeout=5
         connection.close()
 
 
-def rest(gateway, region, method, path, service, query="", body=None, timeout=5):
+def rest(gateway, region, method, path, service, query="", body=None, timeout=5, now=None):
     """(status, answer) of a REST request with JSON bodies; `path` and `query` as they are to be signed."""
     host = urllib.parse.urlparse(gateway).netloc
     text = "" if body is None else json.dumps(body)
     connection = http.client.HTTPConnection(host, timeout=timeout)
     try:
         connection.request(method, path + ("?" + query if query else ""), text,
-                           {**headers(host, region, service, text, method=method, path=path, query=query),
+                           {**headers(host, region, service, text, method=method, path=path, query=query, now=now),
                             "Content-Type": "application/json"})
         answer = connection.getresponse()
         text = answer.read().decode()
