@@ -92,5 +92,6 @@ BackupResources MakeBackupResources(Host& host);
 
 std::unique_ptr<BackupResource> MakeDynamoDbBackups(Host& host);
 std::unique_ptr<BackupResource> MakeEfsBackups(Host& host);
+std::unique_ptr<BackupResource> MakeRdsBackups(Host& host);
 
 }  // namespace leeward::lab::backup

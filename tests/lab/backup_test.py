@@ -5,12 +5,14 @@ import datetime
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
+import xml.etree.ElementTree
 
 import signed
 from items_ask import ask as ask_items
@@ -169,6 +171,36 @@ class BackupTest(cleaned.TestCase):
                                            "KeyConditionExpression": "#of = :of", "ExpressionAttributeNames": {"#of": "of"},
                                            "ExpressionAttributeValues": {":of": {"S": "3"}}})
         self.assertEqual(by_index["Count"], sum(1 for item in before.values() if item["of"]["S"] == "3"))
+
+    def rds(self, region, action, **parameters):
+        status, body = signed.call(self.lab["gateway"], region, action, "rds", "2014-10-31", timeout=20, parameters=parameters)
+        self.assertEqual(status, 200, body)
+        return xml.etree.ElementTree.fromstring(re.sub(r' xmlns="[^"]+"', "", body, count=1))
+
+    def psql(self, region, name, statement):
+        found = self.rds(region, "DescribeDBInstances", DBInstanceIdentifier=name).find(".//DBInstance")
+        address, port = found.findtext("Endpoint/Address"), found.findtext("Endpoint/Port")
+        done = subprocess.run(["psql", "-X", "-A", "-t", "-h", address, "-p", port, "-U", "leeward", "-d", "shop", "-c", statement],
+                              env={**os.environ, "PGPASSWORD": "correct-horse", "PGCONNECT_TIMEOUT": "5"}, capture_output=True,
+                              text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.strip()
+
+    def test_a_database_is_restored_away_when_its_region_is_killed(self):
+        self.rds(A, "CreateDBInstance", DBInstanceIdentifier="orders", DBInstanceClass="db.t3.micro", Engine="postgres",
+                 AllocatedStorage="20", DBName="shop", MasterUsername="leeward", MasterUserPassword="correct-horse")
+        until(lambda: self.rds(A, "DescribeDBInstances", DBInstanceIdentifier="orders").findtext(".//DBInstanceStatus")
+              == "available", "a database")
+        self.psql(A, "orders", "CREATE TABLE t AS SELECT generate_series(1, 1000) AS x")
+        until(lambda: self.rds(A, "DescribeDBInstances", DBInstanceIdentifier="orders").findtext(".//DBInstanceStatus")
+              == "available", "its first own backup")
+        point = self.back_up(A, f"arn:aws:rds:{A}:123456789012:db:orders")
+        self.psql(A, "orders", "DELETE FROM t")
+        point = self.copy(point)
+        self.run_lab("kill", A)
+        self.assertEqual(self.restore(B, point, {"DBInstanceIdentifier": "orders-again", "DBInstanceClass": "db.t3.micro"}),
+                         f"arn:aws:rds:{B}:123456789012:db:orders-again")
+        self.assertEqual(self.psql(B, "orders-again", "SELECT count(*), sum(x) FROM t"), "1000|500500")
 
     def test_a_killed_region_ends_its_copy_without_a_point(self):
         system, _ = self.make_files()
