@@ -14,6 +14,7 @@
 #include "lab/services/elbv2.h"
 #include "lab/services/rds.h"
 #include "lab/services/route53.h"
+#include "lab/services/secretsmanager.h"
 #include "lab/services/sts.h"
 
 namespace leeward::lab {
@@ -29,6 +30,7 @@ constexpr auto kServices = std::to_array<ServiceEntry>({
     {"elasticache", Place::kRegion, "", MakeElastiCache},
     {"efs", Place::kRegion, "", MakeEfs},  // before the tasks that mount it
     {"datasync", Place::kRegion, "", MakeDataSync},
+    {"secretsmanager", Place::kRegion, "", MakeSecretsManager},
     {"route53-recovery-control-config", Place::kGlobal, "us-west-2", MakeArcConfig},
     {"dynamodb", Place::kRegion, "", MakeDynamoDb},  // and dynamodbstreams
     {"backup", Place::kRegion, "", MakeBackup},  // after what it backs up

@@ -7,7 +7,7 @@
 #include <set>
 #include <vector>
 
-#include "base/bytes.h"
+#include "lab/services/keys.h"
 
 namespace leeward::lab::efs {
 namespace {
@@ -136,12 +136,8 @@ ResourceName ParseName(std::string_view id_or_arn) {
 }
 
 std::string ManagedKeyArn(const Home& home) {
-  const std::string hex =
-      base::Sha256Hex(fmt::format("{}/{}/{}", home.account, home.region, kManagedKeyAlias));
-  const std::string_view digits = hex;
-  return fmt::format("arn:aws:kms:{}:{}:key/{}-{}-4{}-8{}-{}", home.region, home.account,
-                     digits.substr(0, 8), digits.substr(8, 4), digits.substr(12, 3),
-                     digits.substr(15, 3), digits.substr(18, 12));
+  return fmt::format("arn:aws:kms:{}:{}:key/{}", home.region, home.account,
+                     ManagedKeyId(home.region, home.account, kManagedKeyAlias));
 }
 
 Problem CheckKey(std::string_view key, const Home& home) {

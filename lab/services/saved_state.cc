@@ -1,6 +1,8 @@
 #include "lab/services/saved_state.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <fstream>
@@ -11,6 +13,13 @@ namespace {
 
 std::filesystem::path StateFile(Host& host, std::string_view service) {
   return host.StateDirectory(service) / "state.json";
+}
+
+// Empty, and its owner's alone before anything is in it.
+bool MakePrivate(const std::filesystem::path& path) {
+  unlink(path.c_str());
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  return file >= 0 && close(file) == 0;
 }
 
 }  // namespace
@@ -26,10 +35,15 @@ base::Result<shapes::Value> LoadState(Host& host, std::string_view service) {
   return state;
 }
 
-void SaveState(Host& host, std::string_view service, const shapes::Value& state) {
+void SaveState(Host& host, std::string_view service, const shapes::Value& state,
+               StateReaders readers) {
   const std::filesystem::path path = StateFile(host, service);
   std::filesystem::path draft = path;
   draft += ".new";
+  if (readers == StateReaders::kOwner && !MakePrivate(draft)) {
+    fmt::print(stderr, "{}: cannot make {}: the state is not saved\n", service, draft.native());
+    return;
+  }
   {
     std::ofstream file(draft, std::ios::binary | std::ios::trunc);
     file << shapes::ToJson(state);

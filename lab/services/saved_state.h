@@ -3,6 +3,7 @@
 // routing-control change does not wait for one.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "lab/core/service.h"
@@ -11,7 +12,9 @@ namespace leeward::lab {
 
 // What was saved last; an absent Value when nothing was.
 base::Result<shapes::Value> LoadState(Host& host, std::string_view service);
+enum class StateReaders : std::uint8_t { kAnyone, kOwner };
 // A failure is told on standard error, which is the process's log: the answer to the caller stands.
-void SaveState(Host& host, std::string_view service, const shapes::Value& state);
+void SaveState(Host& host, std::string_view service, const shapes::Value& state,
+               StateReaders readers = StateReaders::kAnyone);
 
 }  // namespace leeward::lab

@@ -1,0 +1,26 @@
+// KMS, as a Region's other services know it: found with FindSibling<Keys>(host, "kms"). Where there
+// is none, its users know the keys that AWS manages, by their aliases, and no others.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace leeward::lab {
+
+struct KeySeen {
+  std::string arn;
+  bool usable = false;  // enabled
+};
+class Keys {
+ public:
+  virtual ~Keys() = default;
+  // By id, ARN, alias or alias ARN; nothing for a key that is not in this Region.
+  virtual std::optional<KeySeen> See(std::string_view key) const = 0;
+};
+
+// The key that AWS makes for a service in every Region, as "alias/aws/elasticfilesystem": the same
+// one in every run, and known without asking.
+std::string ManagedKeyId(std::string_view region, std::string_view account, std::string_view alias);
+
+}  // namespace leeward::lab
