@@ -12,6 +12,7 @@
 #include "lab/services/efs.h"
 #include "lab/services/elasticache.h"
 #include "lab/services/elbv2.h"
+#include "lab/services/kms.h"
 #include "lab/services/rds.h"
 #include "lab/services/route53.h"
 #include "lab/services/secretsmanager.h"
@@ -30,6 +31,7 @@ constexpr auto kServices = std::to_array<ServiceEntry>({
     {"elasticache", Place::kRegion, "", MakeElastiCache},
     {"efs", Place::kRegion, "", MakeEfs},  // before the tasks that mount it
     {"datasync", Place::kRegion, "", MakeDataSync},
+    {"kms", Place::kRegion, "", MakeKms},  // before what its keys protect
     {"secretsmanager", Place::kRegion, "", MakeSecretsManager},
     {"route53-recovery-control-config", Place::kGlobal, "us-west-2", MakeArcConfig},
     {"dynamodb", Place::kRegion, "", MakeDynamoDb},  // and dynamodbstreams
