@@ -36,7 +36,7 @@ struct Home {
   std::string account;
 };
 
-// The one key that every Region has is AWS's own for EFS; a lab without KMS has no other.
+// The one key that every Region has is AWS's own for EFS; no other is taken here.
 inline constexpr std::string_view kManagedKeyAlias = "alias/aws/elasticfilesystem";
 Problem CheckKey(std::string_view key, const Home& home);
 std::string ManagedKeyArn(const Home& home);

@@ -76,6 +76,66 @@ class Keys(Case):
         keys.update_primary_region(KeyId=key, PrimaryRegion=AWAY)
         until(lambda: self.kind(keys_away, key) == "PRIMARY" and self.kind(keys, key) == "REPLICA", LIMIT, "the primary away")
 
+    def test_secrets_as_boto3_reads_them(self):
+        secrets = client("secretsmanager", HOME)
+        for name in ("a", "b", "c"):
+            secrets.create_secret(Name=f"list/{name}", SecretBinary=name.encode(), Tags=[{"Key": "of", "Value": name}])
+        self.refused("ResourceExistsException", secrets.create_secret, Name="list/a", SecretString="x")
+        self.refused("ValidationException", secrets.create_secret, Name="no blanks", SecretString="x")
+        pages = secrets.get_paginator("list_secrets").paginate(
+            Filters=[{"Key": "name", "Values": ["list/"]}], SortBy="name", SortOrder="desc", PaginationConfig={"PageSize": 2})
+        self.assertEqual([[each["Name"] for each in page["SecretList"]] for page in pages], [["list/c", "list/b"], ["list/a"]])
+        secrets.update_secret(SecretId="list/a", Description="first of them", SecretString="text")
+        seen = secrets.list_secret_version_ids(SecretId="list/a")["Versions"]
+        stages = {each["VersionStages"][0]: each["VersionId"] for each in seen}
+        self.assertEqual(set(stages), {"AWSCURRENT", "AWSPREVIOUS"})
+        secrets.update_secret_version_stage(SecretId="list/a", VersionStage="AWSCURRENT", MoveToVersionId=stages["AWSPREVIOUS"],
+                                            RemoveFromVersionId=stages["AWSCURRENT"])
+        value = secrets.get_secret_value(SecretId="list/a")
+        self.assertEqual((value["SecretBinary"], value["VersionId"]), (b"a", stages["AWSPREVIOUS"]))
+        secrets.untag_resource(SecretId="list/a", TagKeys=["of"])
+        secrets.tag_resource(SecretId="list/a", Tags=[{"Key": "now", "Value": "this"}])
+        shown = secrets.describe_secret(SecretId="list/a")
+        self.assertEqual((shown["Tags"], shown["Description"], len(shown["VersionIdsToStages"])),
+                         ([{"Key": "now", "Value": "this"}], "first of them", 2))
+        self.assertNotIn("ResourcePolicy", secrets.get_resource_policy(SecretId="list/a"))
+        self.assertEqual(len(secrets.get_random_password(PasswordLength=20)["RandomPassword"]), 20)
+        gone = secrets.delete_secret(SecretId="list/a", RecoveryWindowInDays=7)
+        self.assertEqual(round((gone["DeletionDate"] - value["CreatedDate"]).total_seconds() / 86400), 7)
+        self.refused("InvalidRequestException", secrets.get_secret_value, SecretId="list/a")
+        secrets.restore_secret(SecretId="list/a")
+        self.refused("NotImplemented", secrets.rotate_secret, 501, SecretId="list/a")
+
+    def test_keys_as_boto3_reads_them(self):
+        keys = client("kms", HOME)
+        made = keys.create_key(Description="one", Tags=[{"TagKey": "a", "TagValue": "b"}])["KeyMetadata"]
+        self.assertEqual((made["KeyState"], made["MultiRegion"], made["KeyManager"]), ("Enabled", False, "CUSTOMER"))
+        key = made["KeyId"]
+        self.assertIn(key, [each["KeyId"] for page in keys.get_paginator("list_keys").paginate(Limit=3) for each in page["Keys"]])
+        aliases = {each["AliasName"] for page in keys.get_paginator("list_aliases").paginate(Limit=3) for each in page["Aliases"]}
+        self.assertLessEqual({"alias/aws/elasticfilesystem", "alias/aws/rds"}, aliases)
+        policy = keys.get_key_policy(KeyId=key, PolicyName="default")["Policy"]
+        keys.put_key_policy(KeyId=key, PolicyName="default", Policy=policy)
+        self.assertEqual(keys.list_key_policies(KeyId=key)["PolicyNames"], ["default"])
+        keys.tag_resource(KeyId=key, Tags=[{"TagKey": "c", "TagValue": "d"}])
+        keys.untag_resource(KeyId=key, TagKeys=["a"])
+        self.assertEqual(keys.list_resource_tags(KeyId=key)["Tags"], [{"TagKey": "c", "TagValue": "d"}])
+        data = keys.generate_data_key(KeyId=key, KeySpec="AES_128")
+        other = keys.create_key()["KeyMetadata"]["KeyId"]
+        again = keys.re_encrypt(CiphertextBlob=data["CiphertextBlob"], DestinationKeyId=other,
+                                DestinationEncryptionContext={"x": "y"})
+        self.assertEqual(keys.decrypt(CiphertextBlob=again["CiphertextBlob"], EncryptionContext={"x": "y"})["Plaintext"],
+                         data["Plaintext"])
+        self.refused("IncorrectKeyException", keys.decrypt, CiphertextBlob=again["CiphertextBlob"], KeyId=key)
+        keys.disable_key(KeyId=key)
+        self.refused("DisabledException", keys.encrypt, KeyId=key, Plaintext=b"x")
+        asked = keys.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+        self.assertEqual(asked["KeyState"], "PendingDeletion")
+        self.refused("KMSInvalidStateException", keys.enable_key, KeyId=key)
+        keys.cancel_key_deletion(KeyId=key)
+        self.refused("NotFoundException", keys.describe_key, KeyId="alias/none")
+        self.refused("NotImplemented", keys.create_grant, 501, KeyId=key, GranteePrincipal=made["Arn"], Operations=["Decrypt"])
+
     def kind(self, keys, key):
         return keys.describe_key(KeyId=key)["KeyMetadata"]["MultiRegionConfiguration"]["MultiRegionKeyType"]
 
