@@ -97,6 +97,8 @@ class Ebs : public VolumeSnapshots {
   std::variant<const Value*, ApiError> SourceOf(const Value& input) const;
   Value NewVolume(const Value& input, const Value* source);
   std::string DefaultKeyArn() const;
+  // There is one key, which AWS manages; it may be named by alias, id or ARN.
+  std::optional<ApiError> CheckKey(const Value& input) const;
   std::optional<ApiError> CheckAttachable(const Value& input) const;
   std::optional<ApiError> CheckDevice(const Value& input) const;
   base::Status Link(const std::string& instance, const std::string& device,

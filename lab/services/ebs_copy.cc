@@ -83,8 +83,7 @@ void Ebs::CopySnapshot(const Value& input, Reply reply) {
   if (auto refused = RefuseMembers(input, {"DestinationOutpostArn", "CompletionDurationMinutes",
                                            "DestinationAvailabilityZone"}))
     return reply(*refused);
-  if (input.Has("KmsKeyId") && input.String("KmsKeyId") != "alias/aws/ebs")
-    return reply(NotServed("A KmsKeyId other than alias/aws/ebs"));
+  if (auto error = CheckKey(input)) return reply(*error);
   if (input.Has("DestinationRegion") && input.String("DestinationRegion") != host_.region()) {
     return reply(BadValue(fmt::format("Value ({}) for parameter destinationRegion is invalid.",
                                       input.String("DestinationRegion"))));

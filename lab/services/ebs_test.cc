@@ -344,6 +344,48 @@ TEST_F(EbsTest, AnEncryptedSnapshotIsCopiedByASignedUrlAlone) {
   EXPECT_EQ(Code(b, "CopySnapshot", forged), "InvalidParameterValue");
 }
 
+TEST_F(EbsTest, TheOneKeyHasThreeNames) {
+  const std::string id = Make(a, Value::Struct({{"Size", 1}, {"Encrypted", true}}));
+  const Value told = Done(a, "DescribeVolumes", Ids("VolumeIds", id));
+  const std::string key(told.Items("Volumes").front().String("KmsKeyId"));
+  const auto with = [](const std::string& name) {
+    return Value::Struct(
+        {{"AvailabilityZone", "us-east-1a"}, {"Size", 1}, {"Encrypted", true}, {"KmsKeyId", name}});
+  };
+  for (const std::string& name :
+       {key, key.substr(key.find('/') + 1), std::string("alias/aws/ebs")}) {
+    EXPECT_EQ(Code(a, "CreateVolume", with(name)), "done") << name;
+  }
+  EXPECT_EQ(Code(a, "CreateVolume", with("alias/mine")), "UnsupportedOperation");
+  Value plain = with(key);
+  plain.Erase("Encrypted");
+  EXPECT_EQ(Code(a, "CreateVolume", plain), "InvalidParameterDependency");
+}
+
+// As when the disk is full: what cannot be written is said, and nothing half done is shown.
+TEST_F(EbsTest, ADiskThatTakesNothingIsToldByStatesAndErrors) {
+  const std::string volume = Make(a);
+  Write(a, volume, "orders");
+  const std::string whole = Take(a, volume);
+  const fs::path blocks_of_b = b.host.StateDirectory("ebs") / "blocks";
+  fs::remove_all(blocks_of_b);
+  std::ofstream(blocks_of_b) << "in the way";
+  const std::string copy(Done(b, "CopySnapshot", FromA(whole)).String("SnapshotId"));
+  EXPECT_EQ(Settled(b, copy), "error");
+  EXPECT_THAT(std::string(Snapshot(b, copy).String("StateMessage")), HasSubstr("cannot create"));
+  const fs::path blocks_of_a = a.host.StateDirectory("ebs") / "blocks";
+  fs::rename(blocks_of_a, blocks_of_a.native() + "-away");
+  std::ofstream(blocks_of_a) << "in the way";
+  Write(a, volume, "newer!");
+  EXPECT_EQ(Code(a, "CreateSnapshot", Value::Struct({{"VolumeId", volume}})), "InternalError");
+  const Value listed = Done(a, "DescribeSnapshots", Value::Struct());
+  EXPECT_EQ(listed.Items("Snapshots").size(), 1u);
+  const Value made =
+      Done(a, "CreateVolume",
+           Value::Struct({{"AvailabilityZone", "us-east-1a"}, {"SnapshotId", whole}}));
+  AwaitVolume(a, std::string(made.String("VolumeId")), "error");
+}
+
 TEST_F(EbsTest, ASourceThatIsAbsentOrSilentIsSaidAtOnce) {
   EXPECT_EQ(Code(b, "CopySnapshot", FromA("snap-0123456789abcdef0")), "InvalidSnapshot.NotFound");
   const std::string snapshot = Take(a, Make(a));

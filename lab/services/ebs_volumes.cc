@@ -8,6 +8,7 @@
 #include <array>
 #include <system_error>
 
+#include "base/bytes.h"
 #include "lab/services/ebs.h"
 #include "lab/services/ebs_checks.h"
 #include "lab/services/ec2_vpc.h"
@@ -80,8 +81,7 @@ std::optional<ApiError> Ebs::CheckNewVolume(const Value& input, const Value* sou
           RefuseMembers(input, {"Iops", "Throughput", "OutpostArn", "MultiAttachEnabled",
                                 "VolumeInitializationRate", "Operator", "AvailabilityZoneId"}))
     return refused;
-  if (input.Has("KmsKeyId") && input.String("KmsKeyId") != kKeyAlias)
-    return NotServed("A KmsKeyId other than alias/aws/ebs");
+  if (auto error = CheckKey(input)) return error;
   if (input.Has("KmsKeyId") && !input.Flag("Encrypted", false)) {
     return ApiError{"InvalidParameterDependency",
                     "The parameter KmsKeyId requires the parameter Encrypted to be set.",
@@ -194,7 +194,21 @@ Answer Ebs::CreateVolume(const Value& input) {
 }
 
 std::string Ebs::DefaultKeyArn() const {
-  return Arn(host_, "kms", "key/" + StableId(host_, "key", kKeyAlias).substr(4));
+  const std::string hex =
+      base::Sha256Hex(fmt::format("{}/{}/{}", host_.account(), host_.region(), kKeyAlias));
+  const std::string_view digits = hex;
+  return Arn(host_, "kms",
+             fmt::format("key/{}-{}-4{}-8{}-{}", digits.substr(0, 8), digits.substr(8, 4),
+                         digits.substr(12, 3), digits.substr(15, 3), digits.substr(18, 12)));
+}
+
+std::optional<ApiError> Ebs::CheckKey(const Value& input) const {
+  const std::string_view key = input.String("KmsKeyId");
+  const std::string arn = DefaultKeyArn();
+  if (key.empty() || key == kKeyAlias || key == arn) return std::nullopt;
+  if (key == arn.substr(arn.find('/') + 1) || key == Arn(host_, "kms", kKeyAlias))
+    return std::nullopt;
+  return NotServed("A KmsKeyId other than alias/aws/ebs");
 }
 
 // The bytes are there before the volume is: nothing is read from a snapshot behind a program's
