@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <fstream>
+#include <set>
 
 #include "lab/dynamo/http_peers.h"
 #include "lab/services/backup_checks.h"
@@ -152,12 +153,16 @@ class DynamoDbBackups : public BackupResource {
     Value named = Value::Struct();
     named.Set("BackupArn", order.point_arn);
     const bool in_vault = !order.point_arn.starts_with("arn:aws:dynamodb:");
+    // The store holds one copy of a point, which the restore that brought it takes away.
+    while (in_vault && importing_.contains(order.point_arn)) co_await Sleep(host_, kStoreAgain);
+    if (in_vault) importing_.insert(order.point_arn);
     base::Status ready = base::Ok();
     if (in_vault) ready = co_await BringBack(named, order);
     base::Result<std::string> made = std::string();
     if (ready.ok()) made = co_await MakeTable(named, order);
     if (!ready.ok()) made = ready.error();
     if (in_vault) static_cast<void>(co_await Part("Forget", named));
+    importing_.erase(order.point_arn);
     co_return made;
   }
 
@@ -258,7 +263,6 @@ class DynamoDbBackups : public BackupResource {
     }
   }
 
-  // One restore of a point at a time: both would bring the same.
   Flow<base::Status> BringBack(Value named, RestoreOrder order) {
     const base::Result<std::string> form = WholeOf(FormFile(order.folder));
     if (!form.ok()) co_return form.error();
@@ -318,6 +322,7 @@ class DynamoDbBackups : public BackupResource {
   }
 
   Host& host_;
+  std::set<std::string> importing_;  // points
 };
 
 }  // namespace

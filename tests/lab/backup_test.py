@@ -164,9 +164,13 @@ class BackupTest(cleaned.TestCase):
         self.assertEqual(found, written)
         self.assertEqual(os.readlink(folders[0] / "link"), "deep/er")
 
-        self.assertEqual(self.restore(B, table, {"targetTableName": "carts-again"}),
-                         f"arn:aws:dynamodb:{B}:123456789012:table/carts-again")
-        self.assertEqual(self.scan(B, "carts-again"), before)
+        # Two restores of one point at once.
+        jobs = [self.call(B, "PUT", "/restore-jobs", {"RecoveryPointArn": table, "IamRoleArn": ROLE, "Metadata": {"targetTableName": name}})
+                for name in ("carts-again", "carts-twice")]
+        made = [self.job(B, "restore-jobs", job["RestoreJobId"], "Status")["CreatedResourceArn"] for job in jobs]
+        self.assertEqual(made, [f"arn:aws:dynamodb:{B}:123456789012:table/{name}" for name in ("carts-again", "carts-twice")])
+        for name in ("carts-again", "carts-twice"):
+            self.assertEqual(self.scan(B, name), before)
         by_index = self.items(B, "Query", {"TableName": "carts-again", "IndexName": "by-of", "Select": "COUNT",
                                            "KeyConditionExpression": "#of = :of", "ExpressionAttributeNames": {"#of": "of"},
                                            "ExpressionAttributeValues": {":of": {"S": "3"}}})
