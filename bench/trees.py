@@ -160,6 +160,9 @@ def compare_small(yard, arguments):
             note(figures, one.name, "first", seconds)
             said += [words] if words else []
         syncers = [one for one in everyone if one.name != "cp"]
+        for one in everyone:
+            if one not in syncers:
+                check(one)
         for what in ("unchanged", "changed"):
             if what == "changed":
                 change(source, arguments.files, arguments.changes, turn)
