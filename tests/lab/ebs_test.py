@@ -114,9 +114,16 @@ class EbsTest(cleaned.TestCase):
         return self.call(region, "DescribeSnapshots", **{"SnapshotId.1": name})
 
     def completed(self, region, name):
-        until(lambda: self.member(self.snapshot(region, name), "status") != "pending", name)
+        """Waits for as long as it comes nearer."""
+        seen = None
+        while self.member(self.snapshot(region, name), "status") == "pending":
+            seen = until(lambda: (now := self.progress(region, name)) != seen and now, f"{name} is more than {seen} done")
         self.assertEqual(self.member(self.snapshot(region, name), "status"), "completed", self.snapshot(region, name))
         return name
+
+    def progress(self, region, name):
+        body = self.snapshot(region, name)
+        return self.member(body, "status"), self.member(body, "progress")
 
     def path(self, region, volume):
         return self.state / "regions" / region / "ebs" / "volumes" / volume
