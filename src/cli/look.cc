@@ -11,6 +11,7 @@
 #include "steps/datasync.h"
 #include "steps/efs.h"
 #include "steps/items.h"
+#include "steps/rds.h"
 
 namespace leeward::cli {
 namespace {
@@ -33,6 +34,10 @@ struct LookAtKind {
   base::Status operator()(const model::Rds& rds) const {
     probe::SqlAddress address = StoreAddress(world, rds, inventory, seen.component, seen.region);
     address.access = probe::Access::kReadOnly;
+    if (address.host.empty() && rds.restores() && !inventory.facts.empty()) {
+      ASSIGN_OR_RETURN(const bool restored, LookForRestored(rds, address));
+      if (!restored) return base::Ok();
+    }
     if (address.host.empty()) return base::NotFound(kNotKnown);
     const base::MonotonicTime deadline = world.clock.Monotonic() + kLookPatience;
     ASSIGN_OR_RETURN(const auto session,
@@ -42,6 +47,28 @@ struct LookAtKind {
     const auto canary = session->NewestCanary(deadline);
     if (canary.ok()) seen.newest_canary = *canary;
     return base::Ok();
+  }
+  // The address of a restored instance; false where there is none, and a backup at best.
+  base::Result<bool> LookForRestored(const model::Rds& rds, probe::SqlAddress& address) const {
+    const auto told =
+        Ask("rds", "DescribeDBInstances", Value::Struct({{"DBInstanceIdentifier", rds.instance}}));
+    if (!told.ok() && told.error().code() != base::ErrorCode::kNotFound) return told.error();
+    if (told.ok() && !told->Items("DBInstances").empty()) {
+      const Value& endpoint = told->Items("DBInstances").front().Sub("Endpoint");
+      if (!endpoint.Has("Address")) return base::WrongState("it is being restored");
+      address.host = endpoint.String("Address");
+      address.port = static_cast<int>(endpoint.Int("Port", address.port));
+      return true;
+    }
+    ASSIGN_OR_RETURN(const Value backups,
+                     Ask("rds", "DescribeDBInstanceAutomatedBackups", Value::Struct()));
+    const auto newest =
+        steps::NewestOf(steps::ReadBackupCopies(backups, seen.region), other, rds.instance,
+                        inventory.Fact(seen.component, other, "instance.resource-id"));
+    if (!newest) return base::NotFound("there is no backup of it to restore");
+    seen.role = StoreRole::kBackup;
+    seen.newest_canary = newest->latest;
+    return false;
   }
   base::Status operator()(const model::Elasticache& cache) const {
     const probe::RedisAddress address =
@@ -91,7 +118,7 @@ struct LookAtKind {
     const steps::AskSync ask = [this](std::string_view operation, const Value& input) {
       const bool lists = operation.starts_with("List");
       return lists ? world.aws->Paginate("datasync", operation, input, PatientlyHere())
-                   : world.aws->Call("datasync", operation, input, PatientlyHere());
+                   : Ask("datasync", operation, input);
     };
     ASSIGN_OR_RETURN(seen.newest_canary, steps::NewestWhole(ask, task, system.copy_since));
     return base::Ok();
@@ -113,7 +140,11 @@ struct LookAtKind {
     return options;
   }
   base::Result<Value> AskFiles(std::string_view operation, const Value& input) const {
-    return world.aws->Call("efs", operation, input, PatientlyHere());
+    return Ask("efs", operation, input);
+  }
+  base::Result<Value> Ask(std::string_view service, std::string_view operation,
+                          const Value& input) const {
+    return world.aws->Call(service, operation, input, PatientlyHere());
   }
   base::Status operator()(const model::Ecs&) const { return base::Ok(); }
   base::Status operator()(const model::Route53&) const { return base::Ok(); }

@@ -23,6 +23,7 @@ enum class StoreRole {
   kWriter,
   kReplica,  // takes no writes
   kPeer,     // takes writes beside others, as every replica of a global table does
+  kBackup,   // is not there, and can be restored to its newest write
 };
 
 // One store in one Region, as its own protocol answers.
@@ -45,9 +46,9 @@ struct Seen {
 };
 
 // Where the application is active. Asks everything at once, nothing for longer than two seconds:
-// databases and caches by their own protocols, and AWS for the routing controls alone, so that what
-// a daemon asks of AWS all day does not grow with the components. Tables, which have no writer that
-// could be told, are left out.
+// databases and caches by their own protocols, and AWS for the routing controls and for databases
+// that are restored when they are needed, so that what a daemon asks of AWS all day hardly grows
+// with the components. Tables, which have no writer that could be told, are left out.
 Seen Look(World& world, const Project& project, const model::Inventory& inventory);
 // And every table, and whether the Regions' APIs answer: for verdicts from here.
 Seen LookAround(World& world, const Project& project, const model::Inventory& inventory);

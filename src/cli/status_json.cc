@@ -18,6 +18,8 @@ const char* NameOf(StoreRole role) {
       return "replica";
     case StoreRole::kPeer:
       return "peer";
+    case StoreRole::kBackup:
+      return "backup";
   }
   return "";
 }

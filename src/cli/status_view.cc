@@ -93,6 +93,11 @@ Painted StoreText(const Status& status, const StoreSeen& store) {
       return {Colour::kGood, "takes writes, as every replica"};
     return {newest ? Colour::kPlain : Colour::kWarn, "takes writes too, " + text};
   }
+  if (store.role == StoreRole::kBackup) {
+    if (!newest) return {Colour::kWarn, "backup, of which nothing can be restored yet"};
+    return {Colour::kPlain,
+            "backup, restorable to " + base::HumanDuration(status.seen.at - *newest) + " ago"};
+  }
   text = "replica, " + text;
   if (store.position && store.position->received != store.position->replayed)
     text += ", log left to replay";

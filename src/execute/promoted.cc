@@ -8,12 +8,13 @@
 namespace leeward::execute {
 namespace {
 
-// "orders" of "rds.promote/orders@us-west-2".
+// "orders" of "rds.promote/orders@us-west-2", or of a restore.
 std::optional<model::ComponentName> StoreOf(const model::StepId& step) {
   const std::string_view text = step.str();
   const std::size_t slash = text.find('/');
-  if (slash == std::string_view::npos || !text.substr(0, slash).ends_with(".promote"))
-    return std::nullopt;
+  if (slash == std::string_view::npos) return std::nullopt;
+  const std::string_view kind = text.substr(0, slash);
+  if (!kind.ends_with(".promote") && !kind.ends_with(".restore")) return std::nullopt;
   const std::string_view rest = text.substr(slash + 1);
   return model::ComponentName(std::string(rest.substr(0, rest.find('@'))));
 }

@@ -28,7 +28,11 @@ enum class Pattern { kBackupAndRestore, kPilotLight, kWarmStandby, kMultiActive 
 
 enum class Engine { kPostgres, kMysql, kMariadb };
 
-// An RDS instance that has the same identifier in both Regions, the recovery one a read replica.
+// What there is of a database in the Region that stands by: a read replica, or its backups alone.
+enum class RdsRecovery { kByPattern, kReplica, kRestore };
+
+// An RDS instance that has the same identifier in both Regions, the recovery one a read replica; or
+// made there of its replicated backups, when it is needed.
 struct Rds {
   std::string instance;
   Engine engine = Engine::kPostgres;
@@ -38,6 +42,10 @@ struct Rds {
       password_env;  // environment variable with its password; empty: libpq's own ways (pgpass)
   std::string security_group;  // name of the group in both Regions; empty: the VPC's default
   std::string instance_class;  // of the replica; empty: the source's
+  RdsRecovery recovery = RdsRecovery::kByPattern;  // never so once the spec is read
+  int backup_days = 7;                             // that the standby's copy of the backups is kept
+
+  bool restores() const { return recovery == RdsRecovery::kRestore; }
 };
 
 // An ECS service of the same name in both Regions.

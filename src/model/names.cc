@@ -186,6 +186,18 @@ std::string_view Name(ThirdMember member) {
   CHECK_NEVER("ThirdMember outside its enum");
 }
 
+std::string_view Name(RdsRecovery recovery) {
+  switch (recovery) {
+    case RdsRecovery::kByPattern:
+      return "by-pattern";
+    case RdsRecovery::kReplica:
+      return "replica";
+    case RdsRecovery::kRestore:
+      return "restore";
+  }
+  CHECK_NEVER("RdsRecovery outside its enum");
+}
+
 std::string_view Name(CacheEngine engine) {
   switch (engine) {
     case CacheEngine::kRedis:
@@ -286,6 +298,7 @@ LEEWARD_ENUM(TrafficSwitch, kRoutingControl)
 LEEWARD_ENUM(Consistency, kEventual, kStrong)
 LEEWARD_ENUM(ThirdMember, kWitness, kReplica)
 LEEWARD_ENUM(CacheEngine, kRedis, kValkey)
+LEEWARD_ENUM(RdsRecovery, kByPattern, kReplica, kRestore)
 LEEWARD_ENUM(SessionMode, kRedis, kDynamodb, kSync, kTokens)
 LEEWARD_ENUM(SyncVerify, kTransferred, kEverything, kNone)
 LEEWARD_ENUM(SyncOverwrite, kAlways, kNever)

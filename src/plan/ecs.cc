@@ -36,6 +36,19 @@ const std::vector<StepTemplate> kTemplates = {
       {"elbv2", "DescribeLoadBalancers"},
       {"elbv2", "DescribeTargetGroups"},
       {"elbv2", "DescribeTargetHealth"}}},
+    {"ecs.readdress",
+     Phase::kScale,
+     "tell {component} in {region} the addresses of what was restored",
+     "tasks carry the addresses of their stores, and a restored one had none before",
+     "UpdateService to the former task definition",
+     &Timeouts::scale,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{"ecs", "DescribeServices"},
+      {"ecs", "DescribeTaskDefinition"},
+      {"ecs", "RegisterTaskDefinition"},
+      {"ecs", "UpdateService"},
+      {"rds", "DescribeDBInstances"}}},
     {"ecs.quiesce",
      Phase::kFence,
      "stop {component} in {region}",
@@ -84,6 +97,8 @@ const std::vector<StepTemplate>& Templates() { return kTemplates; }
 
 const std::vector<OrderRule>& Order() {
   static const std::vector<OrderRule> kOrder = {
+      {"rds.restore@to", "ecs.readdress@to", Scope::kAll},
+      {"ecs.readdress@to", "ecs.scale@to", Scope::kSame},
       {"ecs.scale@to", "ecs.ready@to", Scope::kSame},
       {"ecs.ready@to", "ecs.settle@to", Scope::kSame},
   };
@@ -133,9 +148,22 @@ void Protect(const model::Component& component, Draft& draft) {
   Replicate(component, draft.plan.to, Of(component).standby, draft);
 }
 
+// The stores whose addresses its tasks carry, and which are there only once they are restored.
+std::string RestoredFor(const model::Component& component, const Draft& draft) {
+  std::string names;
+  for (const auto& [variable, store] : Of(component).environment) {
+    const model::Component* found = draft.application.Find(store);
+    const auto* rds = found == nullptr ? nullptr : std::get_if<model::Rds>(&found->kind);
+    if (rds != nullptr && rds->restores()) names += (names.empty() ? "" : ",") + store.str();
+  }
+  return names;
+}
+
 void Failover(const model::Component& component, Draft& draft) {
   if (draft.from_may_answer)
     EmitFor("ecs.quiesce", component, draft.plan.from, draft).parameters["desired"] = "0";
+  if (const std::string stores = RestoredFor(component, draft); !stores.empty())
+    EmitFor("ecs.readdress", component, draft.plan.to, draft).parameters["stores"] = stores;
   Scale(component, draft.plan.to, Of(component).active, draft);
   Ready(component, draft.plan.to, draft);
   Settle(component, draft.plan.to, draft);
@@ -145,7 +173,8 @@ void Move(const model::Component& component, Draft& draft) {
   const Ecs& ecs = Of(component);
   // New instances may have new addresses, which tasks carry; and what was deployed while away comes
   // along.
-  if (draft.plan.action == model::Action::kFailback) {
+  const bool moved_here = !RestoredFor(component, draft).empty();
+  if (draft.plan.action == model::Action::kFailback || moved_here) {
     Replicate(component, draft.plan.to, ecs.active, draft);
   }
   Scale(component, draft.plan.to, ecs.active, draft);

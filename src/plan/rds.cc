@@ -1,4 +1,6 @@
-// RDS: an instance of the same identifier in both Regions, the standby one a read replica.
+// RDS: an instance of the same identifier in both Regions, the standby one a read replica. Or one
+// that is restored of replicated backups when it is needed; a planned move, which is to lose
+// nothing, makes a replica for itself.
 #include "plan/draft.h"
 
 namespace leeward::plan {
@@ -125,6 +127,41 @@ const std::vector<StepTemplate> kTemplates = {
      OnFailure::kContinue,
      {{"rds", "DescribeDBInstances"}},
      Part::kKeeps},
+    {"rds.copy-backups",
+     Phase::kPrepare,
+     "replicate the backups of {component} from {other} to {region}",
+     "what {component} is restored of must be in {region} before {other} is lost",
+     "StopDBInstanceAutomatedBackupsReplication in {region}",
+     &Timeouts::create,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{"rds", "DescribeDBInstances", Where::kOther},
+      {"rds", "DescribeDBInstanceAutomatedBackups"},
+      {"rds", "StartDBInstanceAutomatedBackupsReplication"}},
+     Part::kReplicates},
+    {"rds.measure-backup",
+     Phase::kDecide,
+     "measure what {component} would lose",
+     "the loss bound is journalled and compared with the RPO before anything is restored",
+     "nothing to take back",
+     &Timeouts::look,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{"rds", "DescribeDBInstances"}, {"rds", "DescribeDBInstanceAutomatedBackups"}},
+     Part::kMeasures},
+    {"rds.restore",
+     Phase::kPromote,
+     "restore {component} in {region} to the newest time its backup has",
+     "the restored instance becomes the writer; only {region} is needed for it",
+     "delete the instance in {region}",
+     &Timeouts::create,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{"ec2", "DescribeSecurityGroups"},
+      {"rds", "DescribeDBInstances"},
+      {"rds", "DescribeDBInstanceAutomatedBackups"},
+      {"rds", "RestoreDBInstanceToPointInTime"}},
+     Part::kChanges | Part::kServes},
     {"rds.retire-old",
      Phase::kReprotect,
      "set the old {component} in {region} aside",
@@ -154,6 +191,10 @@ const std::vector<OrderRule>& Order() {
       {"rds.open@to", "rds.retire-old@from", Scope::kSame},
       {"rds.retire-old@from", "rds.replicate@from", Scope::kSame},
       {"rds.check-source@to", "rds.replicate@from", Scope::kSame},
+      {"rds.check-source@from", "rds.copy-backups@to", Scope::kSame},
+      {"rds.fence@from", "rds.restore@to", Scope::kSame},
+      {"rds.retire-old@from", "rds.copy-backups@from", Scope::kSame},
+      {"rds.check-source@to", "rds.copy-backups@from", Scope::kSame},
   };
   return kOrder;
 }
@@ -175,12 +216,29 @@ model::Step& Replicate(const model::Component& component, const model::Region& i
   return TellSource(draft, EmitFor("rds.replicate", component, into, draft));
 }
 
+model::Step& CopyBackups(const model::Component& component, const model::Region& into,
+                         Draft& draft) {
+  return TellSource(draft, EmitFor("rds.copy-backups", component, into, draft));
+}
+
 void Protect(const model::Component& component, Draft& draft) {
   EmitFor("rds.check-source", component, draft.plan.from, draft);
-  Replicate(component, draft.plan.to, draft);
+  if (Of(component).restores()) {
+    CopyBackups(component, draft.plan.to, draft);
+  } else {
+    Replicate(component, draft.plan.to, draft);
+  }
+}
+
+void Restore(const model::Component& component, Draft& draft) {
+  const model::Region& to = draft.plan.to;
+  TellBudget(draft, EmitFor("rds.measure-backup", component, to, draft));
+  if (draft.from_may_answer) EmitFor("rds.fence", component, draft.plan.from, draft);
+  TellSource(draft, EmitFor("rds.restore", component, to, draft));
 }
 
 void Failover(const model::Component& component, Draft& draft) {
+  if (Of(component).restores()) return Restore(component, draft);
   const model::Region& from = draft.plan.from;
   const model::Region& to = draft.plan.to;
   TellBudget(draft, EmitFor("rds.measure", component, to, draft));
@@ -195,6 +253,8 @@ void Move(const model::Component& component, Draft& draft) {
   if (draft.plan.action == model::Action::kFailback) {
     TellWriter(draft, EmitFor("rds.preserve-old", component, to, draft));
     TellParting(draft, EmitFor("rds.late-writes", component, to, draft));
+  }
+  if (draft.plan.action == model::Action::kFailback || Of(component).restores()) {
     // A promoted replica keeps no backups until told to.
     EmitFor("rds.check-source", component, from, draft);
     Replicate(component, to, draft);
@@ -205,7 +265,9 @@ void Move(const model::Component& component, Draft& draft) {
   EmitFor("rds.open", component, to, draft);
   TellWriter(draft, EmitFor("rds.retire-old", component, from, draft));
   EmitFor("rds.check-source", component, to, draft).phase = Phase::kReprotect;
-  Replicate(component, from, draft).phase = Phase::kReprotect;
+  model::Step& again = Of(component).restores() ? CopyBackups(component, from, draft)
+                                                : Replicate(component, from, draft);
+  again.phase = Phase::kReprotect;
 }
 
 void CallOff(const model::Component& component, Draft& draft) {
@@ -222,8 +284,8 @@ const Recipe& RdsRecipe() {
                                  Failover,
                                  Move,
                                  CallOff,
-                                 {"rds.replicate", "rds.check-source"},
-                                 {"rds.promote", "rds.drain"},
+                                 {":replicates", "rds.check-source"},
+                                 {":serves", ":changes"},
                                  {"rds.open", "rds.promote"},
                                  Recipe::Door::kGuarded};
   return kRecipe;

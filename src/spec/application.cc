@@ -260,8 +260,13 @@ void FillComponent(model::Component& component, const Application& application) 
   const auto fill = [](std::string* text, const std::string& fallback) {
     if (text->empty()) *text = fallback;
   };
-  if (auto* rds = std::get_if<model::Rds>(&component.kind))
+  if (auto* rds = std::get_if<model::Rds>(&component.kind)) {
     fill(&rds->instance, component.name.str());
+    const bool restores = application.pattern == model::Pattern::kBackupAndRestore;
+    if (rds->recovery == model::RdsRecovery::kByPattern) {
+      rds->recovery = restores ? model::RdsRecovery::kRestore : model::RdsRecovery::kReplica;
+    }
+  }
   if (auto* dynamodb = std::get_if<model::Dynamodb>(&component.kind))
     fill(&dynamodb->table, component.name.str());
   if (auto* cache = std::get_if<model::Elasticache>(&component.kind)) {
@@ -293,7 +298,8 @@ const std::vector<Field<Application>>& ApplicationFields() {
                   "home and recovery"),
       ObjectField("objectives", &Application::objectives, ObjectivesFields(), Need::kRequired,
                   "rto and rpo"),
-      WordField("pattern", &Application::pattern, {model::Pattern::kWarmStandby}, Need::kOptional,
+      WordField("pattern", &Application::pattern,
+                {model::Pattern::kWarmStandby, model::Pattern::kBackupAndRestore}, Need::kOptional,
                 "default: warm-standby"),
       ComponentsField(),
       ObjectField("detection", &Application::detection, DetectionFields(), Need::kOptional,

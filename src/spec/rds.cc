@@ -1,12 +1,18 @@
 #include "spec/kinds.h"
 
 namespace leeward::spec {
+namespace {
+
+constexpr int kMaxBackupDays = 35;
+
+}  // namespace
 
 const Kind& RdsKind() {
   using model::Rds;
   static const Kind kKind = {
       "rds",
-      "an RDS instance of the same identifier in both Regions, the recovery one a read replica",
+      "an RDS instance of the same identifier in both Regions: the recovery one a read replica, or "
+      "made of replicated backups when it is needed",
       Rds{},
       FieldsOf<Rds>({
           TextField("instance", &Rds::instance, kName, Need::kOptional,
@@ -26,6 +32,11 @@ const Kind& RdsKind() {
                     "name of the security group in both Regions; default: the VPC's"),
           TextField("instance-class", &Rds::instance_class, kAnyText, Need::kOptional,
                     "class of the replica; default: the source's"),
+          WordField("recovery", &Rds::recovery,
+                    {model::RdsRecovery::kReplica, model::RdsRecovery::kRestore}, Need::kOptional,
+                    "default: restore with pattern backup-and-restore, replica otherwise"),
+          IntegerField("backup-days", &Rds::backup_days, {1, kMaxBackupDays}, Need::kOptional,
+                       "days that the replicated backups are kept; default: 7"),
       })};
   return kKind;
 }

@@ -167,8 +167,10 @@ class Relations {
       }
       for (const auto& [variable, store] : ecs->environment) {
         CheckStore(store, where, {"components", component.name.str(), "environment", variable});
+        CheckStandby(*ecs, component.name.str(), variable, store);
       }
     }
+    CheckPattern(component);
     if (const auto* table = std::get_if<model::Dynamodb>(&component.kind))
       CheckTable(*table, component.name.str(), where);
     if (const auto* rds = std::get_if<model::Rds>(&component.kind))
@@ -176,6 +178,32 @@ class Relations {
     if (model::FilesOf(component.kind) != nullptr) CheckWriters(component, where);
     if (const auto* synced = std::get_if<model::DataSync>(&component.kind))
       CheckSynced(component, *synced, where);
+  }
+
+  // Tasks that stand by would ask for a database that is not there.
+  void CheckStandby(const model::Ecs& ecs, const std::string& name, const std::string& variable,
+                    const ComponentName& store) {
+    const Component* found = application_.Find(store);
+    const auto* rds = found == nullptr ? nullptr : std::get_if<model::Rds>(&found->kind);
+    if (rds == nullptr || !rds->restores() || ecs.standby == 0) return;
+    Complain({"components", name, "standby"},
+             "'standby' in component " + name + " is " + std::to_string(ecs.standby) + ", and " +
+                 variable + " is the address of " + store.str() +
+                 ", which is there only once it is restored",
+             "write standby: 0, or recovery: replica in component " + store.str());
+  }
+
+  // Of the other kinds nothing can be restored yet, so none may be left to a pattern that says it
+  // is.
+  void CheckPattern(const Component& component) {
+    if (application_.pattern != model::Pattern::kBackupAndRestore) return;
+    if (!model::IsStore(component.kind) || std::holds_alternative<model::Rds>(component.kind))
+      return;
+    const std::string kind(model::KindName(component.kind));
+    Complain({"components", component.name.str(), "kind"},
+             "component " + component.name.str() + " is of kind " + kind +
+                 ", which pattern backup-and-restore does not cover",
+             "write pattern: warm-standby, and recovery: restore where it is wanted");
   }
 
   // What PostgreSQL alone has.

@@ -79,6 +79,25 @@ TEST(SpecTest, TheShopOfSeveralStoresIsRead) {
   EXPECT_EQ(shop.workload->reads.size(), 3u);
 }
 
+TEST(SpecTest, ThePatternSaysHowDatabasesAreRecovered) {
+  const std::string text = ReadFile("examples/shop/backup-restore.yaml");
+  const auto recovery = [](const std::string& of) {
+    const auto parsed = Parse(of, "shop.yaml");
+    EXPECT_TRUE(std::holds_alternative<model::Application>(parsed)) << Complaints(of);
+    return std::get<model::Rds>(std::get<model::Application>(parsed).components[0].kind).recovery;
+  };
+  EXPECT_EQ(recovery(text), model::RdsRecovery::kRestore);
+  EXPECT_EQ(recovery(Replaced(text, "engine: postgres", "recovery: replica")),
+            model::RdsRecovery::kReplica);
+  EXPECT_EQ(recovery(ShopText()), model::RdsRecovery::kReplica);
+  EXPECT_NE(Complaints(Replaced(text, "standby: 0", "standby: 1"))
+                .find("'standby' in component web is 1, and SHOP_DB_HOST is the address of orders"),
+            std::string::npos);
+  const std::string files = Replaced(text, "  web: ", "  uploads: { kind: efs }\n  web: ");
+  EXPECT_NE(Complaints(files).find("which pattern backup-and-restore does not cover"),
+            std::string::npos);
+}
+
 TEST(SpecTest, TheShortestSpecGetsDefaults) {
   const auto parsed = Parse(R"(apiVersion: leeward/v1
 application: tiny
@@ -209,7 +228,7 @@ const std::vector<Mistake> kMistakes = {
     {"engine: postgres", "engine: postgre", "postgre",
      "'engine' in component orders is 'postgre', which is not known; did you mean postgres?"},
     {"pattern: warm-standby", "pattern: multi-active", "multi-active",
-     "'pattern' is 'multi-active', which is not known; write warm-standby"},
+     "'pattern' is 'multi-active', which is not known; write warm-standby or backup-and-restore"},
     {"rate: 200/s", "rate: 200", "200",
      "'rate' in workload is '200'; write a rate of writes from 0.1/s to 100000/s, such as 200/s"},
     {"write: \"POST /orders\"", "write: orders", "orders",

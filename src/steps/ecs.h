@@ -11,6 +11,7 @@ namespace leeward::steps {
 
 // ecs_replicate.cc
 Result<StepOutcome> EcsReplicate(const Work& work);
+Result<StepOutcome> EcsReaddress(const Work& work);
 // ecs.cc
 Result<StepOutcome> EcsQuiesce(const Work& work);
 Result<StepOutcome> EcsScale(const Work& work);

@@ -54,6 +54,10 @@ Result<Value> TaskDefinition(const Work& work, const Region& region, const std::
 struct ValueOf {
   const Work& work;
   Result<std::string> operator()(const model::Rds& rds) const {
+    ASSIGN_OR_RETURN(const std::optional<Instance> found,
+                     DescribeInstance(work, work.region(), rds.instance));
+    // No task runs before it is restored, and the variable is set again then.
+    if (!found && rds.restores()) return std::string();
     ASSIGN_OR_RETURN(const Instance instance, NeedInstance(work, work.region(), rds.instance));
     return instance.address;
   }
@@ -373,6 +377,64 @@ Result<StepOutcome> EcsReplicate(const Work& work) {
   RETURN_IF_ERROR(AwaitHealthy(work, *ecs, desired));
   return StepOutcome{std::string(service ? "was there already" : "created") + ", " +
                          std::to_string(desired) + " tasks on standby",
+                     {{"task_definition", arn}}};
+}
+
+namespace {
+
+// What the service in the step's Region runs, with the addresses that its stores have there now.
+// Nothing of it needs the other Region.
+Result<Value> Readdressed(const Work& work, const model::Ecs& ecs, const Value& service) {
+  ASSIGN_OR_RETURN(Value definition, TaskDefinition(work, work.region(),
+                                                    std::string(service.String("taskDefinition"))));
+  ASSIGN_OR_RETURN(const auto values, Addresses(work, ecs));
+  for (const auto& [name, value] : values) {
+    for (Value& container : definition.Find("containerDefinitions")->list()) {
+      SetVariable(container, name, value);
+    }
+  }
+  return definition;
+}
+
+Result<Value> ServiceHere(const Work& work, const model::Ecs& ecs) {
+  ASSIGN_OR_RETURN(std::optional<Value> service, DescribeService(work, work.region(), ecs));
+  if (service) return *std::move(service);
+  return base::NotFound("there is no service " + ecs.cluster + "/" + ecs.service + " in " +
+                        work.region().str() + "; run `leeward protect` first");
+}
+
+}  // namespace
+
+Result<Finding> LookAtEcsReaddress(const Look& look) {
+  const Work& work = look.work();
+  ASSIGN_OR_RETURN(const model::Ecs* ecs, work.Component<model::Ecs>());
+  for (const auto& [variable, store] : ecs->environment) {
+    const model::Step* made = look.Pending({{"rds.restore"}, work.region(), store});
+    if (made != nullptr) return Later(*made);
+  }
+  ASSIGN_OR_RETURN(const Value service, ServiceHere(work, *ecs));
+  ASSIGN_OR_RETURN(const Value wanted, Readdressed(work, *ecs, service));
+  ASSIGN_OR_RETURN(
+      const Value running,
+      TaskDefinition(work, work.region(), std::string(service.String("taskDefinition"))));
+  if (running == wanted) return Nothing("its tasks carry these addresses already");
+  return Act("would run a new revision of its task definition");
+}
+
+Result<StepOutcome> EcsReaddress(const Work& work) {
+  ASSIGN_OR_RETURN(const model::Ecs* ecs, work.Component<model::Ecs>());
+  ASSIGN_OR_RETURN(const Value service, ServiceHere(work, *ecs));
+  ASSIGN_OR_RETURN(const Value wanted, Readdressed(work, *ecs, service));
+  ASSIGN_OR_RETURN(const std::string arn, EnsureDefinition(work, wanted, service));
+  if (service.String("taskDefinition") == arn) {
+    return StepOutcome{"its tasks carry these addresses already", {{"task_definition", arn}}};
+  }
+  const auto updated = work.Call(
+      work.region(), "ecs", "UpdateService",
+      Value::Struct(
+          {{"cluster", ecs->cluster}, {"service", ecs->service}, {"taskDefinition", arn}}));
+  if (!updated.ok()) return updated.error();
+  return StepOutcome{"runs a revision with the addresses of what was restored",
                      {{"task_definition", arn}}};
 }
 

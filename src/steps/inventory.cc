@@ -35,9 +35,14 @@ class Refresh {
 
   Status Learn(const model::ComponentName& name, const model::Rds& rds) {
     for (const Region& region : BothRegions()) {
+      ASSIGN_OR_RETURN(const std::optional<Instance> found,
+                       DescribeInstance(work_, region, rds.instance));
+      // One that is restored when it is needed is in one Region at a time.
+      if (!found && rds.restores()) continue;
       ASSIGN_OR_RETURN(const Instance instance, NeedInstance(work_, region, rds.instance));
       Put(name, region, "instance.arn", instance.arn);
       Put(name, region, "instance.class", instance.instance_class);
+      Put(name, region, "instance.resource-id", instance.resource_id);
       Put(name, region, "endpoint.address", instance.address);
       Put(name, region, "endpoint.port", std::to_string(instance.port));
     }

@@ -47,6 +47,10 @@ Result<Finding> LookAtDrain(const Look& look);
 Result<Finding> LookAtDrainTo(const Look& look);
 Result<Finding> LookAtPromote(const Look& look);
 Result<Finding> LookAtOpen(const Look& look);
+// look_rds_backups.cc
+Result<Finding> LookAtCopyBackups(const Look& look);
+Result<Finding> LookAtMeasureBackup(const Look& look);
+Result<Finding> LookAtRestore(const Look& look);
 // look_aside.cc
 Result<Finding> LookAtPreserveOld(const Look& look);
 Result<Finding> LookAtLateWrites(const Look& look);
@@ -98,6 +102,7 @@ Result<Finding> LookAtEcsReady(const Look& look);
 Result<Finding> LookAtEcsSettle(const Look& look);
 // ecs_replicate.cc
 Result<Finding> LookAtEcsReplicate(const Look& look);
+Result<Finding> LookAtEcsReaddress(const Look& look);
 // look_route53.cc
 Result<Finding> LookAtShift(const Look& look);
 Result<Finding> LookAtConfirm(const Look& look);

@@ -26,7 +26,7 @@ std::size_t Differences(const model::Inventory& known, const model::Inventory& l
 Result<Finding> LookAtAppVerify(const Look& look) {
   const Work& work = look.work();
   const model::Step* made =
-      look.Pending({{"rds.replicate", "rds.preserve-old"}, work.region(), {}});
+      look.Pending({{"rds.replicate", "rds.preserve-old", "rds.restore"}, work.region(), {}});
   if (made != nullptr) return Later(*made);
   const Result<StepOutcome> now = AppVerify(work);
   const model::Step* behind =

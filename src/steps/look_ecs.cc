@@ -93,7 +93,9 @@ Result<Finding> LookAtEcsReady(const Look& look) {
   }
   // Tasks are judged on the store that they will have.
   const model::Step* behind = look.Pending(
-      {{"rds.promote", "rds.open", "rds.drain-to", "ecs.scale", "gate.fence-proof"}, {}, {}});
+      {{"rds.promote", "rds.restore", "rds.open", "rds.drain-to", "ecs.scale", "gate.fence-proof"},
+       {},
+       {}});
   if (behind != nullptr) return Later(*behind, now);
   return Act("would wait until it serves; now " + now);
 }

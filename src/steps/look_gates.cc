@@ -32,8 +32,8 @@ Result<Finding> WouldAsk(const Work& work, const std::string& what) {
 
 Result<Finding> LookAtGateLoss(const Look& look) {
   const model::Step* measure =
-      look.Pending({{"rds.measure", "dynamodb.measure", "elasticache.measure", "efs.measure",
-                     "datasync.measure"},
+      look.Pending({{"rds.measure", "rds.measure-backup", "dynamodb.measure", "elasticache.measure",
+                     "efs.measure", "datasync.measure"},
                     {},
                     {}});
   if (measure != nullptr) return Later(*measure);

@@ -8,6 +8,7 @@ namespace {
 Instance ReadInstance(const Value& answer) {
   Instance instance;
   instance.arn = answer.String("DBInstanceArn");
+  instance.resource_id = answer.String("DbiResourceId");
   instance.status = answer.String("DBInstanceStatus");
   instance.engine = answer.String("Engine");
   instance.instance_class = answer.String("DBInstanceClass");

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "model/application.h"
 #include "probe/sql_session.h"
@@ -24,13 +25,17 @@ Result<StepOutcome> RdsQuiesce(const Work& work);
 Result<StepOutcome> RdsOpen(const Work& work);
 // rds_promote.cc
 Result<StepOutcome> RdsPromote(const Work& work);
+// rds_backups.cc
+Result<StepOutcome> RdsCopyBackups(const Work& work);
+Result<StepOutcome> RdsMeasureBackup(const Work& work);
+Result<StepOutcome> RdsRestore(const Work& work);
 // rds_aside.cc
 Result<StepOutcome> RdsPreserveOld(const Work& work);
 Result<StepOutcome> RdsRetireOld(const Work& work);
 
 // An instance as DescribeDBInstances tells of it.
 struct Instance {
-  std::string arn, status, engine, instance_class;
+  std::string arn, resource_id, status, engine, instance_class;
   std::string address;
   int port = 0;  // 0: not told
   std::int64_t retention_days = 0;
@@ -47,6 +52,30 @@ Result<Instance> NeedInstance(const Work& work, const Region& region,
 // Waits until the instance is there and in this state.
 Result<Instance> AwaitStatus(const Work& work, const Region& region, const std::string& identifier,
                              const std::string& status);
+
+// An automated backup in a Region of an instance in another one.
+struct BackupCopy {
+  std::string arn, status;
+  std::string instance, resource_id, source_region;  // what it is of
+  std::optional<base::WallTime> latest;              // that it can be restored to
+
+  // Whether it is still added to.
+  bool follows() const { return status == "replicating" || status == "pending"; }
+};
+// Those of what DescribeDBInstanceAutomatedBackups answered in `region`.
+std::vector<BackupCopy> ReadBackupCopies(const Value& answer, const Region& region);
+// The one that has most of the instance; by its name where its resource id was never learned.
+std::optional<BackupCopy> NewestOf(const std::vector<BackupCopy>& copies, const Region& source,
+                                   const std::string& instance, std::string_view resource_id);
+Result<std::vector<BackupCopy>> BackupCopies(const Work& work, const Region& region);
+// Of the component's instance in the other Region, the copy in the step's Region that has most.
+Result<std::optional<BackupCopy>> NewestCopy(const Work& work, const model::Rds& rds);
+// A canary from the moment of protection: until an observer or the application writes, it is what
+// tells how old the standby's data may be.
+Status LeaveCanary(const Work& work, const model::Rds& rds, const Instance& source);
+// Waits until the database is out of recovery, open, and has committed a write.
+Result<probe::WriterMark> AwaitWritable(const Work& work, const model::Rds& rds,
+                                        const probe::SqlAddress& address);
 
 // The Region's id of the named security group; empty when the spec names none.
 Result<std::string> SecurityGroup(const Work& work, const std::string& name);

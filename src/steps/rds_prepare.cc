@@ -74,10 +74,6 @@ Status CheckIsReplicaOf(const Work& work, const model::Rds& rds, const Instance&
                           " can be made");
 }
 
-namespace {
-
-// A canary from the moment of protection: until an observer or the application writes, it is what
-// tells how old the standby's data may be.
 Status LeaveCanary(const Work& work, const model::Rds& rds, const Instance& source) {
   const base::MonotonicTime deadline = work.Within(work.limits().sql);
   const probe::Canary canary{"protect", 1, work.tools().clock.Now()};
@@ -86,6 +82,8 @@ Status LeaveCanary(const Work& work, const model::Rds& rds, const Instance& sour
       [&] { return work.Cancelled(); },
       [&](probe::SqlSession& session) { return session.WriteCanary(canary, deadline); });
 }
+
+namespace {
 
 // Waits until the replica has replayed all that its source had written when the wait began.
 Status AwaitCaughtUp(const Work& work, const model::Rds& rds, const Instance& source,

@@ -16,6 +16,44 @@ bool Serves(const Instance& instance) {
 
 using Writable = probe::WriterMark;
 
+Result<std::optional<Writable>> LookAtRecovery(const Work& work, const probe::SqlAddress& address,
+                                               probe::SqlSession& session,
+                                               base::MonotonicTime deadline) {
+  const auto mark = session.ReadWriterMark(deadline);
+  if (!mark.ok() && mark.error().code() == base::ErrorCode::kWrongState) {
+    return std::optional<Writable>();
+  }
+  if (!mark.ok()) return mark.error();
+  // The closing of the old writer is in the log, so who has the log has it too.
+  ASSIGN_OR_RETURN(const bool open, session.IsDoorOpen(address.database, deadline));
+  if (!open) RETURN_IF_ERROR(session.OpenDoor(address.database, deadline));
+  RETURN_IF_ERROR(LiftUnlessGuarded(work, session, deadline));
+  return std::optional<Writable>(*mark);
+}
+
+}  // namespace
+
+Result<Writable> AwaitWritable(const Work& work, const model::Rds& rds,
+                               const probe::SqlAddress& address) {
+  return work.Await<Writable>(
+      Place(rds.instance, work.region()) + " to take writes", work.SqlPace(),
+      [&]() -> Result<std::optional<Writable>> {
+        const base::MonotonicTime deadline = work.Within(work.limits().sql);
+        const auto cancelled = [&work] { return work.Cancelled(); };
+        Result<std::optional<Writable>> looked = work.shared().sessions.With(
+            probe::ControlOf(address), deadline, cancelled, [&](probe::SqlSession& session) {
+              return LookAtRecovery(work, address, session, deadline);
+            });
+        if (!looked.ok() || !looked->has_value()) return looked;
+        RETURN_IF_ERROR(work.shared().sessions.With(
+            address, deadline, cancelled,
+            [&](probe::SqlSession& session) { return session.ProbeWrite("promote", deadline); }));
+        return looked;
+      });
+}
+
+namespace {
+
 class Promotion {
  public:
   Promotion(const Work& work, const model::Rds& rds, probe::SqlAddress address)
@@ -28,7 +66,7 @@ class Promotion {
     // Both sides of the proof are looked at together: neither waits for the other.
     Result<Instance> unlinked = base::Unreachable("not asked");
     std::thread api([&] { unlinked = AwaitUnlinked(); });
-    const Result<Writable> writable = AwaitWritable();
+    const Result<Writable> writable = AwaitWritable(work_, rds_, address_);
     // A database that will not come has no use for the API's answer.
     if (!writable.ok()) give_up_ = true;
     api.join();
@@ -93,36 +131,6 @@ class Promotion {
           if (!instance.source.empty() || !Serves(instance)) return std::optional<Instance>();
           return std::optional<Instance>(std::move(instance));
         });
-  }
-
-  Result<Writable> AwaitWritable() {
-    return work_.Await<Writable>(
-        place() + " to take writes", work_.SqlPace(), [&]() -> Result<std::optional<Writable>> {
-          const base::MonotonicTime deadline = work_.Within(work_.limits().sql);
-          const auto cancelled = [this] { return work_.Cancelled(); };
-          Result<std::optional<Writable>> looked = work_.shared().sessions.With(
-              probe::ControlOf(address_), deadline, cancelled,
-              [&](probe::SqlSession& session) { return LookAtRecovery(session, deadline); });
-          if (!looked.ok() || !looked->has_value()) return looked;
-          RETURN_IF_ERROR(work_.shared().sessions.With(
-              address_, deadline, cancelled,
-              [&](probe::SqlSession& session) { return session.ProbeWrite("promote", deadline); }));
-          return looked;
-        });
-  }
-
-  Result<std::optional<Writable>> LookAtRecovery(probe::SqlSession& session,
-                                                 base::MonotonicTime deadline) {
-    const auto mark = session.ReadWriterMark(deadline);
-    if (!mark.ok() && mark.error().code() == base::ErrorCode::kWrongState) {
-      return std::optional<Writable>();
-    }
-    if (!mark.ok()) return mark.error();
-    // The closing of the old writer is in the log, so the replica has it too.
-    ASSIGN_OR_RETURN(const bool open, session.IsDoorOpen(address_.database, deadline));
-    if (!open) RETURN_IF_ERROR(session.OpenDoor(address_.database, deadline));
-    RETURN_IF_ERROR(LiftUnlessGuarded(work_, session, deadline));
-    return std::optional<Writable>(*mark);
   }
 
   const Work& work_;
