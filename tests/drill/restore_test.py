@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""A drill in which the recovery Region holds backups alone: what is lost is within what was said before, and the way home
+loses nothing."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from labs import LEEWARD, PASSWORD, ROOT
+
+SPEC = os.path.join(ROOT, "examples", "shop", "backup-restore.yaml")
+RATE = int(os.environ.get("LEEWARD_DRILL_RATE", "200")) // 4  # requests a second
+
+
+class RestoreTest(unittest.TestCase):
+    def test_a_lost_region_is_restored_and_home_again(self):
+        with tempfile.TemporaryDirectory(prefix="leeward-drill-") as folder:
+            environment = {"PATH": "/usr/bin:/bin", "HOME": folder, "LANG": "C.UTF-8", "SHOP_DB_PASSWORD": PASSWORD}
+            done = subprocess.run([LEEWARD, "drill", SPEC, "--lab", "--json", "--rate", str(RATE)], env=environment,
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=500, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr + done.stdout[-4000:])
+            self.judge(json.loads(done.stdout))
+
+    def judge(self, report):
+        self.assertEqual(report["verdict"], "pass", report["problems"])
+        self.assertEqual([execution["action"] for execution in report["executions"]], ["protect", "failover", "failback"])
+        rpo = report["rpo"]
+        self.assertGreater(rpo["acknowledged"], RATE)
+        self.assertGreater(rpo["bound_s"], 0)
+        self.assertLessEqual(rpo["lost_s"], rpo["bound_s"])
+        steps = {row["step"].split("@")[0] for row in report["timeline"]}
+        self.assertLessEqual({"rds.copy-backups/orders", "rds.measure-backup/orders", "rds.restore/orders",
+                              "ecs.readdress/web"}, steps)
+        self.assertEqual(report["failback"]["lost"], 0)
+
+
+if __name__ == "__main__":
+    if not os.path.exists(LEEWARD):
+        sys.exit("restore_test: %s is not built; run cmake --build build" % LEEWARD)
+    unittest.main(verbosity=1)
