@@ -25,7 +25,7 @@ struct TreeJob {
   base::Result<bool> Go() {
     if (work->stopped) return base::Cancelled("stopped");
     if (replica == nullptr) {
-      ASSIGN_OR_RETURN(replica, trees::Replica::Open(places, options, host.clock(), nullptr));
+      ASSIGN_OR_RETURN(replica, trees::Replica::Open(places, options, host.clock()));
     }
     if (!replica->running()) {
       replica->Begin();
