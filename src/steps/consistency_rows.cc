@@ -14,6 +14,15 @@ std::string WithLine(std::string sql, const std::string& literal) {
   return sql;
 }
 
+// What is as long as a value may be was perhaps cut, and then names something else.
+decide::Naming NotCut(decide::Naming naming) {
+  if (naming.key.size() < probe::kMaxColumnText && naming.range.size() < probe::kMaxColumnText)
+    return naming;
+  decide::Naming bad;
+  bad.why = "what it names has " + std::to_string(probe::kMaxColumnText) + " characters or more";
+  return bad;
+}
+
 Result<probe::SqlAddress> RowsAddress(const Work& work, const model::Reference& reference) {
   const model::Component* component = work.application().Find(reference.from);
   const auto* rds = component == nullptr ? nullptr : std::get_if<model::Rds>(&component->kind);
@@ -48,7 +57,7 @@ Result<RowsRead> ReadRows(const Work& work, const model::Reference& reference,
     decide::LookedAt& one = read.rows.emplace_back();
     one.row = std::move(row.columns);
     one.at = row.at;
-    one.naming = decide::NamingOf(reference, one.row);
+    one.naming = NotCut(decide::NamingOf(reference, one.row));
     one.why = one.naming.why;
   }
   return read;

@@ -210,6 +210,16 @@ TEST_F(ConsistencyStepTest, WhatCannotBeAskedIsNotVerifiedAndNeverMissing) {
   for (const model::ReferenceCounts& counts : list.references) EXPECT_EQ(counts.unverified, 2);
 }
 
+TEST_F(ConsistencyStepTest, ANameThatMayHaveBeenCutIsNotVerified) {
+  Point("orders", 0), Point("carts", 10), Point("sessions", 2);
+  Refer("sessions", "{cart}");
+  Order("long", 5, std::string(3000, 'x'));
+  cache_.Do({"SET", std::string(3000, 'x'), "1"});
+  const model::RepairList list = MustRun();
+  EXPECT_EQ(list.references.at(0).missing, 0);
+  EXPECT_EQ(list.references.at(0).unverified, 1);
+}
+
 TEST_F(ConsistencyStepTest, MoreRowsThanTheLimitAreNotComplete) {
   Point("orders", 0), Point("carts", 10), Point("sessions", 2);
   Refer("carts", "{cart}");
