@@ -6,11 +6,13 @@
 #include <utility>
 #include <vector>
 
+#include "base/split.h"
 #include "lab/services/datasync_schedule.h"
 
 namespace leeward::lab::datasync {
 namespace {
 
+using base::Split;
 using shapes::Value;
 
 constexpr auto kDefaults = std::to_array<std::pair<const char*, const char*>>({
@@ -29,16 +31,6 @@ constexpr auto kDefaults = std::to_array<std::pair<const char*, const char*>>({
     {"SecurityDescriptorCopyFlags", "NONE"},
     {"ObjectTags", "PRESERVE"},
 });
-
-std::vector<std::string_view> Split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    const std::size_t end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
-}
 
 // One pattern with "*" for any characters, on all of the text.
 bool Fits(std::string_view pattern, std::string_view text) {

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/split.h"
+
 namespace leeward::lab::datasync {
 namespace {
 
@@ -18,16 +20,6 @@ constexpr int kMostDays = 366 * 8;  // that a date which exists can be away: a l
 base::Error Bad(std::string_view expression, std::string_view why) {
   return base::Invalid(
       fmt::format("The schedule expression {} is not valid: {}.", expression, why));
-}
-
-std::vector<std::string_view> PartsOf(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    const std::size_t end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
 }
 
 std::optional<int> Number(std::string_view text) {
@@ -66,7 +58,7 @@ std::optional<int> ValueOf(std::string_view text, const Range& range) {
 // "*", "5", "1-5", "0/15", "MON,WED"; nothing for what is none of them.
 std::optional<std::set<int>> FieldOf(std::string_view text, const Range& range) {
   std::set<int> values;
-  for (const std::string_view part : PartsOf(text, ',')) {
+  for (const std::string_view part : base::Split(text, ',')) {
     const std::size_t slash = part.find('/');
     const auto step =
         slash == std::string_view::npos ? std::optional<int>(1) : Number(part.substr(slash + 1));
@@ -120,7 +112,7 @@ base::Result<Schedule> Schedule::ParseRate(std::string_view text) {
 }
 
 base::Result<Schedule> Schedule::ParseCron(std::string_view text) {
-  const std::vector<std::string_view> parts = PartsOf(text, ' ');
+  const std::vector<std::string_view> parts = base::Split(text, ' ');
   if (parts.size() != 6) return Bad(text, "a cron has six fields");
   Schedule schedule;
   Fields& fields = schedule.fields_;

@@ -37,16 +37,6 @@ bool SameText(std::string_view a, std::string_view b) {
                     [](char x, char y) { return LowerChar(x) == LowerChar(y); });
 }
 
-std::vector<std::string_view> Split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    const auto end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
-}
-
 std::string_view Request::Header(std::string_view name) const {
   for (const auto& [key, value] : headers) {
     if (SameText(key, name)) return value;

@@ -7,9 +7,12 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/split.h"
 #include "ports/http.h"
 
 namespace leeward::lab::wire {
+
+using base::Split;
 
 struct Request {
   std::string method;
@@ -33,7 +36,6 @@ inline constexpr std::size_t kMaxPairs = 20000;
 std::string Lower(std::string_view text);
 std::string_view Trim(std::string_view text);
 bool SameText(std::string_view a, std::string_view b);  // without case
-std::vector<std::string_view> Split(std::string_view text, char separator);
 // First value of that name; empty when absent.
 std::string_view ValueOf(const Pairs& pairs, std::string_view name);
 bool Contains(const Pairs& pairs, std::string_view name);

@@ -1,10 +1,18 @@
 #include <gtest/gtest.h>
 
 #include "base/bytes.h"
+#include "base/split.h"
 #include "base/time.h"
 
 namespace leeward::base {
 namespace {
+
+TEST(SplitTest, EveryPartCounts) {
+  using Parts = std::vector<std::string_view>;
+  EXPECT_EQ(Split("", ','), Parts{""});
+  EXPECT_EQ(Split("a", ','), Parts{"a"});
+  EXPECT_EQ(Split(",a,,b,", ','), (Parts{"", "a", "", "b", ""}));
+}
 
 TEST(BytesTest, DigestsMatchPublishedValues) {
   // FIPS 180-2 appendix B.1, RFC 4231 case 2, RFC 3720 appendix B.4.
