@@ -6,6 +6,8 @@
 
 namespace leeward::lab::backup {
 
+constexpr std::size_t kPieceBytes = 4096;
+
 class BackupTestBase : public efs::EfsTestBase {
  protected:
   BackupTestBase() {
@@ -24,7 +26,7 @@ class BackupTestBase : public efs::EfsTestBase {
     service->limits.incoming.call = std::chrono::milliseconds(500);
     service->limits.incoming.retry = std::chrono::milliseconds(20);
     service->limits.incoming.lost = std::chrono::seconds(2);
-    service->limits.incoming.bytes = piece_bytes;
+    service->limits.incoming.bytes = kPieceBytes;
     side.host.services["backup"] = service.get();
     const base::Status started = service->Start();
     EXPECT_TRUE(started.ok()) << started.error().message();
