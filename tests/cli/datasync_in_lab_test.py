@@ -99,6 +99,7 @@ class DataSyncTest(FilesLab):
                 self.assertNotIn(self.home, location["LocationUri"], "nothing reads or writes what is kept")
 
     def test_bad_input_is_told_in_words_and_overwrites_nothing(self):
+        self.make_writer()  # so that the file system alone is amiss
         self.assertIn("EFS file system 'uploads' in us-east-1", self.act("protect", code=CANNOT_REACH))
         stranger = self.make_files(RECOVERY)
         self.assertIn("EFS file system 'uploads' in us-east-1", self.act("protect", code=CANNOT_REACH), "it is in the wrong Region")

@@ -80,6 +80,7 @@ class FilesTest(FilesLab):
         wait(lambda: any(name.startswith(HOME) for name in self.names(HOME, fresh) - self.names(HOME, self.home)), "files at home")
 
     def test_bad_file_systems_are_told_in_words_and_overwrite_nothing(self):
+        self.make_writer()  # so that the file system alone is amiss
         self.assertIn("EFS file system 'uploads' in us-east-1", self.act("protect", code=CANNOT_REACH))
         self.make_home()
         stranger = self.make_files(RECOVERY)

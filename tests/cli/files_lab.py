@@ -98,19 +98,27 @@ class FilesLab(OneLine):
         for subnet in re.findall("<subnetId>(.*?)</subnetId>", self.query(HOME, "DescribeSubnets")):
             self.efs(HOME, "POST", "mount-targets", {"FileSystemId": self.home, "SubnetId": subnet, "SecurityGroups": [group]})
         wait(lambda: all(one["LifeCycleState"] == "available" for one in self.mounts(HOME, self.home)), "mount targets")
+        self.make_writer(self.home)
+        wait(lambda: len(self.names(HOME, self.home)) > 10, "files")
+
+    def make_writer(self, name=None):
+        """The service with a task that writes to the file system; without one, with none: what it needs is not there yet."""
         self.ecs(HOME, "CreateCluster", {"clusterName": "shop"})
         definition = self.ecs(HOME, "RegisterTaskDefinition", {
             "family": "writer", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512",
-            "volumes": [{"name": "uploads", "efsVolumeConfiguration": {"fileSystemId": self.home}}],
+            "volumes": [{"name": "uploads", "efsVolumeConfiguration": {"fileSystemId": name}}] if name else [],
             "containerDefinitions": [{
                 "name": "writer", "image": "writer:1", "command": ["/usr/bin/python3", "-c", WRITER],
                 "environment": [{"name": "UPLOADS", "value": "/mnt/uploads"}],
-                "mountPoints": [{"sourceVolume": "uploads", "containerPath": "/mnt/uploads"}]}]})
-        self.ecs(HOME, "CreateService", {
-            "cluster": "shop", "serviceName": "writer", "desiredCount": 1, "launchType": "FARGATE",
-            "taskDefinition": definition["taskDefinition"]["taskDefinitionArn"],
-            "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0123456789abcdef0"]}}})
-        wait(lambda: len(self.names(HOME, self.home)) > 10, "files")
+                "mountPoints": [{"sourceVolume": "uploads", "containerPath": "/mnt/uploads"}] if name else []}]})
+        chosen = {"cluster": "shop", "desiredCount": 1 if name else 0,
+                  "taskDefinition": definition["taskDefinition"]["taskDefinitionArn"]}
+        if self.ecs(HOME, "DescribeServices", {"cluster": "shop", "services": ["writer"]})["services"]:
+            self.ecs(HOME, "UpdateService", {"service": "writer", **chosen})
+        else:
+            self.ecs(HOME, "CreateService", {
+                "serviceName": "writer", "launchType": "FARGATE",
+                "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0123456789abcdef0"]}}, **chosen})
 
     def mounts(self, region, name):
         return self.efs(region, "GET", "mount-targets", query=f"FileSystemId={name}")["MountTargets"]
