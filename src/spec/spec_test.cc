@@ -77,6 +77,8 @@ TEST(SpecTest, TheShopOfSeveralStoresIsRead) {
                           [](const model::Component& one) { return model::IsStore(one.kind); }),
             4);
   EXPECT_EQ(shop.workload->reads.size(), 3u);
+  ASSERT_EQ(shop.references.size(), 2u);
+  EXPECT_EQ(shop.references[1].through.str(), "web") << "it alone has a load balancer";
 }
 
 TEST(SpecTest, ThePatternSaysHowDatabasesAreRecovered) {
