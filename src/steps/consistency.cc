@@ -11,7 +11,7 @@ namespace {
 
 using decide::LookedAt;
 
-constexpr std::size_t kEntriesInJournal = 5;  // the first ones, without their columns
+constexpr std::size_t kEntriesInJournal = 5;  // without their columns
 constexpr std::size_t kNamesInJournal = 200;  // characters
 
 std::vector<std::string> ListedSteps(const Work& work, const std::string& parameter) {
@@ -111,10 +111,18 @@ std::string Numbered(const char* name, std::size_t number) {
   return std::string(name) + (digits.size() < 2 ? "0" : "") + digits;
 }
 
-// The list's beginning, for whoever has the journal alone. What rows hold beside is not in it.
+// The first ones that name what is missing, and then others, for whoever has the journal alone.
+// What rows hold beside is not in it.
 void NoteEntries(const model::RepairList& list, StepOutcome* outcome) {
-  for (std::size_t i = 0; i < std::min(kEntriesInJournal, list.entries.size()); ++i) {
-    model::RepairEntry entry = list.entries[i];
+  std::vector<const model::RepairEntry*> first;
+  for (const auto found :
+       {model::Named::kMissing, model::Named::kUnverified, model::Named::kThere}) {
+    for (const model::RepairEntry& entry : list.entries) {
+      if (entry.found == found && first.size() < kEntriesInJournal) first.push_back(&entry);
+    }
+  }
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    model::RepairEntry entry = *first[i];
     entry.row.clear();
     entry.names = entry.names.substr(0, kNamesInJournal);
     entry.why = entry.why.substr(0, kNamesInJournal);

@@ -161,6 +161,8 @@ TEST_F(ConsistencyStepTest, OrdersBeyondTheLineThatLackTheirCartAreListedAndNoOt
   EXPECT_EQ(list.entries.at(0).row.at("id"), "edge");
   EXPECT_EQ(outcome_.outputs.at("entry.01").find("\"row\":{}") != std::string::npos, true)
       << "what rows hold is not in the journal";
+  EXPECT_NE(outcome_.outputs.at("entry.01").find("\"missing\""), std::string::npos)
+      << "what is missing comes before what may be older";
 }
 
 TEST_F(ConsistencyStepTest, TheLineBoundsTheRowsThatAreReadAndIsUnknownWithAPoint) {
