@@ -109,7 +109,8 @@ base::Result<Rehearsal> Stage::Run() {
   while (!Over() && world_.agenda.steps() < kMostSteps && world_.agenda.Step(end)) {
   }
   if (!world_.unmeasured.empty()) {
-    return base::Invalid("no drill measured the step " + world_.unmeasured);
+    return base::Invalid("the step " + world_.unmeasured +
+                         ", which the spec's plan has, was not measured; drill again");
   }
   ASSIGN_OR_RETURN(const report::Report made, Report());
   Rehearsal rehearsal;

@@ -57,13 +57,23 @@ base::Result<std::vector<std::string>> DrillJournals(ports::Files& files, const 
   return journals;
 }
 
+// A drill of an earlier spec, or of an earlier leeward, lacks steps that the plan has now.
+base::Result<forecast::Latencies> Usable(const Arguments& arguments, const Project& project,
+                                         const base::Result<std::string>& document) {
+  if (!document.ok()) return document.error();
+  ASSIGN_OR_RETURN(forecast::Latencies latencies,
+                   forecast::ReadMeasurement(project.application, arguments.fault, *document));
+  const auto rehearsed = sim::Rehearse(project.application, latencies, arguments.seed);
+  const bool lacks = !rehearsed.ok() && rehearsed.error().code() == base::ErrorCode::kInvalid;
+  if (lacks) return rehearsed.error();
+  return latencies;
+}
+
 void Add(const Arguments& arguments, const Project& project, const std::string& source,
          const base::Result<std::string>& document, Measured* measured) {
-  base::Result<forecast::Latencies> read =
-      document.ok() ? forecast::ReadMeasurement(project.application, arguments.fault, *document)
-                    : base::Result<forecast::Latencies>(document.error());
+  const base::Result<forecast::Latencies> read = Usable(arguments, project, document);
   if (read.ok()) {
-    measured->latencies.push_back(*std::move(read));
+    measured->latencies.push_back(*read);
     measured->basis.used.push_back(source);
   } else {
     measured->basis.skipped.push_back(source + ": " + read.error().message());

@@ -405,7 +405,14 @@ class ForecastTest(OneLine):
 
     def test_a_step_that_no_drill_measured_is_not_made_up(self):
         drill = self.drilled("drill.json", without=["rds.promote/orders"])
-        self.refuses(USAGE, ["no drill measured", "rds.promote/orders"], "forecast", SPEC, "--from", drill)
+        self.refuses(USAGE, ["drill.json: the step rds.promote/orders", "was not measured; drill again"], "forecast", SPEC, "--from",
+                     drill)
+
+    def test_drills_from_before_a_step_was_in_the_plan_are_left_out(self):
+        old, new = self.drilled("old.json", without=["rds.promote/orders"]), self.drilled("new.json")
+        basis = json.loads(self.forecast("--from", old, new))["measurements"]
+        self.assertEqual((basis["count"], len(basis["skipped"])), (1, 1))
+        self.assertIn("rds.promote/orders", basis["skipped"][0])
 
     def test_the_same_input_gives_the_same_bands_and_few_drills_a_warning(self):
         drills = [self.drilled(f"drill{i}.json") for i in range(2)] + [self.write("other.json", "{}")]
