@@ -24,6 +24,7 @@ struct CallTemplate {
   const char* service;
   const char* operation;
   Where where = Where::kHere;
+  std::string_view of_kind = {};  // of no use without a component of that kind; empty: of any
 };
 
 enum class Attempts { kOnce, kSeveral };

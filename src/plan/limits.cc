@@ -49,16 +49,24 @@ model::AwsCall CallOf(const CallTemplate& one, const Draft& draft, const model::
   return call;
 }
 
-// A service that a component kind is named after is asked only where there is such a component.
-bool HasUseFor(std::string_view service, const model::Application& application) {
-  const bool is_kind = std::any_of(Recipes().begin(), Recipes().end(),
-                                   [&](const Recipe* recipe) { return recipe->kind == service; });
-  return !is_kind || std::any_of(application.components.begin(), application.components.end(),
-                                 [&](const model::Component& component) {
-                                   const bool files = service == "efs" &&
-                                                      model::FilesOf(component.kind) != nullptr;
-                                   return files || model::KindName(component.kind) == service;
-                                 });
+// Whether a component is of the kind, or of one that uses its service.
+bool HasKind(std::string_view kind, const model::Application& application) {
+  return std::any_of(application.components.begin(), application.components.end(),
+                     [&](const model::Component& component) {
+                       const bool files =
+                           kind == "efs" && model::FilesOf(component.kind) != nullptr;
+                       return files || model::KindName(component.kind) == kind;
+                     });
+}
+
+// What is of one component kind, or of a service that one is named after, is asked only where there
+// is such a component.
+bool HasUseFor(const CallTemplate& call, const model::Application& application) {
+  if (!call.of_kind.empty()) return HasKind(call.of_kind, application);
+  const bool is_kind = std::any_of(Recipes().begin(), Recipes().end(), [&](const Recipe* recipe) {
+    return recipe->kind == call.service;
+  });
+  return !is_kind || HasKind(call.service, application);
 }
 
 }  // namespace
@@ -84,7 +92,7 @@ base::Status SetLimits(Draft& draft) {
 base::Status AnnotateCalls(Draft& draft) {
   for (model::Step& step : draft.plan.steps) {
     for (const CallTemplate& one : TemplateOf(step.kind.str()).calls) {
-      if (HasUseFor(one.service, draft.application)) step.calls.push_back(CallOf(one, draft, step));
+      if (HasUseFor(one, draft.application)) step.calls.push_back(CallOf(one, draft, step));
     }
   }
   return base::Ok();
