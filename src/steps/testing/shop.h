@@ -85,7 +85,8 @@ class Shop {
                                      1,
                                      clock.Monotonic() + patience,
                                      [this] { return cancelled; },
-                                     [](std::string_view) {}};
+                                     [](std::string_view) {},
+                                     execution};
     auto outcome = runner.Run(context);
     if (outcome.ok()) {
       for (const auto& [name, value] : outcome->outputs)
@@ -136,6 +137,7 @@ class Shop {
   };
   base::Duration patience = std::chrono::seconds(20);
   bool cancelled = false;
+  model::ExecutionId execution;
   model::Application application;
   model::Inventory inventory, saved;
   model::Plan plan;
