@@ -11,6 +11,7 @@
 #include "execute/execute.h"
 #include "model/names.h"
 #include "shapes/value.h"
+#include "steps/ebs.h"
 #include "steps/files.h"
 
 namespace leeward::cli {
@@ -137,6 +138,18 @@ base::Status CheckFileSystem(World& world, const Project& project, const Region&
   return Missing(project, component, region, "EFS file system '" + files.file_system + "'");
 }
 
+base::Status CheckVolumes(World& world, const Project& project, const Region& region,
+                          const model::Component& component, const model::Ebs& ebs) {
+  aws::CallOptions options;
+  options.region = region.str();
+  options.deadline = kPatience;
+  const auto answer =
+      world.aws->Paginate("ec2", "DescribeVolumes", steps::VolumesWith(ebs), options);
+  if (!answer.ok()) return WithAdvice(answer.error(), world);
+  if (!steps::Chosen(*answer).empty()) return base::Ok();
+  return Missing(project, component, region, "EBS volume with the tag '" + ebs.tag + "'");
+}
+
 }  // namespace
 
 std::string SecretVariable(const model::ComponentKind& kind) {
@@ -233,6 +246,8 @@ base::Status CheckNamed(World& world, const Project& project, const model::Snaps
       RETURN_IF_ERROR(CheckGroup(world, project, region, component, *cache));
     } else if (const model::Files* files = model::FilesOf(component.kind)) {
       RETURN_IF_ERROR(CheckFileSystem(world, project, region, component, *files));
+    } else if (const auto* ebs = std::get_if<model::Ebs>(&component.kind)) {
+      RETURN_IF_ERROR(CheckVolumes(world, project, region, component, *ebs));
     }
   }
   return base::Ok();

@@ -42,6 +42,8 @@ struct Into {
   // old its copy is.
   probe::WriteOne operator()(const model::Efs&) const { return {}; }
   probe::WriteOne operator()(const model::DataSync&) const { return {}; }
+  // Nor does anybody here write to a volume; a set of snapshots tells its age itself.
+  probe::WriteOne operator()(const model::Ebs&) const { return {}; }
   probe::WriteOne operator()(const model::Ecs&) const { return {}; }
   probe::WriteOne operator()(const model::Route53&) const { return {}; }
 };

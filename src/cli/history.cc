@@ -58,11 +58,12 @@ bool IsWholeIn(const std::vector<model::Event>& events, const model::ExecutionId
 std::map<model::ComponentName, std::string> PartedOf(const std::vector<model::Event>& events) {
   std::map<model::ComponentName, std::string> parted;
   for (const auto& [store, parting] : PartingsOf(events)) parted[store] = parting.at;
-  // Files that an old Region alone holds are kept and not listed, so their parting is told only.
+  // Files and volumes that an old Region alone holds are kept and not listed, so their parting is
+  // told only.
   for (const model::Event& event : events) {
     const std::string_view at = event.Field("out.parted");
     if (event.kind != model::EventKind::kStepDone || at.empty()) continue;
-    for (const char* kind : {"efs.promote", "datasync.promote"}) {
+    for (const char* kind : {"efs.promote", "datasync.promote", "ebs.promote"}) {
       if (const auto store = ComponentOf(event.step, kind)) parted[*store] = std::string(at);
     }
   }

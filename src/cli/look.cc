@@ -9,6 +9,7 @@
 #include "probe/sql_session.h"
 #include "shapes/value.h"
 #include "steps/datasync.h"
+#include "steps/ebs.h"
 #include "steps/efs.h"
 #include "steps/items.h"
 #include "steps/rds.h"
@@ -29,6 +30,7 @@ struct LookAtKind {
   World& world;
   const model::Inventory& inventory;
   const model::Region& other;  // where it is written when it is not here
+  const model::ApplicationName& application;
   StoreSeen& seen;
 
   base::Status operator()(const model::Rds& rds) const {
@@ -146,15 +148,35 @@ struct LookAtKind {
                           const Value& input) const {
     return world.aws->Call(service, operation, input, PatientlyHere());
   }
+  base::Status operator()(const model::Ebs& ebs) const {
+    ASSIGN_OR_RETURN(const Value volumes, AskDisks("DescribeVolumes", steps::VolumesWith(ebs)));
+    ASSIGN_OR_RETURN(
+        const Value snapshots,
+        AskDisks("DescribeSnapshots", steps::SnapshotsOf(application, seen.component)));
+    const std::vector<steps::SnapshotSet> sets = steps::ReadSets(snapshots);
+    const steps::SnapshotSet* newest = steps::NewestComplete(sets);
+    const bool here = !steps::Chosen(volumes).empty();
+    if (!here && newest == nullptr)
+      return base::NotFound("no volume has its tag, and no set of snapshots is complete");
+    seen.role = here ? StoreRole::kWriter : StoreRole::kReplica;
+    if (!here) seen.newest_canary = newest->started;
+    return base::Ok();
+  }
+  base::Result<Value> AskDisks(std::string_view operation, const Value& input) const {
+    return world.aws->Paginate("ec2", operation, input, PatientlyHere());
+  }
   base::Status operator()(const model::Ecs&) const { return base::Ok(); }
   base::Status operator()(const model::Route53&) const { return base::Ok(); }
 };
 
 StoreSeen LookAtStore(World& world, const model::Inventory& inventory,
                       const model::Component& component, const Region& region,
-                      const Region& other) {
+                      const model::Application& application) {
   StoreSeen seen{component.name, region};
-  const base::Status looked = std::visit(LookAtKind{world, inventory, other, seen}, component.kind);
+  const model::Regions& regions = application.regions;
+  const Region& other = region == regions.home ? regions.recovery : regions.home;
+  const base::Status looked =
+      std::visit(LookAtKind{world, inventory, other, application.name, seen}, component.kind);
   if (!looked.ok()) seen.failure = looked.error().message();
   return seen;
 }
@@ -257,10 +279,9 @@ Seen LookAtAll(World& world, const Project& project, const model::Inventory& inv
   for (const Region& region : {regions.home, regions.recovery}) {
     for (const model::Component& component : project.application.components) {
       if (IsLookedAt(component.kind, tables)) {
-        const Region& other = region == regions.home ? regions.recovery : regions.home;
         stores.push_back(
-            std::async(std::launch::async, [&world, &inventory, &component, region, other] {
-              return LookAtStore(world, inventory, component, region, other);
+            std::async(std::launch::async, [&world, &inventory, &component, &project, region] {
+              return LookAtStore(world, inventory, component, region, project.application);
             }));
       } else if (std::holds_alternative<model::Route53>(component.kind)) {
         controls[region] = std::async(std::launch::async, [&world, &inventory, &component, region] {

@@ -141,13 +141,21 @@ struct DataSync : Files {
   std::vector<std::string> include, exclude;  // patterns of paths; none: all, nothing
 };
 
-using ComponentKind = std::variant<Rds, Ecs, Route53, Dynamodb, Elasticache, Efs, DataSync>;
+// EBS volumes that are recovered as one set, chosen by a tag that they have in either Region.
+struct Ebs {
+  std::string tag;         // "KEY=VALUE"
+  base::Duration every{};  // whoever runs `protect` promises a set so often; 1 min to 7 days
+  int keep = 24;           // complete sets that are kept in each Region; 2 to 500
+  std::string zone = "a";  // letter of the zone in which volumes are made
+};
+
+using ComponentKind = std::variant<Rds, Ecs, Route53, Dynamodb, Elasticache, Efs, DataSync, Ebs>;
 
 // Whether the kind keeps what the application writes: it takes writes in one Region at a time.
 inline bool IsStore(const ComponentKind& kind) {
   return std::holds_alternative<Rds>(kind) || std::holds_alternative<Dynamodb>(kind) ||
          std::holds_alternative<Elasticache>(kind) || std::holds_alternative<Efs>(kind) ||
-         std::holds_alternative<DataSync>(kind);
+         std::holds_alternative<DataSync>(kind) || std::holds_alternative<Ebs>(kind);
 }
 
 // Of a kind that is a file system; else null.
@@ -157,9 +165,9 @@ inline const Files* FilesOf(const ComponentKind& kind) {
 }
 
 // Whether an observer can ask the store itself. A file system is reached through a mount alone, and
-// nobody here mounts one.
+// nobody here mounts one; a volume is reached by its instance.
 inline bool IsProbed(const ComponentKind& kind) {
-  return IsStore(kind) && FilesOf(kind) == nullptr;
+  return IsStore(kind) && FilesOf(kind) == nullptr && !std::holds_alternative<Ebs>(kind);
 }
 
 struct Component {

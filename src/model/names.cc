@@ -315,6 +315,7 @@ std::string_view KindName(const ComponentKind& kind) {
     std::string_view operator()(const Elasticache&) const { return "elasticache"; }
     std::string_view operator()(const Efs&) const { return "efs"; }
     std::string_view operator()(const DataSync&) const { return "datasync"; }
+    std::string_view operator()(const Ebs&) const { return "ebs"; }
   };
   return std::visit(Visitor{}, kind);
 }

@@ -64,8 +64,8 @@ bool FromName(std::string_view name, SyncTransfer* value);
 template <typename Enum>
 const std::vector<Enum>& AllOf();
 
-// "rds", "ecs", "route53", "dynamodb", "elasticache", "efs", "datasync": the component's kind as in
-// the spec.
+// "rds", "ecs", "route53", "dynamodb", "elasticache", "efs", "datasync", "ebs": the component's
+// kind as in the spec.
 std::string_view KindName(const ComponentKind& kind);
 
 }  // namespace leeward::model

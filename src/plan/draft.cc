@@ -35,8 +35,8 @@ const std::vector<const StepTemplate*>& AllTemplates() {
 
 const std::vector<const Recipe*>& Recipes() {
   static const std::vector<const Recipe*> kRecipes = {
-      &RdsRecipe(),         &EcsRecipe(), &Route53Recipe(), &DynamodbRecipe(),
-      &ElasticacheRecipe(), &EfsRecipe(), &DataSyncRecipe()};
+      &RdsRecipe(),         &EcsRecipe(), &Route53Recipe(),  &DynamodbRecipe(),
+      &ElasticacheRecipe(), &EfsRecipe(), &DataSyncRecipe(), &EbsRecipe()};
   return kRecipes;
 }
 

@@ -153,6 +153,7 @@ const Recipe& DynamodbRecipe();
 const Recipe& ElasticacheRecipe();
 const Recipe& EfsRecipe();
 const Recipe& DataSyncRecipe();
+const Recipe& EbsRecipe();
 
 // Steps of the whole application: gates, verification, inventory.
 const std::vector<StepTemplate>& GateTemplates();

@@ -238,6 +238,70 @@ TEST(PlanTest, AMoveCopiesTheLastOfSyncedFilesBetweenTheirWritersEndAndTheirProm
   EXPECT_TRUE(WaitsFor(back, "datasync.quiesce/uploads", "datasync.replicate/uploads@us-east-1"));
 }
 
+Plan WithDisks(Action action, model::Snapshot snapshot, const Options& options = {}) {
+  snapshot.active[model::ComponentName("disks")] = snapshot.active.begin()->second;
+  base::Result<Plan> plan = Make(action, model::testing::ShopWithDisks(), {}, snapshot, options);
+  CHECK_MSG(plan.ok(), plan.ok() ? "" : plan.error().message().c_str());
+  return *std::move(plan);
+}
+
+TEST(PlanTest, VolumesReadAsReviewed) {
+  ExpectGolden("disks_protect.txt", ToText(WithDisks(Action::kProtect, kAllWell)));
+  ExpectGolden("disks_failover_home_lost.txt", ToText(WithDisks(Action::kFailover, kHomeLost)));
+  ExpectGolden("disks_failover_home_answers.txt", ToText(WithDisks(Action::kFailover, kAllWell)));
+  ExpectGolden("disks_switchover.txt", ToText(WithDisks(Action::kSwitchover, kAllWell)));
+  ExpectGolden("disks_failback.txt", ToText(WithDisks(Action::kFailback, kAway)));
+}
+
+TEST(PlanTest, VolumesNeedNothingOfALostRegion) {
+  const Plan plan = WithDisks(Action::kFailover, kHomeLost);
+  EXPECT_EQ(plan.Find(StepId("gate.loss"))->parameters.at("measures"),
+            "rds.measure/orders,ebs.measure/disks");
+  EXPECT_TRUE(WaitsFor(plan, "ebs.promote/disks", "gate.final-loss"));
+  EXPECT_TRUE(WaitsFor(plan, "app.verify", "ebs.promote/disks"));
+  EXPECT_FALSE(WaitsFor(plan, "ebs.promote/disks", "rds.promote/orders"));
+  for (const Step& step : plan.steps) {
+    EXPECT_NE(step.region, kHome) << step.id;
+    for (const model::AwsCall& call : step.calls) EXPECT_NE(call.control_plane, kHome) << step.id;
+  }
+}
+
+TEST(PlanTest, VolumesOfARegionThatMayAnswerAreLookedAtAndTheGateJudges) {
+  const Plan plan = WithDisks(Action::kFailover, kAllWell);
+  EXPECT_EQ(plan.Find(StepId("gate.fence-proof"))->parameters.at("fences"),
+            "rds.fence/orders,ebs.fence/disks");
+  const Step* fence = plan.Find(StepId("ebs.fence/disks"));
+  ASSERT_NE(fence, nullptr);
+  EXPECT_EQ(fence->on_failure, model::OnFailure::kContinue);
+  EXPECT_EQ(fence->region, kHome);
+  EXPECT_TRUE(WaitsFor(plan, "ebs.fence/disks", "ecs.quiesce/web"));
+}
+
+TEST(PlanTest, AMoveTakesTheLastSetBetweenTheVolumesDetachmentAndTheirPromotion) {
+  for (const auto& [action, snapshot] :
+       {std::pair(Action::kSwitchover, kAllWell), std::pair(Action::kFailback, kAway)}) {
+    const Plan plan = WithDisks(action, snapshot);
+    const std::string away = plan.from.str();
+    EXPECT_TRUE(WaitsFor(plan, "ebs.drain-to/disks", "ebs.quiesce/disks"));
+    EXPECT_TRUE(WaitsFor(plan, "ebs.promote/disks", "ebs.drain-to/disks"));
+    EXPECT_TRUE(WaitsFor(plan, "ebs.retire-old/disks", "app.verify"));
+    EXPECT_TRUE(WaitsFor(plan, "ebs.replicate/disks@" + away, "ebs.promote/disks"));
+  }
+  const Plan back = WithDisks(Action::kFailback, kAway);
+  EXPECT_TRUE(WaitsFor(back, "ebs.replicate/disks@us-east-1", "ebs.preserve-old/disks"));
+  EXPECT_TRUE(WaitsFor(back, "ebs.quiesce/disks", "ebs.replicate/disks@us-east-1"));
+}
+
+TEST(PlanTest, ACallOffLeavesVolumesWhereTheyAre) {
+  Options options;
+  options.to = kHome;
+  const Plan plan = WithDisks(Action::kCallOff, kAllWell, options);
+  const Step* open = plan.Find(StepId("ebs.open/disks"));
+  ASSERT_NE(open, nullptr);
+  EXPECT_EQ(open->region, kHome);
+  EXPECT_EQ(plan.Find(StepId("ebs.promote/disks")), nullptr);
+}
+
 // measure ×3 → gates → drain → gate.final-loss → orders: promote ───┐
 //                                                carts: ready ──────┼→ ready → shift
 //                                                sessions: promote ─┘

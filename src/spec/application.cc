@@ -277,6 +277,12 @@ void FillComponent(model::Component& component, const Application& application) 
     fill(&efs->file_system, component.name.str());
   if (auto* synced = std::get_if<model::DataSync>(&component.kind))
     fill(&synced->file_system, component.name.str());
+  if (auto* ebs = std::get_if<model::Ebs>(&component.kind)) {
+    fill(&ebs->tag, "leeward:volumes=" + component.name.str());
+    if (ebs->every.count() == 0)
+      ebs->every = std::max<base::Duration>(component.rpo.value_or(application.objectives.rpo) / 2,
+                                            std::chrono::minutes(1));
+  }
   if (auto* ecs = std::get_if<model::Ecs>(&component.kind)) {
     fill(&ecs->cluster, application.name.str());
     fill(&ecs->service, component.name.str());

@@ -23,6 +23,7 @@ const Kind& DynamodbKind();
 const Kind& ElasticacheKind();
 const Kind& EfsKind();
 const Kind& DataSyncKind();
+const Kind& EbsKind();
 
 // Fields of a kind's own struct as fields of a component of that kind.
 template <typename K>

@@ -167,6 +167,7 @@ class Relations {
       }
       for (const auto& [variable, store] : ecs->environment) {
         CheckStore(store, where, {"components", component.name.str(), "environment", variable});
+        CheckAddress(component.name.str(), variable, store);
         CheckStandby(*ecs, component.name.str(), variable, store);
       }
     }
@@ -178,6 +179,18 @@ class Relations {
     if (model::FilesOf(component.kind) != nullptr) CheckWriters(component, where);
     if (const auto* synced = std::get_if<model::DataSync>(&component.kind))
       CheckSynced(component, *synced, where);
+    if (const auto* ebs = std::get_if<model::Ebs>(&component.kind))
+      CheckSchedule(component, *ebs, where);
+  }
+
+  void CheckAddress(const std::string& name, const std::string& variable,
+                    const ComponentName& store) {
+    const Component* found = application_.Find(store);
+    if (found == nullptr || !std::holds_alternative<model::Ebs>(found->kind)) return;
+    Complain({"components", name, "environment", variable},
+             variable + " in component " + name + " names " + store.str() +
+                 ", which is of kind ebs: volumes have no address that a container could be told",
+             "leave it out");
   }
 
   // Tasks that stand by would ask for a database that is not there.
@@ -259,6 +272,16 @@ class Relations {
                    "': the copy of EFS's replication is read-only, so DataSync cannot write to it",
                "keep one of the two: they are alternatives");
     }
+  }
+
+  // A set is as old as the next one is late, and its copy takes time besides.
+  void CheckSchedule(const Component& component, const model::Ebs& ebs, const std::string& where) {
+    const base::Duration rpo = application_.RpoOf(component.name);
+    if (ebs.every < rpo) return;
+    Complain({"components", component.name.str()},
+             where + " gets a set of snapshots every " + base::FormatDuration(ebs.every) +
+                 ", which cannot keep an RPO of " + base::FormatDuration(rpo),
+             "write a shorter 'every' (1m at least), or a longer 'rpo' in it");
   }
 
   // A table is strong with three members in three Regions, and with nothing less.
@@ -362,7 +385,7 @@ class Relations {
     if (!CheckKnown(name, where, path)) return;
     if (model::IsStore(application_.Find(name)->kind)) return;
     Complain(path, where + " names component '" + name.str() + "', which is not a store",
-             "write a component of kind rds, dynamodb, elasticache, efs or datasync");
+             "write a component of kind rds, dynamodb, elasticache, efs, datasync or ebs");
   }
 
   void CheckDatabase(const ComponentName& name, const std::string& where, const Path& path) {

@@ -72,6 +72,9 @@ struct ValueOf {
     ASSIGN_OR_RETURN(const FileSystem system, NeedFileSystem(work, work.region(), files));
     return system.id;
   }
+  Result<std::string> operator()(const model::Ebs&) const {
+    return base::Invalid("volumes have no address that a container could be told");
+  }
   template <typename Other>
   Result<std::string> operator()(const Other&) const {
     return base::Invalid(

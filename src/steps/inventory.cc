@@ -2,6 +2,7 @@
 #include "steps/app.h"
 #include "steps/datasync.h"
 #include "steps/dynamodb.h"
+#include "steps/ebs.h"
 #include "steps/ecs.h"
 #include "steps/elasticache.h"
 #include "steps/rds.h"
@@ -135,6 +136,24 @@ class Refresh {
         if (task.name == SyncTaskName(work_.application(), name))
           Put(name, region, "task.arn", task.arn);
       }
+    }
+    return base::Ok();
+  }
+
+  // Volumes are where the application is, and found by their tag; sets may be in both Regions.
+  Status Learn(const model::ComponentName& name, const model::Ebs& ebs) {
+    for (const Region& region : BothRegions()) {
+      ASSIGN_OR_RETURN(const Value volumes,
+                       work_.Pages(region, "ec2", "DescribeVolumes", VolumesWith(ebs)));
+      std::string ids;
+      for (const Volume& one : Chosen(volumes)) ids += (ids.empty() ? "" : ",") + one.id;
+      if (!ids.empty()) Put(name, region, "volume.ids", ids);
+      ASSIGN_OR_RETURN(const Value snapshots,
+                       work_.Pages(region, "ec2", "DescribeSnapshots",
+                                   SnapshotsOf(work_.application().name, name)));
+      const std::vector<SnapshotSet> sets = ReadSets(snapshots);
+      const SnapshotSet* newest = NewestComplete(sets);
+      if (newest != nullptr) Put(name, region, "set.newest", newest->name);
     }
     return base::Ok();
   }

@@ -95,6 +95,16 @@ Result<Finding> LookAtFilesDrainTo(const Look& look);
 Result<Finding> LookAtFilesPromote(const Look& look);
 Result<Finding> LookAtFilesOpen(const Look& look);
 Result<Finding> LookAtFilesPreserveOld(const Look& look);
+// look_ebs.cc
+Result<Finding> LookAtDisksSource(const Look& look);
+Result<Finding> LookAtDisksReplicate(const Look& look);
+Result<Finding> LookAtDisksMeasure(const Look& look);
+Result<Finding> LookAtDisksFence(const Look& look);
+Result<Finding> LookAtDisksQuiesce(const Look& look);
+Result<Finding> LookAtDisksDrainTo(const Look& look);
+Result<Finding> LookAtDisksPromote(const Look& look);
+Result<Finding> LookAtDisksOpen(const Look& look);
+Result<Finding> LookAtDisksAside(const Look& look);
 // look_ecs.cc
 Result<Finding> LookAtEcsQuiesce(const Look& look);
 Result<Finding> LookAtEcsScale(const Look& look);

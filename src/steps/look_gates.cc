@@ -33,7 +33,7 @@ Result<Finding> WouldAsk(const Work& work, const std::string& what) {
 Result<Finding> LookAtGateLoss(const Look& look) {
   const model::Step* measure =
       look.Pending({{"rds.measure", "rds.measure-backup", "dynamodb.measure", "elasticache.measure",
-                     "efs.measure", "datasync.measure"},
+                     "efs.measure", "datasync.measure", "ebs.measure"},
                     {},
                     {}});
   if (measure != nullptr) return Later(*measure);
@@ -60,10 +60,11 @@ Result<Finding> LookAtApproval(const Look& look) { return WouldAsk(look.work(), 
 Result<Finding> LookAtFenceProof(const Look& look) {
   Result<StepOutcome> now = ProveFence(look.work());
   if (now.ok()) return Pass(*std::move(now));
-  const model::Step* behind = look.Pending({{"rds.fence", "dynamodb.fence", "elasticache.fence",
-                                             "efs.fence", "datasync.fence", "lease.take"},
-                                            {},
-                                            {}});
+  const model::Step* behind =
+      look.Pending({{"rds.fence", "dynamodb.fence", "elasticache.fence", "efs.fence",
+                     "datasync.fence", "ebs.fence", "lease.take"},
+                    {},
+                    {}});
   const Result<StepOutcome> best = AtBest(look);
   if (behind == nullptr || !best.ok()) return now.error();
   Finding later = Later(*behind);

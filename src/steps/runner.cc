@@ -9,6 +9,7 @@
 #include "steps/consistency.h"
 #include "steps/datasync.h"
 #include "steps/dynamodb.h"
+#include "steps/ebs.h"
 #include "steps/ecs.h"
 #include "steps/efs.h"
 #include "steps/elasticache.h"
@@ -50,6 +51,16 @@ constexpr std::array kRunners = {
     Entry{"dynamodb.ready", DynamodbReady},
     Entry{"dynamodb.release", DynamodbRelease},
     Entry{"dynamodb.replicate", DynamodbReplicate},
+    Entry{"ebs.check-source", EbsCheckSource},
+    Entry{"ebs.drain-to", EbsDrainTo},
+    Entry{"ebs.fence", EbsFence},
+    Entry{"ebs.measure", EbsMeasure},
+    Entry{"ebs.open", EbsOpen},
+    Entry{"ebs.preserve-old", EbsPreserveOld},
+    Entry{"ebs.promote", EbsPromote},
+    Entry{"ebs.quiesce", EbsQuiesce},
+    Entry{"ebs.replicate", EbsReplicate},
+    Entry{"ebs.retire-old", EbsRetireOld},
     Entry{"ecs.quiesce", EcsQuiesce},
     Entry{"ecs.readdress", EcsReaddress},
     Entry{"ecs.ready", EcsReady},

@@ -66,4 +66,14 @@ Application ShopWithFiles() {
   return shop;
 }
 
+// The shop with disks in EBS volumes too.
+inline Application ShopWithDisks() {
+  Application shop = Shop();
+  Ebs disks;
+  disks.tag = "leeward:volumes=disks";
+  disks.every = std::chrono::minutes(5);
+  shop.components.insert(shop.components.begin() + 1, {ComponentName("disks"), disks, {}});
+  return shop;
+}
+
 }  // namespace leeward::model::testing
