@@ -6,6 +6,7 @@ import http.client
 import http.server
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -173,7 +174,9 @@ class DryRunTest(unittest.TestCase):
                 "where d.datname = 'shop'")
             for action, service, version in (("DescribeDBInstances", "rds", "2014-10-31"),
                                              ("DescribeTargetGroups", "elasticloadbalancing", "2015-12-01")):
-                seen[region, action] = self.described(shop, gateway, region, action, service, version)
+                told = self.described(shop, gateway, region, action, service, version)
+                # Which goes on by itself: backups follow the writer, whether or not anybody looks.
+                seen[region, action] = re.sub("<LatestRestorableTime>[^<]*<", "<LatestRestorableTime><", told)
         status = json.loads(shop.check("status", SPEC, "--state", shop.state, "--json"))
         seen["routing"] = [region.get("routing_control") for region in status["regions"]]
         seen["active"] = status["active"]
