@@ -64,6 +64,7 @@ class StoresTest(unittest.TestCase):
         self.assertGreater(report["failback"]["acknowledged"], 0)
         self.assertEqual(report["failback"]["lost"], 0)
         self.kept(report)
+        self.listed(report)
         self.beside_each_other(report)
 
     def kept(self, report):
@@ -71,6 +72,17 @@ class StoresTest(unittest.TestCase):
         (aside,) = [row for row in report["timeline"] if row["step"] == "efs.preserve-old/uploads"]
         self.assertEqual(aside["state"], "done", aside)
         self.assertIn("kept as uploads-before-", aside["detail"])
+
+    def listed(self, report):
+        """An acknowledged order that is there, and whose cart or upload was lost, is in the repair list."""
+        consistency = report["consistency"]
+        counts = {one["to"]: one for one in consistency["references"]}
+        for name in ("carts", "uploads"):
+            lost = report["components"][name]["lost"] - report["components"]["orders"]["lost"]
+            self.assertGreaterEqual(counts[name]["missing"], lost, name)
+            self.assertEqual(counts[name]["unverified"], 0, name)
+        self.assertTrue(consistency["complete"])
+        self.assertEqual(consistency["entries"], sum(one["listed"] for one in counts.values()))
 
     def beside_each_other(self, report):
         """Stores are promoted in parallel: the longest chain has the promotion of one of them."""
