@@ -62,6 +62,10 @@ TEST(ClientTest, ErrorsHaveTheirClass) {
       {400, "InvalidGroup.NotFound", ErrorCode::kNotFound},
       {400, "InvalidPermission.Duplicate", ErrorCode::kAlready},
       {400, "InvalidGlobalReplicationGroupState", ErrorCode::kWrongState},
+      {409, "IncorrectFileSystemLifeCycleState", ErrorCode::kWrongState},
+      {409, "IncorrectMountTargetState", ErrorCode::kWrongState},
+      {400, "KMSInvalidStateException", ErrorCode::kWrongState},
+      {400, "InvalidResourceStateException", ErrorCode::kWrongState},
   };
   for (const ErrorCase& c : kCases) {
     FakeWorld world;

@@ -67,10 +67,10 @@ bool IsPresent(std::string_view code) {
          code == "ResourceExistsException";
 }
 bool IsWrongState(std::string_view code) {
-  const bool invalid_state = code.starts_with("Invalid") && Has(code, "State");
-  return invalid_state || Has(code, "InUse") || Has(code, "IncorrectState") ||
-         code == "DependencyViolation" || code == "ConflictException" || Has(code, "InProgress") ||
-         Has(code, "NotActive");
+  // InvalidDBInstanceState, IncorrectFileSystemLifeCycleState, KMSInvalidStateException.
+  const bool not_now = Has(code, "Invalid") || Has(code, "Incorrect");
+  return (not_now && Has(code, "State")) || Has(code, "InUse") || code == "DependencyViolation" ||
+         code == "ConflictException" || Has(code, "InProgress") || Has(code, "NotActive");
 }
 
 }  // namespace
