@@ -196,6 +196,7 @@ class Rds : public Service, public GuardedByGroups {
   Flow<base::Status> PullOnce(BackupPtr backup);
   Flow<base::Status> PullBase(BackupPtr backup, Value source);
   Flow<base::Status> PullLog(BackupPtr backup, std::uint64_t to);
+  base::Status PutLog(const AutomatedBackup& backup, const LogPlace& at, std::string_view bytes);
   void SourceIsGone(const BackupPtr& backup);
   Answer ListBackupCopy(const Value& input);
   Answer BackupCopyGone(const Value& input);

@@ -130,10 +130,6 @@ Answer Rds::AddBackupCopy(const Value& input, const Value& source) {
 Answer Rds::ListBackupCopy(const Value& input) {
   const InstancePtr source = FindInstance(input.String("Source"));
   if (source == nullptr) return InstanceNotFound(input.String("Source"));
-  if (!source->type().keeps_log) {
-    return BadCombination(fmt::format(
-        "Replicating automated backups of {} is not served by this lab.", source->type().name));
-  }
   if (source->is_replica()) {
     return InstanceState("Automated backups of a read replica cannot be replicated.");
   }
@@ -218,10 +214,13 @@ Answer Rds::ReadLogChunk(const Value& input) {
   const BackupPtr backup = instance == nullptr ? nullptr : BackupOf(*instance);
   if (backup == nullptr) return InstanceNotFound(input.String("ResourceId"));
   const LogPlace from = backup->start.At(static_cast<std::uint64_t>(input.Int("From")));
-  base::Result<std::string> bytes =
-      ReadLog(LogPath(*backup), from, backup->end, static_cast<std::size_t>(limits.chunk));
-  if (!bytes.ok()) return InstanceState(bytes.error().message());
-  return Value::Struct({{"Bytes", shapes::Blob{std::move(*bytes)}}});
+  base::Result<LogPiece> piece =
+      TypeOf(backup->settings)
+          .log()
+          .Read(LogPath(*backup), from, backup->end, static_cast<std::size_t>(limits.chunk));
+  if (!piece.ok()) return InstanceState(piece.error().message());
+  return Value::Struct({{"Bytes", shapes::Blob{std::move(piece->bytes)}},
+                        {"Next", static_cast<std::int64_t>(piece->next)}});
 }
 
 Flow<> Rds::PullBackup(BackupPtr backup) {
@@ -301,6 +300,14 @@ Flow<base::Status> Rds::PullBase(BackupPtr backup, Value source) {
   co_return base::Ok();
 }
 
+base::Status Rds::PutLog(const AutomatedBackup& backup, const LogPlace& at,
+                         std::string_view bytes) {
+  if (bytes.empty()) return base::Ok();
+  const LogFiles& files = TypeOf(backup.settings).log();
+  RETURN_IF_ERROR(files.Write(LogPath(backup), at, bytes));
+  return host_.GiveToEngine(LogPath(backup) / files.File(at));
+}
+
 Flow<base::Status> Rds::PullLog(BackupPtr backup, std::uint64_t to) {
   const std::string region = ParseArn(backup->source_arn).region;
   while (backup->end < to && !backup->dropped) {
@@ -310,15 +317,14 @@ Flow<base::Status> Rds::PullLog(BackupPtr backup, std::uint64_t to) {
     const Answer chunk = co_await AskRegion(host_, region, "rds", "ReadLogChunk", ask, limits.call);
     if (IsError(chunk)) co_return base::Unreachable(std::get<ApiError>(chunk).message);
     const Value& bytes = std::get<Value>(chunk).Sub("Bytes");
-    if (!bytes.is_blob() || bytes.blob().bytes.empty()) {
+    const auto next = static_cast<std::uint64_t>(std::get<Value>(chunk).Int("Next"));
+    if (!bytes.is_blob() || next <= backup->end) {
       co_return base::ServiceBroken("the log ends before it should");
     }
-    const LogPlace place = backup->start.At(backup->end);
     if (backup->dropped) co_return base::Ok();
-    base::Status put = WriteLog(LogPath(*backup), place, bytes.blob().bytes);
-    if (put.ok()) put = host_.GiveToEngine(LogPath(*backup) / SegmentFile(place));
+    const base::Status put = PutLog(*backup, backup->start.At(backup->end), bytes.blob().bytes);
     if (!put.ok()) co_return put;
-    backup->end += bytes.blob().bytes.size();
+    backup->end = next;
   }
   co_return base::Ok();
 }

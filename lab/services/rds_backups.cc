@@ -61,7 +61,7 @@ void Rds::TellOfInstance(const Instance& instance, AutomatedBackup& backup) cons
 // Its log is kept from before its base backup begins.
 Flow<BackupPtr> Rds::BeginBackup(InstancePtr instance) {
   BackupPtr backup = BackupOf(*instance);
-  if (backup != nullptr || !instance->type().keeps_log) co_return backup;
+  if (backup != nullptr) co_return backup;
   const base::Result<LogPlace> from = co_await instance->engine->KeepLog();
   if (!from.ok()) {
     AddEvent(instance->id, "db-instance", "Its log is not kept: " + from.error().message(),
@@ -119,9 +119,6 @@ Flow<> Rds::RunBackup(InstancePtr instance) {
     if (taken.ok()) taken = co_await ShipOnce(instance, backup);
     if (instance->cancelled || instance->status != InstanceStatus::kBackingUp) co_return;
   }
-  if (taken.ok() && !instance->type().keeps_log) {
-    instance->settings.Set("LatestRestorableTime", host_.clock().Now());
-  }
   AddEvent(instance->id, "db-instance",
            taken.ok() ? "Finished DB Instance backup" : "DB Instance backup failed", "backup");
   SetStatus(*instance, InstanceStatus::kAvailable);
@@ -129,7 +126,7 @@ Flow<> Rds::RunBackup(InstancePtr instance) {
 
 // After a start: with what was begun, or from the beginning when that was cut off.
 void Rds::GoOnBackingUp(const InstancePtr& instance) {
-  if (!instance->type().keeps_log || instance->is_replica() || instance->retention() == 0) return;
+  if (instance->is_replica() || instance->retention() == 0) return;
   const BackupPtr backup = BackupOf(*instance);
   if (backup == nullptr || backup->base.empty()) {
     RunBackup(instance).Detach();
@@ -167,8 +164,11 @@ Flow<base::Status> Rds::ShipOnce(InstancePtr instance, BackupPtr backup) {
   if (mark->end.timeline != from.timeline) {
     co_return base::WrongState("the server writes another timeline");
   }
-  const base::Status copied =
-      co_await instance->engine->CopyLog(from, mark->end.position, LogPath(*backup));
+  if (mark->end.position < from.position) {
+    co_return base::WrongState("the server has begun its log anew");
+  }
+  const base::Status copied = co_await instance->engine->CopyLog(
+      instance->type().log(), from, mark->end.position, LogPath(*backup));
   if (!copied.ok()) co_return copied;
   if (backup->dropped) co_return base::Ok();
   // Two of these may be under way, and end in either order.

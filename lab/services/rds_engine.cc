@@ -174,15 +174,19 @@ void Engine::Exited(ExitStatus /*status*/) {
   if (!stopping_ && crashed_) crashed_();
 }
 
-Flow<base::Result<LogPlace>> Engine::KeepLog() {
-  co_return base::WrongState(name_ + " keeps no log for backups in this lab");
-}
-Flow<base::Status> Engine::LetLogGo() { co_return base::Ok(); }
-Flow<base::Result<LogMark>> Engine::MarkLog(std::uint64_t /*copied*/) {
-  co_return base::WrongState(name_ + " keeps no log for backups in this lab");
-}
-Flow<base::Status> Engine::CopyLog(LogPlace /*from*/, std::uint64_t /*end*/, fs::path /*into*/) {
-  co_return base::WrongState(name_ + " keeps no log for backups in this lab");
+Flow<base::Status> Engine::CopyLog(const LogFiles& files, LogPlace from, std::uint64_t end,
+                                   fs::path into) {
+  using Copied = base::Result<std::vector<std::string>>;
+  auto copied = Offload<Copied>(host_, [&files, log = log(), into, from, end] {
+    return CopyLogFiles(files, log, into, from, end);
+  });
+  const Copied written = co_await copied;
+  if (!written.ok()) co_return written.error();
+  for (const std::string& file : *written) {
+    const base::Status given = host_.GiveToEngine(into / file);
+    if (!given.ok()) co_return given;
+  }
+  co_return base::Ok();
 }
 
 Flow<bool> Engine::WaitForExit(base::Duration bound) {

@@ -55,7 +55,7 @@ struct LogMark {
 
 // What a server made of a backup replays before it takes writes.
 struct Recovery {
-  std::filesystem::path log;            // a directory of its segments
+  std::filesystem::path log;            // a directory of its files
   std::optional<base::WallTime> until;  // absent: as far as the log goes
 };
 
@@ -88,10 +88,12 @@ struct EngineLook {
 struct EngineLimits {
   base::Duration start{600'000'000'000};  // crash recovery included
   base::Duration fast_shutdown{30'000'000'000};
-  base::Duration promote{600'000'000'000};  // replay of what was received included
-  base::Duration poll{5'000'000};           // between looks at a server that starts or is promoted
-  base::Duration look{2'000'000'000};       // a look at a running server
-  int start_attempts = 5;                   // while an earlier server's last processes go away
+  base::Duration promote{600'000'000'000};   // replay of what was received included
+  base::Duration replay{3'600'000'000'000};  // of a log, at the end of a restore
+  base::Duration log_file{300'000'000'000};  // as RDS rotates a MariaDB's: then another is begun
+  base::Duration poll{5'000'000};            // between looks at a server that starts or is promoted
+  base::Duration look{2'000'000'000};        // a look at a running server
+  int start_attempts = 5;                    // while an earlier server's last processes go away
   base::Duration start_retry{200'000'000};
   int copy_attempts = 3;                       // base backups through a link that may break
   base::Duration backup_lock{60'000'000'000};  // that a customer's own lock may hold up a backup
@@ -145,14 +147,17 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // Drops followers that nobody knows of any more.
   virtual Flow<base::Status> KeepFollowers(std::vector<std::string> slots) = 0;
 
-  // For engines whose type keeps a log for automated backups; others refuse.
+  // Its log, for automated backups.
   // Keeps the log from the answered place on, until it is marked as copied.
-  virtual Flow<base::Result<LogPlace>> KeepLog();
-  virtual Flow<base::Status> LetLogGo();
+  virtual Flow<base::Result<LogPlace>> KeepLog() = 0;
+  virtual Flow<base::Status> LetLogGo() = 0;
   // What is before `copied` may go. Marks the log, and says where it ends.
-  virtual Flow<base::Result<LogMark>> MarkLog(std::uint64_t copied);
-  // Copies the log into a directory of segments.
-  virtual Flow<base::Status> CopyLog(LogPlace from, std::uint64_t end, std::filesystem::path into);
+  virtual Flow<base::Result<LogMark>> MarkLog(std::uint64_t copied) = 0;
+  // The directory it writes its log to.
+  virtual std::filesystem::path log() const = 0;
+  // Copies the log into a directory of such files.
+  Flow<base::Status> CopyLog(const LogFiles& files, LogPlace from, std::uint64_t end,
+                             std::filesystem::path into);
 
   virtual Flow<base::Result<EngineLook>> Look() = 0;
   // As the lab's own superuser; the rows of the last statement.

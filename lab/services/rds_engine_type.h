@@ -53,7 +53,7 @@ struct EngineType {
   LocalPath local_path;
   Origin origin;  // whether its server can be told who connects
   bool replica_takes_parameter_group;
-  bool keeps_log;  // for automated backups: restorable to a point in time
+  const LogFiles& (*log)();  // what automated backups keep of it, to restore to a point in time
   Orphans orphans;
   bool (*installed)();
   std::shared_ptr<Engine> (*make)(Host& host, std::filesystem::path directory, Secrets secrets);

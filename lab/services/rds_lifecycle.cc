@@ -130,12 +130,6 @@ Answer Rds::DeleteDBInstance(const Value& input) {
         400,
         {}};
   }
-  if (!input.Flag("DeleteAutomatedBackups", true) && !instance->type().keeps_log) {
-    return BadCombination(
-        fmt::format("DeleteAutomatedBackups=false is not served by this lab for {}: its automated "
-                    "backups go with their instance; take a final snapshot instead.",
-                    instance->type().name));
-  }
   instance->keeps_backups = !input.Flag("DeleteAutomatedBackups", true);
   instance->cancelled = true;
   SetStatus(*instance, InstanceStatus::kDeleting);

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "base/bytes.h"
+#include "lab/services/rds_binlog.h"
 #include "lab/services/rds_gtid.h"
 
 namespace leeward::lab::rds {
@@ -36,13 +37,13 @@ constexpr std::string_view kMariaDbSettings =
     "aria_pagecache_buffer_size = 4M\n"
     "key_buffer_size = 1M\n";
 constexpr std::string_view kMariaDbLogSettings =
-    "log_bin = mysql-bin-changelog\n"
+    "log_bin = mysql-bin-changelog\n"  // kBinlogName
     "binlog_format = MIXED\n"
     "sync_binlog = 1\n"
+    "binlog_expire_logs_seconds = 2592000\n"  // RDS gives a replica up that stood still for 30 days
     "log_slave_updates = ON\n"
     "gtid_strict_mode = ON\n"
     "relay_log = relaylog\n"
-    "relay_log_recovery = ON\n"
     "skip_slave_start\n"
     "slave_net_timeout = 10\n";  // a standby notices a dark source; it does not hold up a promotion
 
@@ -58,17 +59,6 @@ std::string Replicating(const Upstream& upstream, const Secrets& secrets) {
       "MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=1",
       MariaDbLiteral(upstream.host), upstream.port, MariaDbLiteral(kReplicationUser),
       MariaDbLiteral(secrets.replication));
-}
-
-// The third word of "mysql-bin-changelog.000002	389	0-1-270"; a server that has written
-// nothing has none.
-std::string PositionIn(const fs::path& file) {
-  std::ifstream in(file);
-  std::string log;
-  std::string offset;
-  std::string gtid;
-  in >> log >> offset >> gtid;
-  return gtid;
 }
 
 // As a file of settings has to say it, so that nothing in it means anything else.
@@ -124,6 +114,8 @@ base::Status MariaDbEngine::WriteConfig(Log log) {
   std::string text = "[mariadbd]\n";
   text += kMariaDbSettings;
   if (log == Log::kWritten) text += kMariaDbLogSettings;
+  // What a restore replays lies where a replica keeps what it has received.
+  if (!config_.recovery) text += "relay_log_recovery = ON\n";
   text += fmt::format("datadir = {}\nsocket = {}\npid_file = {}\ntmpdir = {}\n", Quoted(data()),
                       Quoted(socket()), Quoted(PidFile()), Quoted(directory_));
   text +=
@@ -132,6 +124,8 @@ base::Status MariaDbEngine::WriteConfig(Log log) {
   for (const auto& [name, value] : config_.parameters) {
     if (name != "read_only") text += fmt::format("{} = {}\n", name, value);
   }
+  // No event of the customer's runs while the past is replayed.
+  if (config_.recovery) text += "event_scheduler = OFF\n";
   // Here, other users of the machine cannot read the password.
   text += fmt::format("[mariabackup]\nuser = {}\npassword = \"{}\"\nsocket = {}\ndatadir = {}\n",
                       kBackupUser, secrets_.admin, Quoted(socket()), Quoted(data()));
@@ -170,16 +164,20 @@ Flow<base::Status> MariaDbEngine::AfterStart() {
   std::vector<std::string> statements;
   std::error_code ignored;
   const bool restored = fs::exists(PositionFile(), ignored);
+  const BinlogPlace place = BinlogPlaceIn(PositionFile());
   if (restored) {
-    const std::string position = PositionIn(PositionFile());
-    statements.push_back("SET GLOBAL gtid_slave_pos = " + MariaDbLiteral(position));
+    statements.push_back("SET GLOBAL gtid_slave_pos = " + MariaDbLiteral(place.gtids));
   }
   if (config_.upstream) {
     statements.emplace_back("STOP SLAVE");
     statements.push_back(Replicating(*config_.upstream, secrets_));
   }
-  if (statements.empty()) co_return base::Ok();
-  base::Status outcome = co_await Run(std::move(statements));
+  base::Status outcome = base::Ok();
+  if (!statements.empty()) outcome = co_await Run(std::move(statements));
+  if (outcome.ok() && config_.recovery) {
+    if (!place.position) co_return base::Corrupt("the backup does not say where its log begins");
+    outcome = co_await Replay(*place.position, *config_.recovery);
+  }
   if (outcome.ok()) fs::remove(PositionFile(), ignored);
   if (outcome.ok() && config_.upstream) {
     std::vector<std::string> start(1, "START SLAVE");

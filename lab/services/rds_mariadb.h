@@ -1,5 +1,5 @@
 // MariaDB as an engine of the lab's RDS, for `mariadb` and, in place of MySQL, for `mysql`: logical
-// standbys by global transaction id, backups by mariabackup.
+// standbys by global transaction id, backups by mariabackup, restores to a time by its binary log.
 #pragma once
 
 #include <cstdint>
@@ -50,6 +50,11 @@ class MariaDbEngine : public Engine {
   Flow<base::Status> AddFollower(std::string slot) override;
   Flow<base::Status> DropFollower(std::string slot) override;
   Flow<base::Status> KeepFollowers(std::vector<std::string> slots) override;
+  // The log stays for as long as RDS waits for a replica, whoever has copied it.
+  Flow<base::Result<LogPlace>> KeepLog() override;
+  Flow<base::Status> LetLogGo() override { co_return base::Ok(); }
+  Flow<base::Result<LogMark>> MarkLog(std::uint64_t copied) override;
+  std::filesystem::path log() const override { return data(); }
   Flow<base::Result<EngineLook>> Look() override;
   Flow<base::Result<Rows>> Sql(std::vector<std::string> statements) override;
 
@@ -72,11 +77,16 @@ class MariaDbEngine : public Engine {
   Flow<base::Status> Run(std::vector<std::string> statements);
   Flow<base::Result<std::map<std::string, std::string>>> ReplicaStatus();
   Flow<base::Status> AwaitApplied();
+  // rds_mariadb_log.cc
+  Flow<base::Status> Replay(std::uint64_t from, Recovery recovery);
+  Flow<base::Status> AwaitReplayed(std::string gtids);
+  bool RotatesNow();
   Flow<base::Status> Stream(std::filesystem::path backup);
 
   MariaDbFace face_;
   EngineConfig config_;
   bool copying_ = false;  // a server is copied once at a time
+  base::MonotonicTime rotated_{};
 };
 
 }  // namespace leeward::lab::rds

@@ -4,6 +4,7 @@
 #include <array>
 #include <system_error>
 
+#include "lab/services/rds_binlog.h"
 #include "lab/services/rds_mariadb.h"
 
 namespace leeward::lab::rds {
@@ -79,7 +80,7 @@ const EngineType& MariaDbType() {
                                    .local_path = LocalPath::kAddress,
                                    .origin = Origin::kTold,
                                    .replica_takes_parameter_group = true,
-                                   .keeps_log = false,
+                                   .log = &MariaDbLog,
                                    .orphans = Orphans::kPromoted,
                                    .installed = &MariaDbIsInstalled,
                                    .make = &MakeMariaDb<MariaDbFace::kMariaDb>};

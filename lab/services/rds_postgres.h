@@ -40,7 +40,7 @@ class PostgresEngine : public Engine {
   Flow<base::Result<LogPlace>> KeepLog() override;
   Flow<base::Status> LetLogGo() override;
   Flow<base::Result<LogMark>> MarkLog(std::uint64_t copied) override;
-  Flow<base::Status> CopyLog(LogPlace from, std::uint64_t end, std::filesystem::path into) override;
+  std::filesystem::path log() const override { return data() / "pg_wal"; }
   Flow<base::Result<EngineLook>> Look() override;
   Flow<base::Result<Rows>> Sql(std::vector<std::string> statements) override;
 

@@ -11,7 +11,6 @@ namespace {
 
 // Not one of "rds_", which are the replicas'.
 constexpr std::string_view kLogSlot = "rdsbackups";
-constexpr std::size_t kCopyChunk = 1 << 20;
 
 std::string DropLogSlot() {
   return fmt::format(
@@ -55,16 +54,6 @@ std::vector<std::string> MarkStatements(std::uint64_t copied) {
           "pg_walfile_name(pg_current_wal_flush_lsn())"};
 }
 
-base::Status CopyBetween(const std::filesystem::path& from, const std::filesystem::path& to,
-                         LogPlace place, std::uint64_t end) {
-  while (place.position < end) {
-    ASSIGN_OR_RETURN(const std::string bytes, ReadLog(from, place, end, kCopyChunk));
-    RETURN_IF_ERROR(WriteLog(to, place, bytes));
-    place.position += bytes.size();
-  }
-  return base::Ok();
-}
-
 }  // namespace
 
 Flow<base::Result<LogPlace>> PostgresEngine::KeepLog() {
@@ -93,21 +82,6 @@ Flow<base::Result<LogMark>> PostgresEngine::MarkLog(std::uint64_t copied) {
   const base::Result<Rows> rows = co_await Sql(MarkStatements(copied));
   if (!rows.ok()) co_return rows.error();
   co_return ToMark(*rows);
-}
-
-Flow<base::Status> PostgresEngine::CopyLog(LogPlace from, std::uint64_t end,
-                                           std::filesystem::path into) {
-  const std::filesystem::path log = data() / "pg_wal";
-  auto copied = Offload<base::Status>(host_, [log, into, from, end]() -> base::Status {
-    return CopyBetween(log, into, from, end);
-  });
-  const base::Status outcome = co_await copied;
-  for (std::uint64_t at = SegmentStart(from.position); outcome.ok() && at < end;
-       at += kLogSegment) {
-    const base::Status given = host_.GiveToEngine(into / SegmentFile(from.At(at)));
-    if (!given.ok()) co_return given;
-  }
-  co_return outcome;
 }
 
 }  // namespace leeward::lab::rds

@@ -73,7 +73,7 @@ const EngineType& PostgresType() {
                                    .local_path = LocalPath::kSocket,
                                    .origin = Origin::kHidden,
                                    .replica_takes_parameter_group = false,
-                                   .keeps_log = true,
+                                   .log = &PostgresLog,
                                    .orphans = Orphans::kWait,
                                    .installed = &IsInstalled,
                                    .make = &Make};

@@ -67,11 +67,6 @@ std::variant<BackupPtr, ApiError> Rds::BackupToRestore(const Value& input) const
     const std::string_view id = input.String("SourceDBInstanceIdentifier");
     const InstancePtr source = FindInstance(id);
     if (source == nullptr) return InstanceNotFound(id);
-    if (!source->type().keeps_log) {
-      return BadCombination(fmt::format(
-          "Restoring {} to a point in time is not served by this lab; restore a snapshot.",
-          source->type().name));
-    }
     if (source->retention() == 0) {
       return ApiError{
           "PointInTimeRestoreNotEnabled",
