@@ -48,10 +48,27 @@ def when(body, name):
     return text and datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
-def sql(address, statement):
-    done = subprocess.run([PSQL, "-XqAt", "-h", address, "-U", "leeward", "-d", "shop", "-c", statement],
-                          env={"PGPASSWORD": PASSWORD, "PGCONNECT_TIMEOUT": "20", "PATH": "/usr/bin:/bin"},
-                          capture_output=True, text=True, timeout=30, check=False)
+class Postgres:
+    name = "postgres"
+
+    @staticmethod
+    def sql(address, statement):
+        return client([PSQL, "-XqAt", "-h", address, "-U", "leeward", "-d", "shop", "-c", statement], PGPASSWORD=PASSWORD,
+                      PGCONNECT_TIMEOUT="20")
+
+
+class MariaDb:
+    name = "mariadb"
+
+    @staticmethod
+    def sql(address, statement):
+        return client(["/usr/bin/mariadb", "--no-defaults", "--skip-ssl", "-h", address, "-P", "3306", "-u", "leeward",
+                       "--connect-timeout=20", "-N", "-B", "-e", statement, "shop"], MYSQL_PWD=PASSWORD)
+
+
+def client(arguments, **environment):
+    done = subprocess.run(arguments, env={"PATH": "/usr/bin:/bin", **environment}, capture_output=True, text=True, timeout=30,
+                          check=False)
     if done.returncode:
         raise OSError(done.stderr)
     return done.stdout.strip()
@@ -60,16 +77,16 @@ def sql(address, statement):
 class Writer:
     """Commits one number after the other, and remembers when each was acknowledged."""
 
-    def __init__(self, address):
+    def __init__(self, engine, address):
         self.acknowledged, self.ending = {}, threading.Event()
-        self.address, self.thread = address, threading.Thread(target=self.run)
+        self.engine, self.address, self.thread = engine, address, threading.Thread(target=self.run)
         self.thread.start()
 
     def run(self):
         while not self.ending.is_set():
             number = len(self.acknowledged) + 1
             try:
-                sql(self.address, f"INSERT INTO t VALUES ({number})")
+                self.engine.sql(self.address, f"INSERT INTO t VALUES ({number})")
             except (OSError, subprocess.TimeoutExpired):
                 return
             self.acknowledged[number] = time.time()
@@ -80,6 +97,8 @@ class Writer:
 
 
 class BackupsTest(cleaned.TestCase):
+    engine = Postgres
+
     def setUp(self):
         self.base = pathlib.Path(tempfile.mkdtemp(prefix="lwb-", dir="/tmp"))
         self.base.chmod(0o755)
@@ -115,12 +134,15 @@ class BackupsTest(cleaned.TestCase):
             return body if member(body, "DBInstanceStatus") == "available" else None
         return until(look, f"{name} in {region} to be available")
 
+    def sql(self, address, statement):
+        return self.engine.sql(address, statement)
+
     def make(self):
-        self.call(A, "CreateDBInstance", DBInstanceIdentifier="orders", DBInstanceClass="db.t3.micro", Engine="postgres",
+        self.call(A, "CreateDBInstance", DBInstanceIdentifier="orders", DBInstanceClass="db.t3.micro", Engine=self.engine.name,
                   AllocatedStorage=20, DBName="shop", MasterUsername="leeward", MasterUserPassword=PASSWORD)
         body = self.available(A, "orders")
         address = member(body, "Address")
-        sql(address, "CREATE TABLE t (x int)")
+        self.sql(address, "CREATE TABLE t (x int)")
         return member(body, "DBInstanceArn"), address
 
     def backup(self, region):
@@ -136,7 +158,7 @@ class BackupsTest(cleaned.TestCase):
         self.assertEqual(self.code(B, "StartDBInstanceAutomatedBackupsReplication", SourceDBInstanceArn=arn + "x"),
                          "DBInstanceNotFound")
         self.call(B, "StartDBInstanceAutomatedBackupsReplication", SourceDBInstanceArn=arn, BackupRetentionPeriod=7)
-        writer = Writer(home)
+        writer = Writer(self.engine, home)
         self.addCleanup(writer.end)
         self.restorable(B)
         until(lambda: len(writer.acknowledged) > 30, "writes")
@@ -149,20 +171,24 @@ class BackupsTest(cleaned.TestCase):
         self.call(B, "RestoreDBInstanceToPointInTime", TargetDBInstanceIdentifier="orders", UseLatestRestorableTime="true",
                   SourceDBInstanceAutomatedBackupsArn=member(body, "DBInstanceAutomatedBackupsArn"))
         away = member(self.available(B, "orders"), "Address")
-        there = set(map(int, sql(away, "SELECT x FROM t").split()))
+        there = set(map(int, self.sql(away, "SELECT x FROM t").split()))
         due = {number for number, at in writer.acknowledged.items() if at <= latest}
         self.assertGreater(len(due), 30)
         self.assertEqual(due - there, set(), "acknowledged before the latest restorable time")
-        self.assertEqual(sql(away, "INSERT INTO t VALUES (0) RETURNING x"), "0")
+        self.assertEqual(self.sql(away, "INSERT INTO t VALUES (0) RETURNING x"), "0")
 
         self.run_lab("heal", A)
         self.available(A, "orders")
-        sql(home, "INSERT INTO t VALUES (-1)")
+        self.sql(home, "INSERT INTO t VALUES (-1)")
         until(lambda: (when(self.backup(B), "LatestTime") or 0) > latest + 1, "the copy to go on")
+
+    def test_a_mariadb_s_home_is_lost(self):
+        self.engine = MariaDb
+        self.test_a_lost_home_is_restored_to_the_latest_time_that_was_told()
 
     def test_a_copied_snapshot_outlives_its_region(self):
         arn, home = self.make()
-        sql(home, "INSERT INTO t VALUES (1)")
+        self.sql(home, "INSERT INTO t VALUES (1)")
         self.call(A, "CreateDBSnapshot", DBInstanceIdentifier="orders", DBSnapshotIdentifier="by-hand")
         source = arn.replace(":db:orders", ":snapshot:by-hand")
 
@@ -177,14 +203,14 @@ class BackupsTest(cleaned.TestCase):
         self.call(B, "RestoreDBInstanceFromDBSnapshot", DBInstanceIdentifier="restored", DBSnapshotIdentifier="copied")
         body = self.available(B, "restored")
         self.assertEqual(member(body, "AvailabilityZone"), "us-west-2a")
-        self.assertEqual(sql(member(body, "Address"), "SELECT x FROM t"), "1")
+        self.assertEqual(self.sql(member(body, "Address"), "SELECT x FROM t"), "1")
 
     def test_a_cut_between_the_regions_stops_the_copy_and_no_more(self):
         arn, home = self.make()
         self.call(B, "StartDBInstanceAutomatedBackupsReplication", SourceDBInstanceArn=arn)
         self.restorable(B)
         self.run_lab("isolate", A, B)
-        sql(home, "INSERT INTO t VALUES (1)")
+        self.sql(home, "INSERT INTO t VALUES (1)")
         self.restorable(A)
         stopped = when(self.backup(B), "LatestTime")
         self.assertLess(stopped, when(self.backup(A), "LatestTime"))
