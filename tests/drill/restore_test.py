@@ -11,16 +11,24 @@ import unittest
 
 from labs import LEEWARD, PASSWORD, ROOT
 
-SPEC = os.path.join(ROOT, "examples", "shop", "backup-restore.yaml")
+SHOP = os.path.join(ROOT, "examples", "shop")
+SPEC = os.path.join(SHOP, "backup-restore.yaml")
+IN_MARIADB = os.path.join(SHOP, "backup-restore-mariadb.yaml")
 RATE = int(os.environ.get("LEEWARD_DRILL_RATE", "200")) // 4  # requests a second
 
 
 class RestoreTest(unittest.TestCase):
     def test_a_lost_region_is_restored_and_home_again(self):
+        self.drill(SPEC)
+
+    def test_so_is_a_mariadb(self):
+        self.drill(IN_MARIADB)
+
+    def drill(self, spec):
         with tempfile.TemporaryDirectory(prefix="leeward-drill-") as folder:
             environment = {"PATH": "/usr/bin:/bin", "HOME": folder, "LANG": "C.UTF-8", "SHOP_DB_PASSWORD": PASSWORD}
-            done = subprocess.run([LEEWARD, "drill", SPEC, "--lab", "--json", "--rate", str(RATE)], env=environment,
-                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=500, check=False)
+            done = subprocess.run([LEEWARD, "drill", spec, "--lab", "--json", "--rate", str(RATE)], env=environment,
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=250, check=False)
             self.assertEqual(done.returncode, 0, done.stderr + done.stdout[-4000:])
             self.judge(json.loads(done.stdout))
 
