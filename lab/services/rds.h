@@ -61,7 +61,9 @@ struct RdsLimits {
   base::Duration log_copy_aws{300'000'000'000};
   base::Duration log_pull{500'000'000};  // between two looks at a backup in another Region
   base::Duration log_pull_aws{60'000'000'000};
-  std::size_t backup_copies = 20;  // in one Region, of other Regions' backups
+  base::Duration day{86'400'000'000'000};       // of retention periods and of backup windows
+  base::Duration backup_again{60'000'000'000};  // after a daily one that failed
+  std::size_t backup_copies = 20;               // in one Region, of other Regions' backups
   int crash_restarts = 5;
 };
 
@@ -162,6 +164,13 @@ class Rds : public Service, public GuardedByGroups {
 
   // rds_backups.cc
   Flow<> RunBackup(InstancePtr instance);
+  void BackUpDaily(const InstancePtr& instance);
+  Flow<> RunDailyBackup(InstancePtr instance);
+  Flow<> BackUpNow(InstancePtr instance);
+  Flow<base::Status> TakeBase(InstancePtr instance, BackupPtr backup);
+  void DropFailedBackups(std::string_view resource_id);
+  bool IsBeingRestored(const AutomatedBackup& backup) const;
+  void Prune(const BackupPtr& backup);
   Flow<BackupPtr> BeginBackup(InstancePtr instance);
   Flow<> ShipLog(InstancePtr instance);
   Flow<base::Status> ShipOnce(InstancePtr instance, BackupPtr backup);
@@ -195,6 +204,8 @@ class Rds : public Service, public GuardedByGroups {
   Flow<> PullBackup(BackupPtr backup);
   Flow<base::Status> PullOnce(BackupPtr backup);
   Flow<base::Status> PullBase(BackupPtr backup, Value source);
+  Flow<base::Status> PullNewBase(BackupPtr backup, Value source);
+  void BeginAnew(AutomatedBackup& backup);
   Flow<base::Status> PullLog(BackupPtr backup, std::uint64_t to);
   base::Status PutLog(const AutomatedBackup& backup, const LogPlace& at, std::string_view bytes);
   void SourceIsGone(const BackupPtr& backup);

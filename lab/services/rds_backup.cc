@@ -4,8 +4,10 @@
 #include <array>
 #include <utility>
 
+#include "base/check.h"
 #include "lab/services/ec2_vpc.h"
 #include "lab/services/rds_instance.h"
+#include "lab/services/time_window.h"
 
 namespace leeward::lab::rds {
 namespace {
@@ -19,6 +21,8 @@ constexpr std::array<std::pair<BackupStatus, std::string_view>, 5> kBackupNames 
     {BackupStatus::kReplicating, "replicating"},
     {BackupStatus::kRetained, "retained"},
 }};
+
+constexpr int kMinutesOfDay = 24 * 60;
 
 // Members of the instance that its backup shows as they stand.
 constexpr std::array<std::string_view, 11> kShown = {"AllocatedStorage",
@@ -37,6 +41,25 @@ std::optional<base::WallTime> TimeIn(const Value& saved, std::string_view name) 
   const Value* time = saved.Find(name);
   if (time == nullptr) return std::nullopt;
   return base::WallTime{base::Duration(time->integer())};
+}
+
+Value SaveBase(const BaseBackup& base) {
+  Value saved = Value::Struct({{"Snapshot", base.snapshot},
+                               {"Directory", base.directory},
+                               {"Start", static_cast<std::int64_t>(base.start)},
+                               {"Begun", base.begun.since_epoch.count()}});
+  if (base.earliest) saved.Set("Earliest", base.earliest->since_epoch.count());
+  return saved;
+}
+
+BaseBackup LoadBase(const Value& saved) {
+  BaseBackup base;
+  base.snapshot = saved.String("Snapshot");
+  base.directory = saved.String("Directory");
+  base.start = static_cast<std::uint64_t>(saved.Int("Start"));
+  base.begun = {base::Duration(saved.Int("Begun"))};
+  base.earliest = TimeIn(saved, "Earliest");
+  return base;
 }
 
 }  // namespace
@@ -63,13 +86,12 @@ Value Save(const AutomatedBackup& backup) {
                                {"Tags", backup.tags},
                                {"Admin", backup.secrets.admin},
                                {"Replication", backup.secrets.replication},
-                               {"Snapshot", backup.snapshot},
-                               {"Base", backup.base},
+                               {"Bases", Value::EmptyList()},
                                {"Timeline", static_cast<std::int64_t>(backup.start.timeline)},
                                {"Start", static_cast<std::int64_t>(backup.start.position)},
                                {"End", static_cast<std::int64_t>(backup.end)}});
+  for (const BaseBackup& base : backup.bases) saved.Find("Bases")->list().push_back(SaveBase(base));
   // Nanoseconds: what is restorable is told to the millisecond, and kept as it was measured.
-  if (backup.earliest) saved.Set("Earliest", backup.earliest->since_epoch.count());
   if (backup.latest) saved.Set("Latest", backup.latest->since_epoch.count());
   return saved;
 }
@@ -87,19 +109,45 @@ AutomatedBackup LoadBackup(const Value& saved) {
   backup.settings = saved.Sub("Settings");
   backup.tags = Value(saved.Items("Tags"));
   backup.secrets = {std::string(saved.String("Admin")), std::string(saved.String("Replication"))};
-  backup.snapshot = saved.String("Snapshot");
-  backup.base = saved.String("Base");
+  for (const Value& base : saved.Items("Bases")) backup.bases.push_back(LoadBase(base));
   backup.start = {static_cast<std::uint32_t>(saved.Int("Timeline")),
                   static_cast<std::uint64_t>(saved.Int("Start"))};
   backup.end = static_cast<std::uint64_t>(saved.Int("End"));
-  backup.earliest = TimeIn(saved, "Earliest");
   backup.latest = TimeIn(saved, "Latest");
   return backup;
 }
 
-base::WallTime EarliestOf(const AutomatedBackup& backup, base::WallTime now) {
-  const base::WallTime kept = now - std::chrono::hours(24) * backup.retention_days;
-  return std::max(*backup.earliest, kept);
+const BaseBackup& AutomatedBackup::BaseFor(std::optional<base::WallTime> until) const {
+  CHECK_MSG(restorable(), "a backup that nothing can be restored of yet");
+  const base::WallTime wanted = until.value_or(*latest);
+  const BaseBackup* newest = &bases.front();
+  for (const BaseBackup& base : bases) {
+    if (base.earliest && *base.earliest <= wanted) newest = &base;
+  }
+  return *newest;
+}
+
+base::WallTime EarliestOf(const AutomatedBackup& backup, base::WallTime now, base::Duration day) {
+  return std::max(*backup.bases.front().earliest, now - day * backup.retention_days);
+}
+
+std::size_t OutlivedBases(const AutomatedBackup& backup, base::WallTime now, base::Duration day) {
+  const base::WallTime kept = now - day * backup.retention_days;
+  std::size_t outlived = 0;
+  for (std::size_t i = 1; i < backup.bases.size(); ++i) {
+    if (backup.bases[i].earliest && *backup.bases[i].earliest <= kept) outlived = i;
+  }
+  return outlived;
+}
+
+bool IsBackupDue(std::string_view window, base::WallTime last, base::WallTime now,
+                 base::Duration day) {
+  const std::optional<int> begins = MinuteOfDay(window.substr(0, window.find('-')));
+  const std::optional<int> lasts = WindowMinutes(window);
+  if (!begins || !lasts) return false;
+  const base::Duration since_opened = (now.since_epoch - day * *begins / kMinutesOfDay + day) % day;
+  if (since_opened >= day * *lasts / kMinutesOfDay) return false;
+  return last < now - since_opened;
 }
 
 std::string BackupArn(const Host& host, const AutomatedBackup& backup) {
@@ -114,7 +162,7 @@ Value CopyList(const std::vector<std::string>& arns) {
   return list;
 }
 
-Value Describe(Host& host, const AutomatedBackup& backup) {
+Value Describe(Host& host, const AutomatedBackup& backup, base::Duration day) {
   Value out = Value::Struct({{"DBInstanceArn", backup.source_arn},
                              {"DbiResourceId", backup.resource_id},
                              {"Region", ParseArn(backup.source_arn).region},
@@ -133,7 +181,7 @@ Value Describe(Host& host, const AutomatedBackup& backup) {
   }
   Value window = Value::Struct();
   if (backup.restorable()) {
-    window.Set("EarliestTime", EarliestOf(backup, host.clock().Now()));
+    window.Set("EarliestTime", EarliestOf(backup, host.clock().Now(), day));
     window.Set("LatestTime", *backup.latest);
   }
   out.Set("RestoreWindow", std::move(window));

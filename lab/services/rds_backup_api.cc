@@ -40,7 +40,7 @@ bool PassesFilters(const Value& shown, const Value::List& filters) {
 }  // namespace
 
 Value Rds::ShownBackup(const AutomatedBackup& backup) const {
-  Value shown = Describe(host_, backup);
+  Value shown = Describe(host_, backup, limits.day);
   const InstancePtr instance = FindResource(backup.resource_id);
   if (instance != nullptr && !instance->backup_copies.empty()) {
     shown.Set("DBInstanceAutomatedBackupsReplications", CopyList(instance->backup_copies));

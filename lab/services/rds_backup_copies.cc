@@ -196,15 +196,19 @@ Answer Rds::DescribeBackupInternal(const Value& input) {
                                 {"Source", Arn(host_, "rds", "db:" + instance->id)},
                                 {"Settings", instance->settings},
                                 {"Ready", false}});
-  const auto snapshot = backup == nullptr ? snapshots_.end() : snapshots_.find(backup->snapshot);
-  if (snapshot == snapshots_.end() || !backup->restorable()) return answer;
+  if (backup == nullptr || !backup->restorable()) return answer;
+  const BaseBackup& newest = backup->BaseFor(std::nullopt);
+  const auto snapshot = snapshots_.find(newest.snapshot);
+  if (snapshot == snapshots_.end()) return answer;
   answer.Set("Ready", true);
-  answer.Set("Snapshot", backup->snapshot);
+  answer.Set("Snapshot", newest.snapshot);
   answer.Set("Files", FilesOf(snapshot->second));
+  answer.Set("BaseStart", static_cast<std::int64_t>(newest.start));
+  answer.Set("BaseEarliest", newest.earliest->since_epoch.count());
+  answer.Set("BaseBegun", newest.begun.since_epoch.count());
   answer.Set("Timeline", static_cast<std::int64_t>(backup->start.timeline));
   answer.Set("Start", static_cast<std::int64_t>(backup->start.position));
   answer.Set("End", static_cast<std::int64_t>(backup->end));
-  answer.Set("Earliest", backup->earliest->since_epoch.count());
   answer.Set("Latest", backup->latest->since_epoch.count());
   return answer;
 }
@@ -260,19 +264,42 @@ Flow<base::Status> Rds::PullOnce(BackupPtr backup) {
   backup->source_arn = source.String("Source");
   backup->settings = source.Sub("Settings");
   if (!source.Flag("Ready", false)) co_return base::Ok();
-  if (backup->base.empty()) {
-    const base::Status based = co_await PullBase(backup, source);
-    if (!based.ok()) co_return based;
-  }
+  const base::Status based = co_await PullNewBase(backup, source);
+  if (!based.ok()) co_return based;
   const base::Status pulled =
       co_await PullLog(backup, static_cast<std::uint64_t>(source.Int("End")));
   if (!pulled.ok()) co_return pulled;
   if (backup->dropped || !IsFollowing(*backup)) co_return base::Ok();
-  backup->earliest = TimeOf(source, "Earliest");
   backup->latest = TimeOf(source, "Latest");
   backup->status = BackupStatus::kReplicating;
   SaveBackup(*backup);
   co_return base::Ok();
+}
+
+// The source's newest base backup, if it is not here. A copy begins with it; so it does again when
+// the source has dropped log that never came here.
+Flow<base::Status> Rds::PullNewBase(BackupPtr backup, Value source) {
+  if (!backup->bases.empty() && static_cast<std::uint64_t>(source.Int("Start")) > backup->end) {
+    if (IsBeingRestored(*backup)) co_return base::Ok();
+    AddEvent(backup->instance, "db-instance",
+             "The copy of its backup begins anew: the log that comes next is gone", "backup");
+    BeginAnew(*backup);
+  }
+  if (!backup->bases.empty() && backup->bases.back().snapshot == source.String("Snapshot")) {
+    co_return base::Ok();
+  }
+  co_return co_await PullBase(backup, source);
+}
+
+void Rds::BeginAnew(AutomatedBackup& backup) {
+  backup.bases.clear();
+  backup.latest.reset();
+  backup.start = {};
+  backup.end = 0;
+  backup.status = BackupStatus::kPending;
+  std::error_code ignored;
+  fs::remove_all(BackupPath(backup), ignored);
+  SaveBackup(backup);
 }
 
 // Under another name until it is whole.
@@ -283,19 +310,26 @@ Flow<base::Status> Rds::PullBase(BackupPtr backup, Value source) {
   fs::remove_all(draft, error);
   fs::create_directories(draft, error);
   base::Status pulled = host_.GiveToEngine(draft);
-  const std::string snapshot(source.String("Snapshot"));
+  BaseBackup base;
+  base.snapshot = source.String("Snapshot");
+  base.start = static_cast<std::uint64_t>(source.Int("BaseStart"));
+  base.begun = TimeOf(source, "BaseBegun");
+  base.earliest = TimeOf(source, "BaseEarliest");
   for (const Value& file : source.Items("Files")) {
     const fs::path path = draft / file.str();
-    if (pulled.ok()) pulled = co_await PullFile(region, snapshot, file.str(), path);
+    if (pulled.ok()) pulled = co_await PullFile(region, base.snapshot, file.str(), path);
   }
   if (!pulled.ok()) co_return pulled;
   if (backup->dropped) co_return base::Cancelled("the copy was deleted");
-  fs::rename(draft, BackupPath(*backup) / "base", error);
+  const fs::path kept = BackupPath(*backup) / ("base-" + host_.random().Hex(8));
+  fs::rename(draft, kept, error);
   if (error) co_return base::Exhausted("cannot keep the base backup: " + error.message());
-  backup->start = {static_cast<std::uint32_t>(source.Int("Timeline")),
-                   static_cast<std::uint64_t>(source.Int("Start"))};
-  backup->end = backup->start.position;
-  backup->base = (BackupPath(*backup) / "base").lexically_relative(Directory()).string();
+  base.directory = kept.lexically_relative(Directory()).string();
+  if (backup->bases.empty()) {
+    backup->start = {static_cast<std::uint32_t>(source.Int("Timeline")), base.start};
+    backup->end = base.start;
+  }
+  backup->bases.push_back(std::move(base));
   SaveBackup(*backup);
   co_return base::Ok();
 }

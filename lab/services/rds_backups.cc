@@ -94,26 +94,38 @@ Flow<> Rds::RunBackup(InstancePtr instance) {
   }
   if (instance->cancelled || instance->status != InstanceStatus::kAvailable) co_return;
   if (instance->retention() == 0) co_return;
+  co_await BackUpNow(instance);
+}
+
+// One a day, in the instance's window, so that a restore never replays more than a day's log.
+void Rds::BackUpDaily(const InstancePtr& instance) {
+  const BackupPtr backup = BackupOf(*instance);
+  if (backup == nullptr || !backup->restorable() || instance->retention() == 0) return;
+  if (instance->status != InstanceStatus::kAvailable || instance->is_replica()) return;
+  const base::WallTime now = host_.clock().Now();
+  if (now - instance->backup_tried < limits.backup_again) return;
+  if (!IsBackupDue(instance->settings.String("PreferredBackupWindow"), backup->bases.back().begun,
+                   now, limits.day)) {
+    return;
+  }
+  RunDailyBackup(instance).Detach();
+}
+
+Flow<> Rds::RunDailyBackup(InstancePtr instance) {
+  const AtWork at_work(instance);
+  instance->backup_tried = host_.clock().Now();
+  co_await BackUpNow(instance);
+}
+
+Flow<> Rds::BackUpNow(InstancePtr instance) {
   AddEvent(instance->id, "db-instance", "Backing up DB instance", "backup");
   SetStatus(*instance, InstanceStatus::kBackingUp);
   const BackupPtr backup = co_await BeginBackup(instance);
-  const std::string id = AutomatedName(instance->id, host_.clock().Now());
-  base::Status taken = base::Ok();
-  const auto earlier = snapshots_.find(id);
-  if (earlier != snapshots_.end() && earlier->second.record.String("Status") == "failed") {
-    DropSnapshot(id);
-  }
-  if (!snapshots_.contains(id)) {
-    AddSnapshot(*instance, id, "automated");
-    taken = co_await TakeSnapshot(instance, id);
-  }
+  base::Status taken = base::WrongState("its log is not kept");
+  if (backup != nullptr) taken = co_await TakeBase(instance, backup);
   co_await Sleep(host_, Paced(kBackupAws));
   if (instance->cancelled || instance->status != InstanceStatus::kBackingUp) co_return;
-  const auto snapshot = snapshots_.find(id);
-  if (taken.ok() && backup != nullptr && snapshot != snapshots_.end()) {
-    backup->snapshot = id;
-    backup->base = snapshot->second.directory;
-    SaveBackup(*backup);
+  if (taken.ok()) {
     // From one mark to the next it can be restored to a time; it is not shown as done before.
     taken = co_await ShipOnce(instance, backup);
     if (taken.ok()) taken = co_await ShipOnce(instance, backup);
@@ -124,11 +136,45 @@ Flow<> Rds::RunBackup(InstancePtr instance) {
   SetStatus(*instance, InstanceStatus::kAvailable);
 }
 
+void Rds::DropFailedBackups(std::string_view resource_id) {
+  std::vector<std::string> failed;
+  for (const auto& [id, snapshot] : snapshots_) {
+    const Value& record = snapshot.record;
+    if (record.String("SnapshotType") == "automated" && record.String("Status") == "failed" &&
+        record.String("DbiResourceId") == resource_id) {
+      failed.push_back(id);
+    }
+  }
+  for (const std::string& id : failed) DropSnapshot(id);
+}
+
+// Whatever it needs of the log is copied after its beginning.
+Flow<base::Status> Rds::TakeBase(InstancePtr instance, BackupPtr backup) {
+  BaseBackup base;
+  base.begun = host_.clock().Now();
+  base.start = instance->type().log().Begin(backup->end);
+  base.snapshot = AutomatedName(instance->id, base.begun);
+  DropFailedBackups(instance->resource_id);
+  // A second one of the same minute.
+  if (snapshots_.contains(base.snapshot)) base.snapshot += "-" + host_.random().Hex(4);
+  AddSnapshot(*instance, base.snapshot, "automated");
+  const base::Status taken = co_await TakeSnapshot(instance, base.snapshot);
+  if (!taken.ok()) co_return taken;
+  const auto snapshot = snapshots_.find(base.snapshot);
+  if (snapshot == snapshots_.end() || backup->dropped) {
+    co_return base::Cancelled("its backups were turned off");
+  }
+  base.directory = snapshot->second.directory;
+  backup->bases.push_back(std::move(base));
+  SaveBackup(*backup);
+  co_return base::Ok();
+}
+
 // After a start: with what was begun, or from the beginning when that was cut off.
 void Rds::GoOnBackingUp(const InstancePtr& instance) {
   if (instance->is_replica() || instance->retention() == 0) return;
   const BackupPtr backup = BackupOf(*instance);
-  if (backup == nullptr || backup->base.empty()) {
+  if (backup == nullptr || backup->bases.empty()) {
     RunBackup(instance).Detach();
   }
   if (backup != nullptr) ShipLog(instance).Detach();
@@ -157,7 +203,7 @@ Flow<> Rds::ShipLog(InstancePtr instance) {
 Flow<base::Status> Rds::ShipOnce(InstancePtr instance, BackupPtr backup) {
   const AtWork at_work(instance);
   // Marks that were made before the base backup had ended prove nothing of what it restores.
-  const bool based = !backup->base.empty();
+  const std::string based = backup->bases.empty() ? "" : backup->bases.back().snapshot;
   const LogPlace from = backup->start.At(backup->end);
   const base::Result<LogMark> mark = co_await instance->engine->MarkLog(from.position);
   if (!mark.ok()) co_return mark.error();
@@ -173,15 +219,16 @@ Flow<base::Status> Rds::ShipOnce(InstancePtr instance, BackupPtr backup) {
   if (backup->dropped) co_return base::Ok();
   // Two of these may be under way, and end in either order.
   backup->end = std::max(backup->end, mark->end.position);
-  if (based) {
-    if (!backup->earliest) {
-      backup->earliest = NextMillisecond(mark->time);
-    } else {
-      const base::WallTime known = backup->latest.value_or(*backup->earliest);
-      backup->latest = std::max(mark->time, known);
-      instance->settings.Set("LatestRestorableTime", *backup->latest);
-      backup->status = BackupStatus::kActive;
-    }
+  const bool first = based.empty() || !backup->bases.front().earliest;
+  for (BaseBackup& base : backup->bases) {
+    if (based.empty()) break;
+    if (!base.earliest) base.earliest = NextMillisecond(mark->time);
+    if (base.snapshot == based) break;
+  }
+  if (!first) {
+    backup->latest = std::max(mark->time, backup->latest.value_or(mark->time));
+    instance->settings.Set("LatestRestorableTime", *backup->latest);
+    backup->status = BackupStatus::kActive;
   }
   TellOfInstance(*instance, *backup);
   SaveBackup(*backup);
@@ -234,11 +281,48 @@ void Rds::ExpireBackups() {
   std::vector<BackupPtr> expired;
   const base::WallTime now = host_.clock().Now();
   for (const auto& [name, backup] : backups_) {
-    if (backup->status == BackupStatus::kRetained && EarliestOf(*backup, now) > *backup->latest) {
+    if (backup->status == BackupStatus::kRetained &&
+        EarliestOf(*backup, now, limits.day) > *backup->latest) {
       expired.push_back(backup);
+    } else {
+      Prune(backup);
     }
   }
   for (const BackupPtr& backup : expired) DropBackup(backup);
+}
+
+bool Rds::IsBeingRestored(const AutomatedBackup& backup) const {
+  return std::any_of(instances_.begin(), instances_.end(),
+                     [&](const auto& one) { return one.second->restore_backup == backup.name; });
+}
+
+// Base backups that no time in the restore window needs, and the log before the first that is left.
+void Rds::Prune(const BackupPtr& backup) {
+  const std::size_t outlived = OutlivedBases(*backup, host_.clock().Now(), limits.day);
+  if (outlived == 0 || IsBeingRestored(*backup)) return;
+  std::vector<BaseBackup> gone(backup->bases.begin(),
+                               backup->bases.begin() + static_cast<std::ptrdiff_t>(outlived));
+  backup->bases.erase(backup->bases.begin(),
+                      backup->bases.begin() + static_cast<std::ptrdiff_t>(outlived));
+  backup->start.position = std::max(backup->start.position, backup->bases.front().start);
+  SaveBackup(*backup);
+  std::vector<fs::path> unused;
+  for (const BaseBackup& base : gone) {
+    if (backup->is_copy_in(host_.region())) {
+      unused.push_back(Directory() / base.directory);
+    } else if (snapshots_.contains(base.snapshot)) {
+      DropSnapshot(base.snapshot);
+    }
+  }
+  host_.RunBlocking(
+      [unused, log = LogPath(*backup), first = TypeOf(backup->settings).log().File(backup->start)] {
+        std::error_code ignored;
+        for (const fs::path& path : unused) fs::remove_all(path, ignored);
+        for (const auto& file : fs::directory_iterator(log, ignored)) {
+          if (file.path().filename().string() < first) fs::remove(file.path(), ignored);
+        }
+      },
+      [] {});
 }
 
 // Beside the log, and as often as it: nobody else's state is written anew for it.

@@ -17,7 +17,7 @@ class RdsBackupsTest : public RdsBackedUp {
  protected:
   RdsBackupsTest() : RdsBackedUp(PostgresType()) {}
 
-  std::string Ask(Side& side, const std::string& id, const std::string& sql) {
+  std::string Ask(Side& side, const std::string& id, const std::string& sql) override {
     const auto endpoint = side.host.endpoints.find("rds:" + id);
     if (endpoint == side.host.endpoints.end()) return "no endpoint";
     const auto rows = RunSql({.socket_directory = endpoint->second.backend.parent_path().string(),
@@ -216,6 +216,37 @@ TEST_F(RdsBackupsTest, WhatCannotBeRestoredIsRefusedAsAwsDoes) {
       "DBInstanceAutomatedBackupNotFound");
   Lose(a);
   EXPECT_EQ(copy(b, kOrdersArn), "ServiceUnavailable");
+}
+
+TEST_F(RdsBackupsTest, DaysGoByAndEveryTimeOfTheWindowCanBeRestored) {
+  MakeOrdersOfShortDays(5s);
+  ASSERT_EQ(Ask(a, "orders", "CREATE TABLE t (x INT)"), "");
+  ASSERT_EQ(Ask(a, "orders", "CREATE TABLE more (x INT)"), "");
+  AwaitRestorable(a);
+  StartCopy(2);
+  const std::string begun = FirstLogFile(a);
+  const auto also = [&] {
+    // More than a file of log.
+    EXPECT_EQ(Ask(a, "orders", "INSERT INTO more SELECT g FROM generate_series(1, 10000) g"), "");
+  };
+  LiveThrough(4, also);
+  EXPECT_TRUE(world.RunUntil([&] {
+    const std::vector<std::string> left = SnapshotNames();
+    return std::count(left.begin(), left.end(), first) == 0;
+  })) << first
+      << ": " << Events(a);
+  EXPECT_TRUE(world.RunUntil([&] { return FirstLogFile(a) > begun; })) << FirstLogFile(a);
+
+  const base::WallTime early = InWindow(a, 0s);
+  const base::WallTime late = InWindow(a, 3s);
+  RestoreTo(a, "early", early);
+  RestoreTo(a, "late", late);
+  AwaitRestorable(b);
+  const base::WallTime copied = InWindow(b, 1s);
+  RestoreTo(b, "copied", copied);
+  ExpectRestored(a, "early", early);
+  ExpectRestored(a, "late", late);
+  ExpectRestored(b, "copied", copied);
 }
 
 }  // namespace

@@ -217,7 +217,9 @@ Flow<base::Status> Rds::Fill(InstancePtr instance) {
   if (!instance->restore_backup.empty()) {
     const auto backup = backups_.find(instance->restore_backup);
     if (backup == backups_.end()) co_return base::NotFound("its automated backup is gone");
-    const std::filesystem::path path = Directory() / backup->second->base;
+    if (!backup->second->restorable()) co_return base::NotFound("its automated backup is empty");
+    const BaseBackup& base = backup->second->BaseFor(instance->restore_until);
+    const std::filesystem::path path = Directory() / base.directory;
     co_return co_await instance->engine->RestoreFrom(path);
   }
   const base::Result<std::filesystem::path> cluster = co_await TemplateOf(instance->type()).Ready();

@@ -85,6 +85,7 @@ struct Instance {
   base::MonotonicTime link_seen{};
   bool looking = false;
   bool shipping = false;  // its log, to its automated backup
+  base::WallTime backup_tried{};
 
   const EngineType& type() const { return TypeOf(settings); }
   bool is_replica() const { return !source_arn.empty(); }

@@ -1,5 +1,4 @@
 // Restores of MariaDB to a point in time, here and in another Region, of real binary logs.
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "lab/services/rds.h"
@@ -10,14 +9,13 @@ namespace leeward::lab::rds {
 namespace {
 
 using shapes::Value;
-using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
 class RdsMariaDbBackupsTest : public RdsBackedUp {
  protected:
   RdsMariaDbBackupsTest() : RdsBackedUp(MariaDbType()) {}
 
-  std::string Ask(Side& side, const std::string& id, const std::string& sql) {
+  std::string Ask(Side& side, const std::string& id, const std::string& sql) override {
     const auto endpoint = side.host.endpoints.find("rds:" + id);
     if (endpoint == side.host.endpoints.end()) return "no endpoint";
     MariaDbTarget target;
@@ -145,6 +143,34 @@ TEST_F(RdsMariaDbBackupsTest, TurnedOffBackupsAreGone) {
   Value asked = FromOrders("other");
   EXPECT_EQ(Code(a, "RestoreDBInstanceToPointInTime", asked.Set("UseLatestRestorableTime", true)),
             "PointInTimeRestoreNotEnabled");
+}
+
+TEST_F(RdsMariaDbBackupsTest, DaysGoByAndEveryTimeOfTheWindowCanBeRestored) {
+  MakeOrdersOfShortDays(5s);
+  ASSERT_EQ(Ask(a, "orders", "CREATE TABLE t (x INT)"), "");
+  ASSERT_EQ(Ask(a, "orders", "CREATE TABLE more (x INT)"), "");
+  AwaitRestorable(a);
+  StartCopy(2);
+  const std::string begun = FirstLogFile(a);
+  const auto also = [&] { EXPECT_EQ(Ask(a, "orders", "FLUSH BINARY LOGS"), ""); };
+  LiveThrough(4, also);
+  EXPECT_TRUE(world.RunUntil([&] {
+    const std::vector<std::string> left = SnapshotNames();
+    return std::count(left.begin(), left.end(), first) == 0;
+  })) << first
+      << ": " << Events(a);
+  EXPECT_TRUE(world.RunUntil([&] { return FirstLogFile(a) > begun; })) << FirstLogFile(a);
+
+  const base::WallTime early = InWindow(a, 0s);
+  const base::WallTime late = InWindow(a, 3s);
+  RestoreTo(a, "early", early);
+  RestoreTo(a, "late", late);
+  AwaitRestorable(b);
+  const base::WallTime copied = InWindow(b, 1s);
+  RestoreTo(b, "copied", copied);
+  ExpectRestored(a, "early", early);
+  ExpectRestored(a, "late", late);
+  ExpectRestored(b, "copied", copied);
 }
 
 }  // namespace

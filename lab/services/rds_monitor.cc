@@ -13,7 +13,9 @@ Flow<> Rds::Monitor() {
     ExpireBackups();
     for (const auto& [id, instance] : instances_) {
       const bool busy = instance->status == InstanceStatus::kCreating || instance->cancelled;
-      if (instance->engine->running() && !busy) LookAt(instance).Detach();
+      if (!instance->engine->running() || busy) continue;
+      LookAt(instance).Detach();
+      BackUpDaily(instance);
     }
     co_await Sleep(host_, host_.pace() == Pace::kAws ? limits.monitor_aws : limits.monitor);
   }

@@ -19,8 +19,8 @@ ApiError NoBackup(std::string_view which) {
           {}};
 }
 
-Problem CheckRestoreTime(const AutomatedBackup& backup, base::WallTime until, base::WallTime now) {
-  const base::WallTime earliest = EarliestOf(backup, now);
+Problem CheckRestoreTime(const AutomatedBackup& backup, base::WallTime until,
+                         base::WallTime earliest) {
   if (until >= earliest && until <= *backup.latest) return {};
   return BadValue(fmt::format("The restore time {} is outside the restore window of {}, {} to {}.",
                               base::FormatIso8601(until), backup.instance,
@@ -103,7 +103,9 @@ Answer Rds::RestoreDBInstanceToPointInTime(const Value& input) {
   std::optional<base::WallTime> until;
   if (const Value* time = input.Find("RestoreTime")) {
     until = time->time();
-    if (auto problem = CheckRestoreTime(*backup, *until, host_.clock().Now())) return *problem;
+    if (auto problem =
+            CheckRestoreTime(*backup, *until, EarliestOf(*backup, host_.clock().Now(), limits.day)))
+      return *problem;
   }
   Value asked = input;
   asked.Set("DBInstanceIdentifier", input.String("TargetDBInstanceIdentifier"));
