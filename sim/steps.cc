@@ -375,6 +375,8 @@ constexpr std::array kActs = {
     Entry{"rds.retire-old", PutAside},
     Entry{"route53.confirm", Confirm},
     Entry{"route53.shift", Shift},
+    Entry{"secretsmanager.promote", TakesWrites},
+    Entry{"secretsmanager.ready", Nothing},
 };
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "shapes/value.h"
 #include "steps/ebs.h"
 #include "steps/files.h"
+#include "steps/kms_keys.h"
 
 namespace leeward::cli {
 namespace {
@@ -150,6 +151,36 @@ base::Status CheckVolumes(World& world, const Project& project, const Region& re
   return Missing(project, component, region, "EBS volume with the tag '" + ebs.tag + "'");
 }
 
+base::Status CheckSecret(World& world, const Project& project, const Region& region,
+                         const model::Component& component, const model::Secret& secret) {
+  const Value input = Value::Struct({{"SecretId", secret.secret}});
+  const auto answer = Ask(world, region, "secretsmanager", "DescribeSecret", input);
+  if (answer.ok()) return base::Ok();
+  if (answer.error().code() != ErrorCode::kNotFound) return WithAdvice(answer.error(), world);
+  return Missing(project, component, region, "secret '" + secret.secret + "'",
+                 Elsewhere(world, project, region, "secretsmanager", "DescribeSecret", input));
+}
+
+// Keys and aliases are of one Region; a service says so late, or not at all.
+base::Status CheckKey(World& world, const Project& project, const Region& active,
+                      const model::Component& component) {
+  const std::string key = model::KmsKeyOf(component.kind);
+  if (key.empty()) return base::Ok();
+  const model::Regions& regions = project.application.regions;
+  const Region& region = active == regions.home ? regions.recovery : regions.home;
+  const Value input = Value::Struct({{"KeyId", key}});
+  const auto answer = Ask(world, region, "kms", "DescribeKey", input);
+  if (!answer.ok() && answer.error().code() == ErrorCode::kNotFound) {
+    return Missing(project, component, region, "KMS key '" + key + "'",
+                   Elsewhere(world, project, region, "kms", "DescribeKey", input));
+  }
+  if (!answer.ok()) return WithAdvice(answer.error(), world);
+  const std::string why = steps::WhyNotUsable(*answer);
+  if (why.empty()) return base::Ok();
+  return base::WrongState(fmt::format("KMS key '{}' of {} {} in {}; enable it, or name another",
+                                      key, component.name.str(), why, region.str()));
+}
+
 }  // namespace
 
 std::string SecretVariable(const model::ComponentKind& kind) {
@@ -248,7 +279,10 @@ base::Status CheckNamed(World& world, const Project& project, const model::Snaps
       RETURN_IF_ERROR(CheckFileSystem(world, project, region, component, *files));
     } else if (const auto* ebs = std::get_if<model::Ebs>(&component.kind)) {
       RETURN_IF_ERROR(CheckVolumes(world, project, region, component, *ebs));
+    } else if (const auto* secret = std::get_if<model::Secret>(&component.kind)) {
+      RETURN_IF_ERROR(CheckSecret(world, project, region, component, *secret));
     }
+    RETURN_IF_ERROR(CheckKey(world, project, region, component));
   }
   return base::Ok();
 }

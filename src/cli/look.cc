@@ -13,6 +13,7 @@
 #include "steps/efs.h"
 #include "steps/items.h"
 #include "steps/rds.h"
+#include "steps/secretsmanager.h"
 
 namespace leeward::cli {
 namespace {
@@ -165,6 +166,32 @@ struct LookAtKind {
   base::Result<Value> AskDisks(std::string_view operation, const Value& input) const {
     return world.aws->Paginate("ec2", operation, input, PatientlyHere());
   }
+  // The primary alone says whether a replica is in sync, so that both are asked.
+  base::Status operator()(const model::Secret& secret) const {
+    ASSIGN_OR_RETURN(const steps::SecretSeen here, SecretIn(secret, seen.region));
+    const bool replica = here.IsReplicaIn(seen.region);
+    seen.role = replica ? StoreRole::kReplica : StoreRole::kWriter;
+    if (!replica) return base::Ok();
+    const auto primary = SecretIn(secret, Region(here.primary_region));
+    if (!primary.ok()) {
+      seen.standing = {false, "sync unknown: " + primary.error().message()};
+      return base::Ok();
+    }
+    const steps::SecretSync sync = steps::CompareSecrets(*primary, here, seen.region);
+    seen.standing = {sync.state == steps::SecretSync::State::kInSync, sync.told};
+    return base::Ok();
+  }
+  base::Result<steps::SecretSeen> SecretIn(const model::Secret& secret,
+                                           const Region& region) const {
+    aws::CallOptions options = PatientlyHere();
+    options.region = region.str();
+    ASSIGN_OR_RETURN(const Value told,
+                     world.aws->Call("secretsmanager", "DescribeSecret",
+                                     Value::Struct({{"SecretId", secret.secret}}), options));
+    steps::SecretSeen read = steps::ReadSecret(told);
+    if (read.deleted) return base::WrongState("it is to be deleted");
+    return read;
+  }
   base::Status operator()(const model::Ecs&) const { return base::Ok(); }
   base::Status operator()(const model::Route53&) const { return base::Ok(); }
 };
@@ -265,7 +292,8 @@ model::Verdict VerdictFromHere(const Seen& seen, const Region& region) {
 enum class Tables { kLeftOut, kAsked };
 
 bool IsLookedAt(const model::ComponentKind& kind, Tables tables) {
-  if (std::holds_alternative<model::Dynamodb>(kind)) return tables == Tables::kAsked;
+  if (std::holds_alternative<model::Dynamodb>(kind) || std::holds_alternative<model::Secret>(kind))
+    return tables == Tables::kAsked;
   return model::IsStore(kind);
 }
 

@@ -26,6 +26,11 @@ enum class StoreRole {
   kBackup,   // is not there, and can be restored to its newest write
 };
 
+struct CopyStanding {
+  bool good = false;  // unknown is not
+  std::string told;   // "InSync"
+};
+
 // One store in one Region, as its own protocol answers.
 struct StoreSeen {
   model::ComponentName component;
@@ -35,6 +40,8 @@ struct StoreSeen {
   // Written in the other Region and visible here; of a database, of any observer.
   std::optional<base::WallTime> newest_canary = {};
   std::string failure = {};  // why there was no answer
+  // Of a secret or a key: how it stands to that of the other Region.
+  std::optional<CopyStanding> standing = {};
 };
 
 struct Seen {
@@ -48,9 +55,10 @@ struct Seen {
 // Where the application is active. Asks everything at once, nothing for longer than two seconds:
 // databases and caches by their own protocols, and AWS for the routing controls and for databases
 // that are restored when they are needed, so that what a daemon asks of AWS all day hardly grows
-// with the components. Tables, which have no writer that could be told, are left out.
+// with the components. Tables, which have no writer that could be told, are left out, and so are
+// secrets, which are no stores.
 Seen Look(World& world, const Project& project, const model::Inventory& inventory);
-// And every table, and whether the Regions' APIs answer: for verdicts from here.
+// And every table and secret, and whether the Regions' APIs answer: for verdicts from here.
 Seen LookAround(World& world, const Project& project, const model::Inventory& inventory);
 
 // A snapshot for planning. Verdicts are one view's, and say so.

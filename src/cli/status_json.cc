@@ -34,6 +34,10 @@ Json StoreJson(const StoreSeen& store, base::WallTime now) {
     return json;
   }
   json["role"] = NameOf(*store.role);
+  if (store.standing) {
+    json["in_sync"] = store.standing->good;
+    json["standing"] = store.standing->told;
+  }
   if (store.position) {
     json["in_recovery"] = store.position->replica;
     json["received"] = store.position->received;

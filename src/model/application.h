@@ -149,7 +149,20 @@ struct Ebs {
   std::string zone = "a";  // letter of the zone in which volumes are made
 };
 
-using ComponentKind = std::variant<Rds, Ecs, Route53, Dynamodb, Elasticache, Efs, DataSync, Ebs>;
+// Where the one copy of a secret is that can be changed.
+enum class SecretPrimary { kFollows, kStays };
+
+// A secret of the same name in both Regions, one the replica of the other. It is none of the stores
+// that the application writes: what is lost of it is told, not bounded.
+struct Secret {
+  std::string secret;  // its name in both Regions
+  SecretPrimary primary = SecretPrimary::kFollows;
+  std::string kms_key;  // of the Region that gets a replica: an alias or the id of a multi-Region
+                        // key; empty: the one that AWS manages there
+};
+
+using ComponentKind =
+    std::variant<Rds, Ecs, Route53, Dynamodb, Elasticache, Efs, DataSync, Ebs, Secret>;
 
 // Whether the kind keeps what the application writes: it takes writes in one Region at a time.
 inline bool IsStore(const ComponentKind& kind) {
@@ -168,6 +181,12 @@ inline const Files* FilesOf(const ComponentKind& kind) {
 // nobody here mounts one; a volume is reached by its instance.
 inline bool IsProbed(const ComponentKind& kind) {
   return IsStore(kind) && FilesOf(kind) == nullptr && !std::holds_alternative<Ebs>(kind);
+}
+
+// The key of the Region that gets a copy, as the spec names it; empty: none is named.
+inline std::string KmsKeyOf(const ComponentKind& kind) {
+  if (const auto* secret = std::get_if<Secret>(&kind)) return secret->kms_key;
+  return "";
 }
 
 struct Component {

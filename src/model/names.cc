@@ -274,6 +274,16 @@ std::string_view Name(SyncTransfer transfer) {
   CHECK_NEVER("SyncTransfer outside its enum");
 }
 
+std::string_view Name(SecretPrimary primary) {
+  switch (primary) {
+    case SecretPrimary::kFollows:
+      return "follows";
+    case SecretPrimary::kStays:
+      return "stays";
+  }
+  CHECK_NEVER("SecretPrimary outside its enum");
+}
+
 std::string NameOf(const Combination& together) {
   std::string text;
   for (const Signal signal : together) {
@@ -305,6 +315,7 @@ LEEWARD_ENUM(SyncOverwrite, kAlways, kNever)
 LEEWARD_ENUM(SyncDeleted, kKeep, kRemove)
 LEEWARD_ENUM(SyncAttribute, kKeep, kDrop)
 LEEWARD_ENUM(SyncTransfer, kChanged, kEverything)
+LEEWARD_ENUM(SecretPrimary, kFollows, kStays)
 
 std::string_view KindName(const ComponentKind& kind) {
   struct Visitor {
@@ -316,6 +327,7 @@ std::string_view KindName(const ComponentKind& kind) {
     std::string_view operator()(const Efs&) const { return "efs"; }
     std::string_view operator()(const DataSync&) const { return "datasync"; }
     std::string_view operator()(const Ebs&) const { return "ebs"; }
+    std::string_view operator()(const Secret&) const { return "secretsmanager"; }
   };
   return std::visit(Visitor{}, kind);
 }

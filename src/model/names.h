@@ -32,6 +32,7 @@ std::string_view Name(SyncOverwrite overwrite);
 std::string_view Name(SyncDeleted deleted);
 std::string_view Name(SyncAttribute attribute);
 std::string_view Name(SyncTransfer transfer);
+std::string_view Name(SecretPrimary primary);
 
 // "application and store"
 std::string NameOf(const Combination& together);
@@ -58,14 +59,15 @@ bool FromName(std::string_view name, SyncOverwrite* value);
 bool FromName(std::string_view name, SyncDeleted* value);
 bool FromName(std::string_view name, SyncAttribute* value);
 bool FromName(std::string_view name, SyncTransfer* value);
+bool FromName(std::string_view name, SecretPrimary* value);
 
 // Every value of one of the enums above, in its order. For messages that list what is allowed, and
 // for tests.
 template <typename Enum>
 const std::vector<Enum>& AllOf();
 
-// "rds", "ecs", "route53", "dynamodb", "elasticache", "efs", "datasync", "ebs": the component's
-// kind as in the spec.
+// "rds", "ecs", "route53", "dynamodb", "elasticache", "efs", "datasync", "ebs",
+// "secretsmanager": the component's kind as in the spec.
 std::string_view KindName(const ComponentKind& kind);
 
 }  // namespace leeward::model

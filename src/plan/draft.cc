@@ -35,8 +35,9 @@ const std::vector<const StepTemplate*>& AllTemplates() {
 
 const std::vector<const Recipe*>& Recipes() {
   static const std::vector<const Recipe*> kRecipes = {
-      &RdsRecipe(),         &EcsRecipe(), &Route53Recipe(),  &DynamodbRecipe(),
-      &ElasticacheRecipe(), &EfsRecipe(), &DataSyncRecipe(), &EbsRecipe()};
+      &RdsRecipe(),      &EcsRecipe(),         &Route53Recipe(),
+      &DynamodbRecipe(), &ElasticacheRecipe(), &EfsRecipe(),
+      &DataSyncRecipe(), &EbsRecipe(),         &SecretsManagerRecipe()};
   return kRecipes;
 }
 

@@ -154,6 +154,7 @@ const Recipe& ElasticacheRecipe();
 const Recipe& EfsRecipe();
 const Recipe& DataSyncRecipe();
 const Recipe& EbsRecipe();
+const Recipe& SecretsManagerRecipe();
 
 // Steps of the whole application: gates, verification, inventory.
 const std::vector<StepTemplate>& GateTemplates();

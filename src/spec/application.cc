@@ -283,6 +283,8 @@ void FillComponent(model::Component& component, const Application& application) 
       ebs->every = std::max<base::Duration>(component.rpo.value_or(application.objectives.rpo) / 2,
                                             std::chrono::minutes(1));
   }
+  if (auto* secret = std::get_if<model::Secret>(&component.kind))
+    fill(&secret->secret, component.name.str());
   if (auto* ecs = std::get_if<model::Ecs>(&component.kind)) {
     fill(&ecs->cluster, application.name.str());
     fill(&ecs->service, component.name.str());

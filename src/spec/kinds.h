@@ -24,6 +24,7 @@ const Kind& ElasticacheKind();
 const Kind& EfsKind();
 const Kind& DataSyncKind();
 const Kind& EbsKind();
+const Kind& SecretsManagerKind();
 
 // Fields of a kind's own struct as fields of a component of that kind.
 template <typename K>
@@ -75,6 +76,23 @@ Field<K> MountSubnetsField() {
       "of the default VPC");
 }
 
+// What to write instead of a text that names no key in either Region; empty: it may.
+std::string WhatIsWrongWithKey(const std::string& text, const std::string& managed);
+
+// `kms-key` of a kind whose copies are encrypted under a key of the Region that gets them. The way
+// home makes copies too, so that the name has to mean a key in either Region. `managed` is the
+// alias of the service's own key.
+template <typename K>
+Field<K> KmsKeyField(const char* managed, const char* help) {
+  Field<K> field = TextField<K>("kms-key", &K::kms_key, kAnyText, Need::kOptional, help);
+  field.read = [read = field.read, managed](Context& context, const YAML::Node& node,
+                                            const std::string& name, K& kind) {
+    const std::string fix = node.IsScalar() ? WhatIsWrongWithKey(node.Scalar(), managed) : "";
+    if (fix.empty()) return read(context, node, name, kind);
+    context.Complain(node, name + " is '" + node.Scalar() + "'", fix);
+  };
+  return field;
+}
 // Reads `components`, each by its kind's fields.
 void ReadComponents(Context& context, const YAML::Node& node, model::Application& application);
 // All keys of a component of that kind: those that every kind has, what every store has, its own.

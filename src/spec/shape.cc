@@ -34,6 +34,12 @@ bool AllowsCache(std::string_view text) {
          text.back() != '-' && text.find("--") == std::string_view::npos &&
          AllOf(text, [](char c) { return IsAlnum(c) || c == '-'; });
 }
+// Secrets Manager's letters; short enough that a name can be added to.
+bool AllowsSecret(std::string_view text) {
+  return !text.empty() && text.size() <= 400 && AllOf(text, [](char c) {
+    return IsAlnum(c) || std::string_view("/_+=.@-").find(c) != std::string_view::npos;
+  });
+}
 bool AllowsHost(std::string_view text) {
   return !text.empty() && text.size() <= kMaxHost && IsAlnum(text.front()) &&
          IsAlnum(text.back()) && text.find("..") == std::string_view::npos &&
@@ -141,6 +147,8 @@ const TextRule kTableName = {"a table's name: 3 to 255 letters, digits, '-', '_'
 const TextRule kCacheName = {
     "1 to 40 letters, digits and single '-', beginning with a letter and not ending with '-'",
     "^[A-Za-z](-?[A-Za-z0-9]){0,39}$", AllowsCache};
+const TextRule kSecretName = {"a secret's name: 1 to 400 letters, digits and /_+=.@-",
+                              "^[A-Za-z0-9/_+=.@-]{1,400}$", AllowsSecret};
 const TextRule kHostName = {"a host name such as shop.example.com",
                             "^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", AllowsHost};
 const TextRule kHealthPath = {"a path that begins with '/', such as /health", "^/[!-~]*$",

@@ -17,7 +17,7 @@ struct TextRule {
   bool (*allows)(std::string_view text);
 };
 extern const TextRule kAnyText, kName, kHostName, kHealthPath, kUrl, kRequestLine, kRate, kVariable,
-    kFilePath, kSharedStore, kSignals, kProgram, kArgument, kTableName, kCacheName;
+    kFilePath, kSharedStore, kSignals, kProgram, kArgument, kTableName, kCacheName, kSecretName;
 
 enum class Need { kRequired, kOptional };
 

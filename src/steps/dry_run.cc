@@ -102,6 +102,12 @@ constexpr std::array kLooks = {
     Entry{"route53.confirm", LookAtConfirm},
     Entry{"route53.protect", LookAtRoute53Protect},
     Entry{"route53.shift", LookAtShift},
+    Entry{"secretsmanager.check-source", LookAtSecretSource},
+    Entry{"secretsmanager.drain-to", LookAtSecretDrainTo},
+    Entry{"secretsmanager.preserve-old", LookAtSecretPreserveOld},
+    Entry{"secretsmanager.promote", LookAtSecretPromote},
+    Entry{"secretsmanager.ready", LookAtSecretReady},
+    Entry{"secretsmanager.replicate", LookAtSecretReplicate},
 };
 
 // The tools with every writing side taken away.

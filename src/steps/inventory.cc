@@ -7,6 +7,7 @@
 #include "steps/elasticache.h"
 #include "steps/rds.h"
 #include "steps/route53.h"
+#include "steps/secretsmanager.h"
 
 namespace leeward::steps {
 namespace {
@@ -154,6 +155,14 @@ class Refresh {
       const std::vector<SnapshotSet> sets = ReadSets(snapshots);
       const SnapshotSet* newest = NewestComplete(sets);
       if (newest != nullptr) Put(name, region, "set.newest", newest->name);
+    }
+    return base::Ok();
+  }
+
+  Status Learn(const model::ComponentName& name, const model::Secret& secret) {
+    for (const Region& region : BothRegions()) {
+      ASSIGN_OR_RETURN(const SecretSeen seen, NeedSecret(work_, region, secret));
+      Put(name, region, "secret.arn", seen.arn);
     }
     return base::Ok();
   }

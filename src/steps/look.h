@@ -105,6 +105,13 @@ Result<Finding> LookAtDisksDrainTo(const Look& look);
 Result<Finding> LookAtDisksPromote(const Look& look);
 Result<Finding> LookAtDisksOpen(const Look& look);
 Result<Finding> LookAtDisksAside(const Look& look);
+// look_secretsmanager.cc
+Result<Finding> LookAtSecretSource(const Look& look);
+Result<Finding> LookAtSecretReplicate(const Look& look);
+Result<Finding> LookAtSecretDrainTo(const Look& look);
+Result<Finding> LookAtSecretPromote(const Look& look);
+Result<Finding> LookAtSecretReady(const Look& look);
+Result<Finding> LookAtSecretPreserveOld(const Look& look);
 // look_ecs.cc
 Result<Finding> LookAtEcsQuiesce(const Look& look);
 Result<Finding> LookAtEcsScale(const Look& look);

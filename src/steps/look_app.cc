@@ -32,7 +32,7 @@ Result<Finding> LookAtAppVerify(const Look& look) {
   const model::Step* behind = look.Pending(
       {{"rds.promote", "rds.open", "dynamodb.ready", "dynamodb.open", "elasticache.promote",
         "elasticache.open", "efs.promote", "efs.open", "datasync.promote", "datasync.open",
-        "ebs.promote", "ebs.open", "route53.confirm"},
+        "ebs.promote", "ebs.open", "secretsmanager.promote", "route53.confirm"},
        {},
        {}});
   if (behind != nullptr) {

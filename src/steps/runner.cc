@@ -17,6 +17,7 @@
 #include "steps/lease.h"
 #include "steps/rds.h"
 #include "steps/route53.h"
+#include "steps/secretsmanager.h"
 #include "steps/work.h"
 
 namespace leeward::steps {
@@ -110,6 +111,12 @@ constexpr std::array kRunners = {
     Entry{"route53.confirm", Route53Confirm},
     Entry{"route53.protect", Route53Protect},
     Entry{"route53.shift", Route53Shift},
+    Entry{"secretsmanager.check-source", SecretCheckSource},
+    Entry{"secretsmanager.drain-to", SecretDrainTo},
+    Entry{"secretsmanager.preserve-old", SecretPreserveOld},
+    Entry{"secretsmanager.promote", SecretPromote},
+    Entry{"secretsmanager.ready", SecretReady},
+    Entry{"secretsmanager.replicate", SecretReplicate},
 };
 
 }  // namespace

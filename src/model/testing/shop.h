@@ -76,4 +76,13 @@ inline Application ShopWithDisks() {
   return shop;
 }
 
+// The shop with the database's password in a secret too.
+inline Application ShopWithSecret() {
+  Application shop = Shop();
+  Secret login;
+  login.secret = "shop/login";
+  shop.components.insert(shop.components.begin() + 1, {ComponentName("login"), login, {}});
+  return shop;
+}
+
 }  // namespace leeward::model::testing
