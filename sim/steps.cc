@@ -360,6 +360,7 @@ constexpr std::array kActs = {
     Entry{"gate.final-loss", FinalLoss},
     Entry{"gate.loss", GateLoss},
     Entry{"inventory.refresh", Nothing},
+    Entry{"kms.ready", Nothing},
     Entry{"lease.take", Nothing},  // of a rehearsal; else the mover's own
     Entry{"rds.check-source", Nothing},
     Entry{"rds.drain", Drain},

@@ -161,11 +161,27 @@ base::Status CheckSecret(World& world, const Project& project, const Region& reg
                  Elsewhere(world, project, region, "secretsmanager", "DescribeSecret", input));
 }
 
+base::Status CheckMultiRegionKey(World& world, const Project& project, const Region& region,
+                                 const model::Component& component, const model::Kms& kms) {
+  const Value input = Value::Struct({{"KeyId", kms.key}});
+  const auto answer = Ask(world, region, "kms", "DescribeKey", input);
+  if (answer.ok()) return base::Ok();
+  if (answer.error().code() != ErrorCode::kNotFound) return WithAdvice(answer.error(), world);
+  return Missing(project, component, region, "KMS key '" + kms.key + "'",
+                 Elsewhere(world, project, region, "kms", "DescribeKey", input));
+}
+
 // Keys and aliases are of one Region; a service says so late, or not at all.
 base::Status CheckKey(World& world, const Project& project, const Region& active,
                       const model::Component& component) {
   const std::string key = model::KmsKeyOf(component.kind);
-  if (key.empty()) return base::Ok();
+  const std::vector<model::Component>& all = project.application.components;
+  // A component of its own makes it.
+  const bool made = std::any_of(all.begin(), all.end(), [&](const model::Component& one) {
+    const auto* kms = std::get_if<model::Kms>(&one.kind);
+    return kms != nullptr && kms->key == key;
+  });
+  if (key.empty() || made) return base::Ok();
   const model::Regions& regions = project.application.regions;
   const Region& region = active == regions.home ? regions.recovery : regions.home;
   const Value input = Value::Struct({{"KeyId", key}});
@@ -281,6 +297,8 @@ base::Status CheckNamed(World& world, const Project& project, const model::Snaps
       RETURN_IF_ERROR(CheckVolumes(world, project, region, component, *ebs));
     } else if (const auto* secret = std::get_if<model::Secret>(&component.kind)) {
       RETURN_IF_ERROR(CheckSecret(world, project, region, component, *secret));
+    } else if (const auto* kms = std::get_if<model::Kms>(&component.kind)) {
+      RETURN_IF_ERROR(CheckMultiRegionKey(world, project, region, component, *kms));
     }
     RETURN_IF_ERROR(CheckKey(world, project, region, component));
   }

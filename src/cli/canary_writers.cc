@@ -45,6 +45,7 @@ struct Into {
   // Nor does anybody here write to a volume; a set of snapshots tells its age itself.
   probe::WriteOne operator()(const model::Ebs&) const { return {}; }
   probe::WriteOne operator()(const model::Secret&) const { return {}; }
+  probe::WriteOne operator()(const model::Kms&) const { return {}; }
   probe::WriteOne operator()(const model::Ecs&) const { return {}; }
   probe::WriteOne operator()(const model::Route53&) const { return {}; }
 };

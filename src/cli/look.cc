@@ -12,6 +12,7 @@
 #include "steps/ebs.h"
 #include "steps/efs.h"
 #include "steps/items.h"
+#include "steps/kms.h"
 #include "steps/rds.h"
 #include "steps/secretsmanager.h"
 
@@ -174,11 +175,11 @@ struct LookAtKind {
     if (!replica) return base::Ok();
     const auto primary = SecretIn(secret, Region(here.primary_region));
     if (!primary.ok()) {
-      seen.standing = {false, "sync unknown: " + primary.error().message()};
+      seen.standing = {false, "replica, sync unknown: " + primary.error().message()};
       return base::Ok();
     }
     const steps::SecretSync sync = steps::CompareSecrets(*primary, here, seen.region);
-    seen.standing = {sync.state == steps::SecretSync::State::kInSync, sync.told};
+    seen.standing = {sync.state == steps::SecretSync::State::kInSync, "replica, " + sync.told};
     return base::Ok();
   }
   base::Result<steps::SecretSeen> SecretIn(const model::Secret& secret,
@@ -191,6 +192,33 @@ struct LookAtKind {
     steps::SecretSeen read = steps::ReadSecret(told);
     if (read.deleted) return base::WrongState("it is to be deleted");
     return read;
+  }
+  // Each works alone; that they are one key is seen in both Regions.
+  base::Status operator()(const model::Kms& kms) const {
+    ASSIGN_OR_RETURN(const steps::KeyTold here, KeyIn(kms, seen.region));
+    seen.role = StoreRole::kPeer;
+    const std::string state = (here.primary_region == seen.region.str() ? "primary, "
+                               : here.multi_region                      ? "replica, "
+                                                                        : "of one Region, ") +
+                              here.state;
+    const auto there = KeyIn(kms, other);
+    if (!there.ok()) {
+      seen.standing = {false,
+                       state + ", that of " + other.str() + " unknown: " + there.error().message()};
+      return base::Ok();
+    }
+    const bool one = here.multi_region && there->id == here.id;
+    seen.standing = {one && here.Usable(),
+                     state + (one ? "" : ", and another key than in " + other.str())};
+    return base::Ok();
+  }
+  base::Result<steps::KeyTold> KeyIn(const model::Kms& kms, const Region& region) const {
+    aws::CallOptions options = PatientlyHere();
+    options.region = region.str();
+    ASSIGN_OR_RETURN(
+        const Value told,
+        world.aws->Call("kms", "DescribeKey", Value::Struct({{"KeyId", kms.key}}), options));
+    return steps::ReadKey(told);
   }
   base::Status operator()(const model::Ecs&) const { return base::Ok(); }
   base::Status operator()(const model::Route53&) const { return base::Ok(); }
@@ -292,7 +320,8 @@ model::Verdict VerdictFromHere(const Seen& seen, const Region& region) {
 enum class Tables { kLeftOut, kAsked };
 
 bool IsLookedAt(const model::ComponentKind& kind, Tables tables) {
-  if (std::holds_alternative<model::Dynamodb>(kind) || std::holds_alternative<model::Secret>(kind))
+  if (std::holds_alternative<model::Dynamodb>(kind) ||
+      std::holds_alternative<model::Secret>(kind) || std::holds_alternative<model::Kms>(kind))
     return tables == Tables::kAsked;
   return model::IsStore(kind);
 }

@@ -56,9 +56,9 @@ struct Seen {
 // databases and caches by their own protocols, and AWS for the routing controls and for databases
 // that are restored when they are needed, so that what a daemon asks of AWS all day hardly grows
 // with the components. Tables, which have no writer that could be told, are left out, and so are
-// secrets, which are no stores.
+// secrets and keys, which are no stores.
 Seen Look(World& world, const Project& project, const model::Inventory& inventory);
-// And every table and secret, and whether the Regions' APIs answer: for verdicts from here.
+// And every table, secret and key, and whether the Regions' APIs answer: for verdicts from here.
 Seen LookAround(World& world, const Project& project, const model::Inventory& inventory);
 
 // A snapshot for planning. Verdicts are one view's, and say so.

@@ -82,10 +82,9 @@ std::string CanaryText(const Status& status, const std::optional<base::WallTime>
 Painted StoreText(const Status& status, const StoreSeen& store) {
   if (status.inventory.facts.empty()) return {Colour::kWarn, "not protected yet"};
   if (!store.role) return {Colour::kBad, "no answer: " + store.failure};
-  if (store.role == StoreRole::kWriter) return {Colour::kGood, "takes writes"};
   if (store.standing)
-    return {store.standing->good ? Colour::kGood : Colour::kBad,
-            "replica, " + store.standing->told};
+    return {store.standing->good ? Colour::kGood : Colour::kBad, store.standing->told};
+  if (store.role == StoreRole::kWriter) return {Colour::kGood, "takes writes"};
   std::optional<base::WallTime> newest = store.newest_canary;
   if (store.position) newest = std::max(newest, store.position->last_replayed);
   std::string text = CanaryText(status, newest);

@@ -161,8 +161,13 @@ struct Secret {
                         // key; empty: the one that AWS manages there
 };
 
+// A multi-Region KMS key: a key of the same id in both Regions, which work without each other.
+struct Kms {
+  std::string key;  // an alias that is there in both Regions, or the id
+};
+
 using ComponentKind =
-    std::variant<Rds, Ecs, Route53, Dynamodb, Elasticache, Efs, DataSync, Ebs, Secret>;
+    std::variant<Rds, Ecs, Route53, Dynamodb, Elasticache, Efs, DataSync, Ebs, Secret, Kms>;
 
 // Whether the kind keeps what the application writes: it takes writes in one Region at a time.
 inline bool IsStore(const ComponentKind& kind) {

@@ -328,6 +328,7 @@ std::string_view KindName(const ComponentKind& kind) {
     std::string_view operator()(const DataSync&) const { return "datasync"; }
     std::string_view operator()(const Ebs&) const { return "ebs"; }
     std::string_view operator()(const Secret&) const { return "secretsmanager"; }
+    std::string_view operator()(const Kms&) const { return "kms"; }
   };
   return std::visit(Visitor{}, kind);
 }

@@ -67,7 +67,7 @@ template <typename Enum>
 const std::vector<Enum>& AllOf();
 
 // "rds", "ecs", "route53", "dynamodb", "elasticache", "efs", "datasync", "ebs",
-// "secretsmanager": the component's kind as in the spec.
+// "secretsmanager", "kms": the component's kind as in the spec.
 std::string_view KindName(const ComponentKind& kind);
 
 }  // namespace leeward::model

@@ -132,6 +132,8 @@ const std::vector<StepTemplate> kCommonTemplates = {
       {"ec2", "DescribeSnapshots", Where::kOther, "ebs"},
       {"secretsmanager", "DescribeSecret"},
       {"secretsmanager", "DescribeSecret", Where::kOther},
+      {"kms", "DescribeKey"},
+      {"kms", "DescribeKey", Where::kOther},
       {"route53-recovery-control-config", "DescribeCluster", Where::kGlobal},
       {"route53-recovery-control-config", "ListControlPanels", Where::kGlobal},
       {"route53-recovery-control-config", "ListRoutingControls", Where::kGlobal}}},

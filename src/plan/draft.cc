@@ -37,7 +37,8 @@ const std::vector<const Recipe*>& Recipes() {
   static const std::vector<const Recipe*> kRecipes = {
       &RdsRecipe(),      &EcsRecipe(),         &Route53Recipe(),
       &DynamodbRecipe(), &ElasticacheRecipe(), &EfsRecipe(),
-      &DataSyncRecipe(), &EbsRecipe(),         &SecretsManagerRecipe()};
+      &DataSyncRecipe(), &EbsRecipe(),         &SecretsManagerRecipe(),
+      &KmsRecipe()};
   return kRecipes;
 }
 

@@ -155,6 +155,7 @@ const Recipe& EfsRecipe();
 const Recipe& DataSyncRecipe();
 const Recipe& EbsRecipe();
 const Recipe& SecretsManagerRecipe();
+const Recipe& KmsRecipe();
 
 // Steps of the whole application: gates, verification, inventory.
 const std::vector<StepTemplate>& GateTemplates();

@@ -104,5 +104,42 @@ TEST(SecretPlanTest, TheWayHomeKeepsWhatIsAloneBeforeAReplicaTakesTheName) {
   EXPECT_TRUE(Follows(plan, step("replicate", "us-west-2"), "app.verify"));
 }
 
+TEST(SecretPlanTest, AKeyIsMadeBeforeWhatIsEncryptedUnderItAndNeedsNothingInAFailover) {
+  model::Application shop = model::testing::ShopWithSecret();
+  shop.components.push_back({model::ComponentName("key"), model::Kms{.key = "alias/shop"}, {}});
+  const auto made = [&](Action action, Health home) {
+    model::Snapshot snapshot;
+    for (const auto& [region, health] :
+         {std::pair(kSecretHome, home), std::pair(kSecretRecovery, Health::kUp)}) {
+      model::Verdict verdict;
+      verdict.region = region;
+      verdict.health = health;
+      snapshot.verdicts.push_back(verdict);
+    }
+    for (const char* name : {"orders", "login", "key", "traffic"})
+      snapshot.active[model::ComponentName(name)] = kSecretHome;
+    base::Result<Plan> plan = Make(action, shop, {}, snapshot, {});
+    CHECK_MSG(plan.ok(), plan.ok() ? "" : plan.error().message().c_str());
+    return *std::move(plan);
+  };
+  const Plan protect = made(Action::kProtect, Health::kUp);
+  EXPECT_TRUE(Follows(protect, "secretsmanager.replicate/login", "kms.replicate/key"));
+  EXPECT_TRUE(Follows(protect, "rds.replicate/orders", "kms.replicate/key"));
+  const Plan failover = made(Action::kFailover, Health::kDown);
+  const model::Step* ready = failover.Find(StepId("kms.ready/key"));
+  ASSERT_NE(ready, nullptr);
+  EXPECT_EQ(ready->on_failure, model::OnFailure::kContinue);
+  EXPECT_EQ(ready->title, "nothing to do for key but see that the key in us-west-2 is enabled");
+  for (const model::AwsCall& call : ready->calls) {
+    EXPECT_EQ(call.operation, "DescribeKey");
+    EXPECT_EQ(call.control_plane, kSecretRecovery);
+  }
+  for (const model::Step& step : failover.steps) {
+    EXPECT_EQ(step.component == model::ComponentName("key"), &step == ready) << step.id;
+  }
+  const Plan move = made(Action::kSwitchover, Health::kUp);
+  EXPECT_TRUE(Follows(move, "secretsmanager.promote/login", "kms.replicate/key"));
+}
+
 }  // namespace
 }  // namespace leeward::plan

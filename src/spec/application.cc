@@ -285,6 +285,8 @@ void FillComponent(model::Component& component, const Application& application) 
   }
   if (auto* secret = std::get_if<model::Secret>(&component.kind))
     fill(&secret->secret, component.name.str());
+  if (auto* kms = std::get_if<model::Kms>(&component.kind))
+    fill(&kms->key, "alias/" + component.name.str());
   if (auto* ecs = std::get_if<model::Ecs>(&component.kind)) {
     fill(&ecs->cluster, application.name.str());
     fill(&ecs->service, component.name.str());

@@ -25,6 +25,7 @@ const Kind& EfsKind();
 const Kind& DataSyncKind();
 const Kind& EbsKind();
 const Kind& SecretsManagerKind();
+const Kind& KmsKind();
 
 // Fields of a kind's own struct as fields of a component of that kind.
 template <typename K>

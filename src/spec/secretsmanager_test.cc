@@ -13,6 +13,8 @@ objectives: { rto: 15m, rpo: 10m }
 components:
   login: { kind: secretsmanager }
   pay: { kind: secretsmanager, secret: shop/pay@2, primary: stays, kms-key: alias/shop }
+  shop: { kind: kms }
+  old: { kind: kms, key: mrk-00ff }
 )";
 
 std::string SecretsWith(const std::string& from, const std::string& to) {
@@ -43,6 +45,8 @@ TEST(SecretSpecTest, ASecretHasAName) {
   EXPECT_EQ(pay.secret, "shop/pay@2");
   EXPECT_EQ(pay.primary, model::SecretPrimary::kStays);
   EXPECT_EQ(pay.kms_key, "alias/shop");
+  EXPECT_EQ(std::get<model::Kms>(shop.components[2].kind).key, "alias/shop");
+  EXPECT_EQ(std::get<model::Kms>(shop.components[3].kind).key, "mrk-00ff");
   EXPECT_EQ(AboutSecrets(SecretsWith("alias/shop", "mrk-1234abcd")), "");
   EXPECT_EQ(AboutSecrets(SecretsWith("alias/shop", "alias/aws/secretsmanager")), "");
 }
@@ -57,6 +61,8 @@ TEST(SecretSpecTest, WhatIsOfOneRegionAloneIsRefused) {
       {"alias/shop", "alias/aws/secrets",
        "the key that AWS manages for this service is alias/aws/secretsmanager"},
       {"alias/shop", "1234abcd-12ab-34cd-56ef-1234567890ab", "any other id is of one Region"},
+      {"mrk-00ff", "alias/aws/ebs", "is of one Region for good"},
+      {"mrk-00ff", "00ff", "any other id is of one Region"},
       {"primary: stays", "primary: moves", "follows or stays"},
       {"primary: stays", "rpo: 5s", "rpo"},
   };

@@ -5,6 +5,7 @@
 #include "steps/ebs.h"
 #include "steps/ecs.h"
 #include "steps/elasticache.h"
+#include "steps/kms.h"
 #include "steps/rds.h"
 #include "steps/route53.h"
 #include "steps/secretsmanager.h"
@@ -163,6 +164,14 @@ class Refresh {
     for (const Region& region : BothRegions()) {
       ASSIGN_OR_RETURN(const SecretSeen seen, NeedSecret(work_, region, secret));
       Put(name, region, "secret.arn", seen.arn);
+    }
+    return base::Ok();
+  }
+
+  Status Learn(const model::ComponentName& name, const model::Kms& kms) {
+    for (const Region& region : BothRegions()) {
+      ASSIGN_OR_RETURN(const KeyTold told, NeedMultiRegionKey(work_, region, kms.key));
+      Put(name, region, "key.arn", told.arn);
     }
     return base::Ok();
   }

@@ -112,6 +112,10 @@ Result<Finding> LookAtSecretDrainTo(const Look& look);
 Result<Finding> LookAtSecretPromote(const Look& look);
 Result<Finding> LookAtSecretReady(const Look& look);
 Result<Finding> LookAtSecretPreserveOld(const Look& look);
+// look_kms.cc
+Result<Finding> LookAtKeySource(const Look& look);
+Result<Finding> LookAtKeyReplicate(const Look& look);
+Result<Finding> LookAtKeyReady(const Look& look);
 // look_ecs.cc
 Result<Finding> LookAtEcsQuiesce(const Look& look);
 Result<Finding> LookAtEcsScale(const Look& look);

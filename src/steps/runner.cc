@@ -14,6 +14,7 @@
 #include "steps/efs.h"
 #include "steps/elasticache.h"
 #include "steps/gates.h"
+#include "steps/kms.h"
 #include "steps/lease.h"
 #include "steps/rds.h"
 #include "steps/route53.h"
@@ -91,6 +92,9 @@ constexpr std::array kRunners = {
     Entry{"gate.final-loss", GateFinalLoss},
     Entry{"gate.loss", GateLoss},
     Entry{"inventory.refresh", InventoryRefresh},
+    Entry{"kms.check-source", KmsCheckSource},
+    Entry{"kms.ready", KmsReady},
+    Entry{"kms.replicate", KmsReplicate},
     Entry{"lease.hand-over", LeaseHandOver},
     Entry{"lease.take", LeaseTake},
     Entry{"rds.check-source", RdsCheckSource},
