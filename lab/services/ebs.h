@@ -20,6 +20,7 @@
 #include "lab/services/dispatch.h"
 #include "lab/services/ebs_blocks.h"
 #include "lab/services/flow.h"
+#include "lab/services/keys.h"
 #include "lab/services/volume_snapshots.h"
 
 namespace leeward::lab::ebs {
@@ -96,9 +97,9 @@ class Ebs : public VolumeSnapshots {
   // The snapshot that a volume is made of; null when of none.
   std::variant<const Value*, ApiError> SourceOf(const Value& input) const;
   Value NewVolume(const Value& input, const Value* source);
-  std::string DefaultKeyArn() const;
+  void Encrypt(Value& record, const Value& input, std::string_view source_key) const;
   // There is one key, which AWS manages; it may be named by alias, id or ARN.
-  std::optional<ApiError> CheckKey(const Value& input) const;
+  std::string WhyNotEncrypted(const Value& record) const;  // empty: its key can be used
   std::optional<ApiError> CheckAttachable(const Value& input) const;
   std::optional<ApiError> CheckDevice(const Value& input) const;
   base::Status Link(const std::string& instance, const std::string& device,

@@ -83,7 +83,6 @@ void Ebs::CopySnapshot(const Value& input, Reply reply) {
   if (auto refused = RefuseMembers(input, {"DestinationOutpostArn", "CompletionDurationMinutes",
                                            "DestinationAvailabilityZone"}))
     return reply(*refused);
-  if (auto error = CheckKey(input)) return reply(*error);
   if (input.Has("DestinationRegion") && input.String("DestinationRegion") != host_.region()) {
     return reply(BadValue(fmt::format("Value ({}) for parameter destinationRegion is invalid.",
                                       input.String("DestinationRegion"))));
@@ -142,7 +141,8 @@ Flow<> Ebs::BeginCopy(Value input, Reply reply) {
                                 {"Encrypted", encrypted || input.Flag("Encrypted", false)},
                                 {"StorageTier", "standard"},
                                 {"Tags", tags}});
-  if (record.Flag("Encrypted", false)) record.Set("KmsKeyId", DefaultKeyArn());
+  // Without a key in the request it is the Region's own: the source's is of another Region.
+  if (record.Flag("Encrypted", false)) Encrypt(record, input, "");
   snapshots_[id] = std::move(record);
   copying_[id] = {region, source};
   Save();
@@ -152,7 +152,9 @@ Flow<> Ebs::BeginCopy(Value input, Reply reply) {
 
 Flow<> Ebs::RunCopy(std::string id) {
   const Copying from = copying_[id];
-  const base::Status copied = co_await Fetch(id, from);
+  const std::string why = WhyNotEncrypted(snapshots_[id]);
+  base::Status copied = base::WrongState(why);
+  if (why.empty()) copied = co_await Fetch(id, from);
   const auto kept = snapshots_.find(id);
   if (kept == snapshots_.end()) co_return;
   copying_.erase(id);

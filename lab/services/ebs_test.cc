@@ -10,6 +10,7 @@
 #include "lab/core/testing.h"
 #include "lab/services/ec2.h"
 #include "lab/services/ec2_vpc.h"
+#include "lab/services/keys_testing.h"
 
 namespace leeward::lab::ebs {
 namespace {
@@ -356,10 +357,39 @@ TEST_F(EbsTest, TheOneKeyHasThreeNames) {
        {key, key.substr(key.find('/') + 1), std::string("alias/aws/ebs")}) {
     EXPECT_EQ(Code(a, "CreateVolume", with(name)), "done") << name;
   }
-  EXPECT_EQ(Code(a, "CreateVolume", with("alias/mine")), "UnsupportedOperation");
   Value plain = with(key);
   plain.Erase("Encrypted");
   EXPECT_EQ(Code(a, "CreateVolume", plain), "InvalidParameterDependency");
+}
+
+// EC2 asks KMS when it has answered already.
+TEST_F(EbsTest, AKeyOfOnesOwnIsToldByStates) {
+  FakeKeys keys(a.host);
+  a.host.Add(keys);
+  const std::string arn = keys.Put("11111111-1111", "alias/shop", true);
+  const auto with = [](std::string_view key) {
+    return Value::Struct(
+        {{"AvailabilityZone", "us-east-1a"}, {"Size", 1}, {"Encrypted", true}, {"KmsKeyId", key}});
+  };
+  const auto state = [&](const std::string& id) {
+    EXPECT_TRUE(a.host.PumpUntil([&] { return VolumeState(a, id) != "creating"; }, 10s));
+    return Done(a, "DescribeVolumes", Ids("VolumeIds", id)).Items("Volumes").front();
+  };
+  const std::string id(Done(a, "CreateVolume", with("alias/shop")).String("VolumeId"));
+  EXPECT_EQ(state(id).String("State"), "available");
+  EXPECT_EQ(state(id).String("KmsKeyId"), arn);
+  const std::string snapshot = Take(a, id);
+  EXPECT_EQ(Snapshot(a, snapshot).String("KmsKeyId"), arn);
+  const std::string restored(
+      Done(a, "CreateVolume",
+           Value::Struct({{"AvailabilityZone", "us-east-1a"}, {"SnapshotId", snapshot}}))
+          .String("VolumeId"));
+  EXPECT_EQ(state(restored).String("KmsKeyId"), arn);
+  keys.Put("11111111-1111", "alias/shop", false);
+  for (const char* key : {"alias/shop", "alias/mine", "alias/aws/rds"}) {
+    const std::string failed(Done(a, "CreateVolume", with(key)).String("VolumeId"));
+    EXPECT_EQ(state(failed).String("State"), "error") << key;
+  }
 }
 
 // As when the disk is full: what cannot be written is said, and nothing half done is shown.

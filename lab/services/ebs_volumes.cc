@@ -81,7 +81,6 @@ std::optional<ApiError> Ebs::CheckNewVolume(const Value& input, const Value* sou
           RefuseMembers(input, {"Iops", "Throughput", "OutpostArn", "MultiAttachEnabled",
                                 "VolumeInitializationRate", "Operator", "AvailabilityZoneId"}))
     return refused;
-  if (auto error = CheckKey(input)) return error;
   if (input.Has("KmsKeyId") && !input.Flag("Encrypted", false)) {
     return ApiError{"InvalidParameterDependency",
                     "The parameter KmsKeyId requires the parameter Encrypted to be set.",
@@ -163,7 +162,8 @@ Value Ebs::NewVolume(const Value& input, const Value* source) {
                                 {"Attachments", Value::EmptyList()}});
   if (type != "standard") record.Set("Iops", BaselineIops(type, size));
   if (type == "gp3") record.Set("Throughput", kBaselineThroughput);
-  if (encrypted) record.Set("KmsKeyId", DefaultKeyArn());
+  // The snapshot's key is the volume's, unless another is named.
+  if (encrypted) Encrypt(record, input, source == nullptr ? "" : source->String("KmsKeyId"));
   return record;
 }
 
@@ -193,22 +193,18 @@ Answer Ebs::CreateVolume(const Value& input) {
   return record;
 }
 
-std::string Ebs::DefaultKeyArn() const {
-  const std::string hex =
-      base::Sha256Hex(fmt::format("{}/{}/{}", host_.account(), host_.region(), kKeyAlias));
-  const std::string_view digits = hex;
-  return Arn(host_, "kms",
-             fmt::format("key/{}-{}-4{}-8{}-{}", digits.substr(0, 8), digits.substr(8, 4),
-                         digits.substr(12, 3), digits.substr(15, 3), digits.substr(18, 12)));
+// As EC2, which asks KMS when it has answered already: what is wrong with a key is told by the
+// state of what was asked for.
+void Ebs::Encrypt(Value& record, const Value& input, std::string_view source_key) const {
+  const std::string_view asked = input.Has("KmsKeyId") ? input.String("KmsKeyId") : source_key;
+  const auto key = SeeKey(host_, asked, kKeyAlias);
+  record.Set("KmsKeyId", key ? std::string(key->arn) : std::string(asked));
 }
 
-std::optional<ApiError> Ebs::CheckKey(const Value& input) const {
-  const std::string_view key = input.String("KmsKeyId");
-  const std::string arn = DefaultKeyArn();
-  if (key.empty() || key == kKeyAlias || key == arn) return std::nullopt;
-  if (key == arn.substr(arn.find('/') + 1) || key == Arn(host_, "kms", kKeyAlias))
-    return std::nullopt;
-  return NotServed("A KmsKeyId other than alias/aws/ebs");
+std::string Ebs::WhyNotEncrypted(const Value& record) const {
+  if (!record.Flag("Encrypted", false)) return "";
+  const auto key = SeeKey(host_, record.String("KmsKeyId"), kKeyAlias);
+  return key && key->usable ? "" : "Given key ID is not accessible";
 }
 
 // The bytes are there before the volume is: nothing is read from a snapshot behind a program's
@@ -236,6 +232,10 @@ Flow<> Ebs::MakeVolume(std::string id) {
   if (made.ok()) made = host_.GiveToEngine(path);
   co_await Sleep(host_, Paced(limits.settle_aws));
   const auto kept = volumes_.find(id);
+  if (kept != volumes_.end()) {
+    const std::string why = WhyNotEncrypted(kept->second);
+    if (!why.empty()) made = base::WrongState(why);
+  }
   if (kept == volumes_.end() || kept->second.String("State") != "creating") co_return;
   kept->second.Set("State", made.ok() ? "available" : "error");
   if (!made.ok()) fmt::print(stderr, "ebs: {}: {}\n", id, made.error().message());

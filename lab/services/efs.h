@@ -68,6 +68,7 @@ class Efs : public Service, public FileSystems, public GuardedByGroups {
   Answer UpdateFileSystem(const Value& input);
   Answer UpdateFileSystemProtection(const Value& input);
   Answer DeleteFileSystem(const Value& input);
+  Problem CheckKeyOf(const Value& input) const;
   std::variant<FileSystem*, ApiError> AddFileSystem(std::string token, const Value& input);
   Flow<> RunCreate(std::string id);
   Flow<> RunUpdate(std::string id);

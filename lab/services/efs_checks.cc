@@ -7,8 +7,6 @@
 #include <set>
 #include <vector>
 
-#include "lab/services/keys.h"
-
 namespace leeward::lab::efs {
 namespace {
 
@@ -135,28 +133,22 @@ ResourceName ParseName(std::string_view id_or_arn) {
   return {std::string(parts[3]), std::string(parts[4]), std::string(parts[5].substr(slash + 1))};
 }
 
-std::string ManagedKeyArn(const Home& home) {
-  return fmt::format("arn:aws:kms:{}:{}:key/{}", home.region, home.account,
-                     ManagedKeyId(home.region, home.account, kManagedKeyAlias));
-}
-
-Problem CheckKey(std::string_view key, const Home& home) {
-  const std::string managed = ManagedKeyArn(home);
+Problem CheckKey(std::string_view key, const std::optional<KeySeen>& seen, const Home& home) {
+  if (seen && seen->usable) return std::nullopt;
+  if (seen) {
+    return BadRequest(fmt::format(
+        "The request was rejected because the KMS key {} is not enabled: its state is not valid "
+        "for this request.",
+        key));
+  }
   const std::string prefix = fmt::format("arn:aws:kms:{}:{}:", home.region, home.account);
-  if (key.empty() || key == kManagedKeyAlias || key == managed) return std::nullopt;
-  if (key == managed.substr(managed.find('/') + 1)) return std::nullopt;
-  if (key == prefix + std::string(kManagedKeyAlias)) return std::nullopt;
   if (key.starts_with("arn:") && !key.starts_with(prefix)) {
     return BadRequest(fmt::format(
         "The KMS key {} is not a key of {}; a file system is encrypted with a key of its own "
         "Region.",
         key, home.region));
   }
-  if (key.find("alias/aws/") != std::string_view::npos) return NoSuchKey(key, home);
-  return BadRequest(fmt::format(
-      "Customer managed keys are not served by this lab: {} is not known. Leave KmsKeyId out, or "
-      "name {}.",
-      key, kManagedKeyAlias));
+  return NoSuchKey(key, home);
 }
 
 std::string RegionOfZone(std::string_view zone) {
@@ -207,7 +199,6 @@ Problem CheckCreate(const Value& input, const Home& home) {
   if (input.Has("KmsKeyId") && !encrypted) {
     return BadRequest("KmsKeyId can be specified only when Encrypted is true.");
   }
-  if (auto problem = CheckKey(input.String("KmsKeyId"), home)) return problem;
   if (input.Has("AvailabilityZoneName")) {
     if (auto problem = CheckZone(input.String("AvailabilityZoneName"), home.region)) return problem;
     if (input.String("PerformanceMode") == "maxIO") {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "lab/core/service.h"
+#include "lab/services/keys.h"
 
 namespace leeward::lab::efs {
 
@@ -36,10 +37,10 @@ struct Home {
   std::string account;
 };
 
-// The one key that every Region has is AWS's own for EFS; no other is taken here.
+// The key that every Region has is AWS's own for EFS.
 inline constexpr std::string_view kManagedKeyAlias = "alias/aws/elasticfilesystem";
-Problem CheckKey(std::string_view key, const Home& home);
-std::string ManagedKeyArn(const Home& home);
+// `seen` is what the Region's KMS says of it.
+Problem CheckKey(std::string_view key, const std::optional<KeySeen>& seen, const Home& home);
 
 // "us-west-2a" to "us-west-2"; empty for what is no zone's name.
 std::string RegionOfZone(std::string_view zone);

@@ -26,6 +26,7 @@ Answer Efs::CreateFileSystem(const Value& input) {
         Value::Struct({{"FileSystemId", id}})};
   }
   if (auto problem = CheckCreate(input, home())) return *problem;
+  if (auto problem = CheckKeyOf(input)) return *problem;
   auto added = AddFileSystem(std::move(token), input);
   if (auto* error = std::get_if<ApiError>(&added)) return std::move(*error);
   FileSystem& system = *std::get<FileSystem*>(added);
@@ -38,7 +39,12 @@ Answer Efs::CreateFileSystem(const Value& input) {
   return shown;
 }
 
-// What the request says of modes, encryption and zone; not yet saved.
+Problem Efs::CheckKeyOf(const Value& input) const {
+  const std::string_view key = input.String("KmsKeyId");
+  return CheckKey(key, SeeKey(host_, key, kManagedKeyAlias), home());
+}
+
+// What the request says of modes, encryption and zone, all of it checked; not yet saved.
 std::variant<FileSystem*, ApiError> Efs::AddFileSystem(std::string token, const Value& input) {
   if (systems_.size() >= limits.file_systems) {
     return ApiError{"FileSystemLimitExceeded",
@@ -59,7 +65,8 @@ std::variant<FileSystem*, ApiError> Efs::AddFileSystem(std::string token, const 
   }
   const bool encrypted = input.Flag("Encrypted", false);
   system.settings.Set("Encrypted", encrypted);
-  if (encrypted) system.settings.Set("KmsKeyId", ManagedKeyArn(home()));
+  const auto key = SeeKey(host_, input.String("KmsKeyId"), kManagedKeyAlias);
+  if (encrypted && key) system.settings.Set("KmsKeyId", key->arn);
   if (const base::Status made = MakeFolder(system.id); !made.ok()) {
     return ApiError{"InternalServerError", made.error().message(), 500, {}};
   }

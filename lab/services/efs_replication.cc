@@ -198,11 +198,12 @@ Answer Efs::MakeDestination(const Value& input) {
   if (!zone.empty()) {
     if (auto problem = CheckZone(zone, host_.region())) return *problem;
   }
-  if (auto problem = CheckKey(destination.String("KmsKeyId"), home())) return *problem;
+  if (auto problem = CheckKeyOf(destination)) return *problem;
   Value settings = Value::Struct({{"Encrypted", true}});
   for (const char* name : {"PerformanceMode", "ThroughputMode", "ProvisionedThroughputInMibps"}) {
     if (const Value* given = source.Find(name)) settings.Set(name, *given);
   }
+  if (const Value* key = destination.Find("KmsKeyId")) settings.Set("KmsKeyId", *key);
   if (!zone.empty()) {
     settings.Set("AvailabilityZoneName", zone).Set("PerformanceMode", "generalPurpose");
   }

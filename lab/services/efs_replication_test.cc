@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "lab/services/efs_test_world.h"
+#include "lab/services/keys_testing.h"
 
 namespace leeward::lab::efs {
 namespace {
@@ -245,6 +246,22 @@ TEST_F(EfsReplicationTest, TheArticlesDestinationIsRefusedAndTheOneItMeantIsMade
   destination.Set("KmsKeyId", "alias/aws/elasticfilesystem");
   const std::string one_zone = Replicate(source, To(destination));
   EXPECT_EQ(Look(b, one_zone).String("AvailabilityZoneName"), "us-west-2a");
+}
+
+TEST_F(EfsReplicationTest, ADestinationIsEncryptedUnderAKeyOfItsOwnRegion) {
+  FakeKeys here(a.host), there(b.host);
+  a.host.services["kms"] = &here;
+  b.host.services["kms"] = &there;
+  const std::string of_a = here.Put("11111111-1111", "alias/shop", true);
+  const std::string of_b = there.Put("22222222-2222", "alias/shop", true);
+  const std::string source =
+      Make(a, Value::Struct({{"Encrypted", true}, {"KmsKeyId", "alias/shop"}}));
+  Value destination = Value::Struct({{"Region", "us-west-2"}, {"KmsKeyId", of_a}});
+  EXPECT_THAT(Refusal(a, "CreateReplicationConfiguration", Source(source, To(destination))),
+              HasSubstr("is not a key of us-west-2"));
+  destination.Set("KmsKeyId", "alias/shop");
+  EXPECT_EQ(Look(b, Replicate(source, To(destination))).String("KmsKeyId"), of_b);
+  EXPECT_EQ(Look(a, source).String("KmsKeyId"), of_a);
 }
 
 TEST_F(EfsReplicationTest, OneReplicationAFileSystem) {

@@ -6,6 +6,7 @@
 
 #include "lab/services/ec2_vpc.h"
 #include "lab/services/efs_test_world.h"
+#include "lab/services/keys_testing.h"
 
 namespace leeward::lab::efs {
 namespace {
@@ -96,7 +97,9 @@ TEST_F(EfsTest, OnlyKeysThatThereAreEncrypt) {
                       with("arn:aws:kms:us-west-2:123456789012:alias/aws/elasticfilesystem")),
               HasSubstr("is not a key of us-east-1"));
   EXPECT_THAT(Refusal(a, "CreateFileSystem", with("12345678-1234-1234-1234-123456789012")),
-              HasSubstr("not served by this lab"));
+              HasSubstr("could not be found"));
+  EXPECT_THAT(Refusal(a, "CreateFileSystem", with("alias/aws/rds")),
+              HasSubstr("could not be found"));
   EXPECT_THAT(
       Refusal(a, "CreateFileSystem", Value::Struct({{"KmsKeyId", "alias/aws/elasticfilesystem"}})),
       HasSubstr("only when Encrypted is true"));
@@ -105,6 +108,20 @@ TEST_F(EfsTest, OnlyKeysThatThereAreEncrypt) {
   EXPECT_THAT(key, StartsWith("arn:aws:kms:us-east-1:123456789012:key/"));
   EXPECT_EQ(Look(a, Make(a, with(key.c_str()))).String("KmsKeyId"), key);
   EXPECT_EQ(Look(a, Make(a, Value::Struct({{"Encrypted", true}}))).String("KmsKeyId"), key);
+}
+
+TEST_F(EfsTest, AKeyOfOnesOwnEncryptsWhileItIsEnabled) {
+  FakeKeys keys(a.host);
+  a.host.services["kms"] = &keys;
+  const std::string arn = keys.Put("11111111-1111", "alias/shop", true);
+  const auto with = [](std::string_view key) {
+    return Value::Struct({{"Encrypted", true}, {"KmsKeyId", key}});
+  };
+  for (const std::string& name : {std::string("11111111-1111"), std::string("alias/shop"), arn}) {
+    EXPECT_EQ(Look(a, Make(a, with(name))).String("KmsKeyId"), arn) << name;
+  }
+  keys.Put("11111111-1111", "alias/shop", false);
+  EXPECT_THAT(Refusal(a, "CreateFileSystem", with("alias/shop")), HasSubstr("is not enabled"));
 }
 
 TEST_F(EfsTest, ModesThatDoNotGoTogetherAreRefused) {

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "lab/core/service.h"
+
 namespace leeward::lab {
 
 struct KeySeen {
@@ -18,6 +20,10 @@ class Keys {
   // By id, ARN, alias or alias ARN; nothing for a key that is not in this Region.
   virtual std::optional<KeySeen> See(std::string_view key) const = 0;
 };
+
+// The key that a request names, or the service's own where it names none; nothing for one that is
+// not there, and for one that AWS keeps for another service. `managed` is "alias/aws/rds".
+std::optional<KeySeen> SeeKey(Host& host, std::string_view key, std::string_view managed);
 
 // The key that AWS makes for a service in every Region, as "alias/aws/elasticfilesystem": the same
 // one in every run, and known without asking.
