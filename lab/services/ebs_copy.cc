@@ -6,11 +6,10 @@
 #include <algorithm>
 #include <set>
 
-#include "lab/core/credentials.h"
 #include "lab/services/ask_region.h"
 #include "lab/services/ebs.h"
 #include "lab/services/ebs_checks.h"
-#include "lab/wire/signature.h"
+#include "lab/services/presigned.h"
 
 namespace leeward::lab::ebs {
 namespace {
@@ -18,27 +17,6 @@ namespace {
 using shapes::Value;
 
 constexpr std::string_view kSelf = "ec2";
-
-// What a presigned URL says: the request, and what its query asks for.
-struct Presigned {
-  wire::Request request;
-  wire::Pairs asked;
-};
-std::optional<Presigned> ReadPresigned(std::string_view url) {
-  const std::size_t scheme = url.find("://");
-  if (scheme == std::string_view::npos) return std::nullopt;
-  const std::string_view rest = url.substr(scheme + 3);
-  const std::size_t slash = rest.find('/');
-  if (slash == std::string_view::npos) return std::nullopt;
-  Presigned read;
-  read.request.method = "GET";
-  read.request.target = rest.substr(slash);
-  read.request.headers = {{"Host", std::string(rest.substr(0, slash))}};
-  auto asked = wire::ParsePairs(read.request.Query());
-  if (!asked.ok()) return std::nullopt;
-  read.asked = *std::move(asked);
-  return read;
-}
 
 ApiError BadUrl(std::string_view why) {
   return BadValue(fmt::format("Invalid presigned URL in parameter presignedUrl: {}.", why));
@@ -53,29 +31,15 @@ std::string_view WhyNotCopied(const ApiError& error) {
 
 // It is this very call, signed for the source's Region by whoever may read there.
 std::optional<ApiError> Ebs::CheckPresigned(const Value& input) const {
-  const auto read = ReadPresigned(input.String("PresignedUrl"));
-  if (!read) return BadUrl("it is no URL");
-  const std::pair<std::string_view, std::string_view> wanted[] = {
-      {"Action", "CopySnapshot"},
-      {"SourceRegion", input.String("SourceRegion")},
-      {"SourceSnapshotId", input.String("SourceSnapshotId")},
-      {"DestinationRegion", host_.region()}};
-  for (const auto& [name, value] : wanted) {
-    if (wire::ValueOf(read->asked, name) != value)
-      return BadUrl(fmt::format("its {} is not {}", name, value));
-  }
-  wire::Claim claim;
-  wire::AuthOutcome outcome = wire::ReadClaim(read->request, &claim);
-  if (!outcome.ok()) return BadUrl(outcome.detail);
-  if (claim.region != input.String("SourceRegion") || claim.service != kSelf)
-    return BadUrl("it is signed for another Region or service than the source's");
-  const base::WallTime now = host_.clock().Now();
-  const auto who = host_.credentials().Find(claim.access_key, claim.token, now);
-  const auto* identity = std::get_if<Identity>(&who);
-  if (identity == nullptr) return BadUrl("its access key or token is not known");
-  outcome = wire::CheckSignature(read->request, claim, identity->secret_key, now);
-  if (!outcome.ok()) return BadUrl(outcome.detail);
-  return std::nullopt;
+  const std::string_view from = input.String("SourceRegion");
+  const auto why = WhyNotPresigned(host_, input.String("PresignedUrl"),
+                                   {kSelf,
+                                    from,
+                                    {{"Action", "CopySnapshot"},
+                                     {"SourceRegion", from},
+                                     {"SourceSnapshotId", input.String("SourceSnapshotId")},
+                                     {"DestinationRegion", host_.region()}}});
+  return why ? std::optional(BadUrl(*why)) : std::nullopt;
 }
 
 void Ebs::CopySnapshot(const Value& input, Reply reply) {

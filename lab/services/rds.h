@@ -95,6 +95,16 @@ class Rds : public Service, public GuardedByGroups {
   Value FreshSettings(const Value& input, const EngineType& type) const;
   InstancePtr AddInstance(const Value& input, Value settings);
   Problem CheckPlacement(const Value& input) const;
+
+  // rds_keys.cc
+  Problem CheckKey(std::string_view key) const;
+  Problem CheckEncryption(const Value& input) const;  // of a new instance
+  Problem CheckOwnKey(const Value& settings) const;   // that its key can still be used
+  Problem CheckPresigned(const Value& input, std::string_view operation, std::string_view member,
+                         std::string_view region) const;
+  Problem CheckEncryptedCopy(const Value& input, const Value& source) const;
+  void Encrypt(Value& settings, std::string_view key) const;
+  static void InheritKey(Value& settings, const Value& origin);
   Problem CheckParameterGroup(const Value& input, const EngineType& type) const;
   Template& TemplateOf(const EngineType& type);
   Flow<> RunCreate(InstancePtr instance);

@@ -170,7 +170,7 @@ Value Describe(Host& host, const AutomatedBackup& backup, base::Duration day) {
                              {"Status", Name(backup.status)},
                              {"Port", backup.settings.Int("DbInstancePort")},
                              {"VpcId", DefaultVpcId(host)},
-                             {"Encrypted", false},
+                             {"Encrypted", backup.settings.Flag("StorageEncrypted", false)},
                              {"IAMDatabaseAuthenticationEnabled", false},
                              {"BackupRetentionPeriod", backup.retention_days},
                              {"BackupTarget", "region"},
@@ -179,6 +179,7 @@ Value Describe(Host& host, const AutomatedBackup& backup, base::Duration day) {
   for (const std::string_view name : kShown) {
     if (const Value* value = backup.settings.Find(name)) out.Set(name, *value);
   }
+  if (const Value* key = backup.settings.Find("KmsKeyId")) out.Set("KmsKeyId", *key);
   Value window = Value::Struct();
   if (backup.restorable()) {
     window.Set("EarliestTime", EarliestOf(backup, host.clock().Now(), day));

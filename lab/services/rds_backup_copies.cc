@@ -48,7 +48,13 @@ Problem Rds::CheckBackupCopy(const Value& input) const {
     return BadValue("Invalid backup retention period: 0. Must be between 1 and 35.");
   }
   if (input.Has("KmsKeyId")) {
-    return BadCombination("KmsKeyId is not served by this lab: its backups are not encrypted.");
+    if (auto problem = CheckKey(input.String("KmsKeyId"))) return problem;
+  }
+  if (input.Has("PreSignedUrl")) {
+    if (auto problem = CheckPresigned(input, "StartDBInstanceAutomatedBackupsReplication",
+                                      "SourceDBInstanceArn", arn.region)) {
+      return problem;
+    }
   }
   std::size_t copies = 0;
   for (const auto& [name, backup] : backups_) {
@@ -98,7 +104,9 @@ Flow<> Rds::BeginBackupCopy(Value input, Reply reply) {
     co_return;
   }
   // Two requests for one instance may have met here.
-  if (auto problem = CheckBackupCopy(input)) {
+  auto problem = CheckBackupCopy(input);
+  if (!problem) problem = CheckEncryptedCopy(input, std::get<Value>(listed).Sub("Settings"));
+  if (problem) {
     Tell({region, "BackupCopyGone", ask});
     reply(*problem);
     co_return;
@@ -117,6 +125,8 @@ Answer Rds::AddBackupCopy(const Value& input, const Value& source) {
   backup->status = BackupStatus::kPending;
   backup->retention_days = input.Int("BackupRetentionPeriod", kDefaultCopyRetention);
   backup->settings = source.Sub("Settings");
+  if (backup->settings.Flag("StorageEncrypted", false))
+    Encrypt(backup->settings, input.String("KmsKeyId"));
   backup->tags = Value(input.Items("Tags"));
   backup->secrets = {std::string(source.String("Admin")),
                      std::string(source.String("Replication"))};

@@ -23,8 +23,7 @@ constexpr int kShortestWindow = 30;
 constexpr std::size_t kMinPassword = 8;
 constexpr std::size_t kMaxReplicas = 15;
 // Asked for, these would have to be real; no part of the lab stands behind them.
-constexpr std::array<std::string_view, 9> kUnservedFlags = {"MultiAZ",
-                                                            "StorageEncrypted",
+constexpr std::array<std::string_view, 8> kUnservedFlags = {"MultiAZ",
                                                             "ManageMasterUserPassword",
                                                             "EnableIAMDatabaseAuthentication",
                                                             "EnablePerformanceInsights",

@@ -135,7 +135,9 @@ Answer Rds::CreateDBInstance(const Value& input) {
   }
   if (auto problem = CheckPlacement(input)) return *problem;
   if (auto problem = CheckParameterGroup(input, *type)) return *problem;
+  if (auto problem = CheckEncryption(input)) return *problem;
   Value settings = FreshSettings(input, *type);
+  if (input.Flag("StorageEncrypted", false)) Encrypt(settings, input.String("KmsKeyId"));
   settings.Set("MasterUsername", Lower(input.String("MasterUsername")));
   const InstancePtr instance = AddInstance(input, std::move(settings));
   instance->master_password = input.String("MasterUserPassword");
@@ -159,6 +161,7 @@ Value Rds::RestoredSettings(const Value& input, const Value& origin) const {
   }
   settings.Set("DbInstancePort", input.Int("Port", origin.Int("DbInstancePort", type.port)));
   settings.Set("MasterUsername", origin.String("MasterUsername"));
+  InheritKey(settings, origin);
   return settings;
 }
 
@@ -188,6 +191,7 @@ Answer Rds::RestoreDBInstanceFromDBSnapshot(const Value& input) {
   if (auto problem = CheckPlacement(input)) return *problem;
   if (auto problem = CheckRestore(input, type)) return *problem;
   if (auto problem = CheckParameterGroup(input, type)) return *problem;
+  if (auto problem = CheckOwnKey(snapshot->second.settings)) return *problem;
   const InstancePtr instance =
       AddInstance(input, RestoredSettings(input, snapshot->second.settings));
   instance->restore_from = id;

@@ -154,7 +154,7 @@ Answer Rds::DescribeOrderableDBInstanceOptions(const Value& input) {
                                      {"MultiAZCapable", false},
                                      {"ReadReplicaCapable", true},
                                      {"Vpc", true},
-                                     {"SupportsStorageEncryption", false},
+                                     {"SupportsStorageEncryption", true},
                                      {"StorageType", "gp2"},
                                      {"SupportsIops", false}}));
   }

@@ -77,6 +77,7 @@ Answer Rds::StartDBInstance(const Value& input) {
   const InstancePtr instance = FindInstance(input.String("DBInstanceIdentifier"));
   if (instance == nullptr) return InstanceNotFound(input.String("DBInstanceIdentifier"));
   if (!Allows(InstanceAction::kStart, instance->status)) return NotInState(*instance, "stopped");
+  if (auto problem = CheckOwnKey(instance->settings)) return *problem;
   SetStatus(*instance, InstanceStatus::kStarting);
   Value answer = Value::Struct({{"DBInstance", Shown(*instance)}});
   RunStart(instance).Detach();

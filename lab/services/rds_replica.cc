@@ -52,6 +52,15 @@ Problem Rds::CheckReplicaRequest(const Value& input) const {
     return BadValue(fmt::format("Invalid source ARN: {}", source));
   }
   if (arn.name.empty() && FindInstance(source) == nullptr) return InstanceNotFound(source);
+  if (input.Has("KmsKeyId")) {
+    if (auto problem = CheckKey(input.String("KmsKeyId"))) return problem;
+  }
+  if (input.Has("PreSignedUrl") && !arn.name.empty() && arn.region != host_.region()) {
+    if (auto problem = CheckPresigned(input, "CreateDBInstanceReadReplica",
+                                      "SourceDBInstanceIdentifier", arn.region)) {
+      return problem;
+    }
+  }
   return CheckPlacement(input);
 }
 
@@ -73,7 +82,9 @@ Flow<> Rds::BeginReplica(Value input, Reply reply) {
   ask.Set("Replica", Arn(host_, "rds", "db:" + Lower(input.String("DBInstanceIdentifier"))));
   ask.Set("Region", host_.region());
   ask.Set("Slot", slot);
-  ask.Set("Encrypt", input.Has("KmsKeyId"));
+  for (const char* name : {"KmsKeyId", "PreSignedUrl"}) {
+    if (const Value* told = input.Find(name)) ask.Set(name, *told);
+  }
   ask.Set("HasGroup", input.Has("DBParameterGroupName"));
   const Answer prepared =
       co_await AskRegion(host_, region, "rds", "PrepareReplica", ask, limits.call);
@@ -115,6 +126,9 @@ Answer Rds::AddReplica(const Value& input, const Value& source) {
   if (origin.Has("DBName")) settings.Set("DBName", origin.String("DBName"));
   settings.Set("DbInstancePort", input.Int("Port", origin.Int("DbInstancePort", type.port)));
   settings.Set("BackupRetentionPeriod", 0);  // backups of a replica are off until it is promoted
+  InheritKey(settings, origin);
+  // In the source's Region it has the source's key; elsewhere the one that was named.
+  if (input.Has("KmsKeyId")) Encrypt(settings, input.String("KmsKeyId"));
   const InstancePtr instance = AddInstance(input, std::move(settings));
   instance->source_arn = source.String("Source");
   instance->source = {std::string(source.String("Address")),
@@ -157,7 +171,10 @@ Answer Rds::ListReplica(const Value& input) {
   const InstancePtr source = FindInstance(input.String("Source"));
   if (source == nullptr) return InstanceNotFound(input.String("Source"));
   if (auto problem = CheckSource(*source, input.String("Region"), host_.region())) return *problem;
-  if (input.Flag("Encrypt", false)) {
+  if (input.String("Region") != host_.region()) {
+    if (auto problem = CheckEncryptedCopy(input, source->settings)) return *problem;
+  }
+  if (input.Has("KmsKeyId") && !source->settings.Flag("StorageEncrypted", false)) {
     return BadCombination(
         "Cannot create an encrypted read replica from an unencrypted DB instance.");
   }

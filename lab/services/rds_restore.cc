@@ -96,6 +96,7 @@ Answer Rds::RestoreDBInstanceToPointInTime(const Value& input) {
   if (auto problem = CheckPlacement(input)) return *problem;
   if (auto problem = CheckRestore(input, type)) return *problem;
   if (auto problem = CheckParameterGroup(input, type)) return *problem;
+  if (auto problem = CheckOwnKey(backup->settings)) return *problem;
   if (input.String("DBName", backup->settings.String("DBName")) !=
       backup->settings.String("DBName")) {
     return BadCombination(fmt::format("DBName cannot be changed for {}.", type.name));

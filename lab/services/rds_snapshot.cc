@@ -102,9 +102,10 @@ Snapshot& Rds::AddSnapshot(const Instance& instance, const std::string& id, std:
        {"MasterUsername", from.String("MasterUsername")},
        {"LicenseModel", from.String("LicenseModel")},
        {"SnapshotType", type},
-       {"Encrypted", false},
+       {"Encrypted", from.Flag("StorageEncrypted", false)},
        {"IAMDatabaseAuthenticationEnabled", false},
        {"TagList", from.Flag("CopyTagsToSnapshot", false) ? instance.tags : Value::EmptyList()}});
+  if (const Value* key = from.Find("KmsKeyId")) snapshot.record.Set("KmsKeyId", *key);
   return snapshots_[id] = std::move(snapshot);
 }
 
@@ -239,8 +240,7 @@ void Rds::CopyDBSnapshot(const Value& input, Reply reply) {
   if (auto problem = CheckIdentifier("TargetDBSnapshotIdentifier", target)) return reply(*problem);
   if (snapshots_.contains(target)) return reply(SnapshotExists(target));
   if (input.Has("KmsKeyId")) {
-    return reply(
-        BadCombination("KmsKeyId is not served by this lab: its snapshots are not encrypted."));
+    if (auto problem = CheckKey(input.String("KmsKeyId"))) return reply(*problem);
   }
   const std::string_view source = input.String("SourceDBSnapshotIdentifier");
   const ArnParts arn = ParseArn(source);
@@ -250,6 +250,11 @@ void Rds::CopyDBSnapshot(const Value& input, Reply reply) {
     }
   } else if (arn.kind != "snapshot") {
     return reply(BadValue(fmt::format("Invalid source ARN: {}", source)));
+  } else if (input.Has("PreSignedUrl")) {
+    if (auto problem =
+            CheckPresigned(input, "CopyDBSnapshot", "SourceDBSnapshotIdentifier", arn.region)) {
+      return reply(*problem);
+    }
   }
   RunCopy(input, std::move(reply)).Detach();
 }
@@ -272,12 +277,20 @@ Flow<> Rds::RunCopy(Value input, Reply reply) {
     co_return;
   }
   const Value source = std::get<Value>(described);
+  if (auto problem = CheckEncryptedCopy(input, source.Sub("Settings")); problem && !local) {
+    reply(*problem);
+    co_return;
+  }
   Snapshot snapshot;
   snapshot.directory = "snapshot-" + host_.random().Hex(8);
   snapshot.secrets = {std::string(source.String("Admin")),
                       std::string(source.String("Replication"))};
   snapshot.settings = source.Sub("Settings");
   snapshot.record = source.Sub("Record");
+  if (input.Has("KmsKeyId")) {
+    Encrypt(snapshot.settings, input.String("KmsKeyId"));
+    snapshot.record.Set("Encrypted", true).Set("KmsKeyId", snapshot.settings.String("KmsKeyId"));
+  }
   snapshot.record.Set("DBSnapshotIdentifier", target);
   snapshot.record.Set("DBSnapshotArn", Arn(host_, "rds", "snapshot:" + target));
   snapshot.record.Set("SnapshotType", "manual");

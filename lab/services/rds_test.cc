@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lab/services/keys_testing.h"
 #include "lab/services/rds_postgres.h"
 #include "lab/services/rds_test_regions.h"
 
@@ -266,7 +267,7 @@ TEST_F(RdsTest, ReplicaRequestsAreRefusedAsAwsRefusesThem) {
   EXPECT_EQ(Code(b, "CreateDBInstanceReadReplica", replica(std::string(kOrdersArn))),
             "InvalidDBInstanceState");
   Value encrypted = replica(std::string(kOrdersArn));
-  encrypted.Set("KmsKeyId", "k");
+  encrypted.Set("KmsKeyId", "alias/aws/rds");
   Done(a, "ModifyDBInstance",
        Value::Struct({{"DBInstanceIdentifier", "orders"}, {"BackupRetentionPeriod", 7}}));
   EXPECT_EQ(Look(a, "orders").Int("BackupRetentionPeriod"), 0);  // waits for the window
@@ -280,6 +281,62 @@ TEST_F(RdsTest, ReplicaRequestsAreRefusedAsAwsRefusesThem) {
   world.dark.insert("us-east-1");
   EXPECT_EQ(Code(b, "CreateDBInstanceReadReplica", replica(std::string(kOrdersArn))),
             "ServiceUnavailable");
+}
+
+TEST_F(RdsTest, WhatIsEncryptedAtHomeIsCopiedUnderAKeyOfTheOtherRegionAlone) {
+  FakeKeys here(a.host), there(b.host);
+  a.host.services["kms"] = &here;
+  b.host.services["kms"] = &there;
+  const std::string of_a = here.Put("11111111-1111", "alias/shop", true);
+  there.Put("22222222-2222", "alias/shop", true);
+  Value orders = Orders();
+  orders.Set("KmsKeyId", "alias/shop");
+  EXPECT_EQ(Code(a, "CreateDBInstance", orders), "InvalidParameterCombination");
+  orders.Set("StorageEncrypted", true);
+  Value absent = orders;
+  absent.Set("KmsKeyId", "alias/aws/ebs");
+  EXPECT_EQ(Code(a, "CreateDBInstance", absent), "KMSKeyNotAccessibleFault");
+  Done(a, "CreateDBInstance", orders);
+  Await(a, "orders", "available");
+  EXPECT_TRUE(Look(a, "orders").Flag("StorageEncrypted", false));
+  EXPECT_EQ(Look(a, "orders").String("KmsKeyId"), of_a);
+
+  Value replica = Value::Struct(
+      {{"DBInstanceIdentifier", "orders"}, {"SourceDBInstanceIdentifier", kOrdersArn}});
+  EXPECT_EQ(Code(b, "CreateDBInstanceReadReplica", replica), "InvalidParameterCombination");
+  replica.Set("KmsKeyId", of_a);
+  EXPECT_EQ(Code(b, "CreateDBInstanceReadReplica", replica), "KMSKeyNotAccessibleFault");
+  replica.Set("KmsKeyId", "alias/shop");
+  EXPECT_EQ(Code(b, "CreateDBInstanceReadReplica", replica), "MissingParameter");
+  replica.Set("PreSignedUrl", "https://rds.us-east-1.amazonaws.com/?Action=x");
+  EXPECT_EQ(Code(b, "CreateDBInstanceReadReplica", replica), "InvalidParameterValue");
+  EXPECT_EQ(Look(a, "orders").Items("ReadReplicaDBInstanceIdentifiers").size(), 0U);
+
+  Done(a, "CreateDBSnapshot",
+       Value::Struct({{"DBInstanceIdentifier", "orders"}, {"DBSnapshotIdentifier", "s"}}));
+  Value snapshot;
+  EXPECT_TRUE(world.RunUntil([&] {
+    const Value told =
+        Done(a, "DescribeDBSnapshots", Value::Struct({{"DBSnapshotIdentifier", "s"}}));
+    snapshot = told.Items("DBSnapshots").front();
+    return snapshot.String("Status") == "available";
+  }));
+  EXPECT_TRUE(snapshot.Flag("Encrypted", false));
+  EXPECT_EQ(snapshot.String("KmsKeyId"), of_a);
+  EXPECT_EQ(Code(b, "CopyDBSnapshot",
+                 Value::Struct({{"SourceDBSnapshotIdentifier", snapshot.String("DBSnapshotArn")},
+                                {"TargetDBSnapshotIdentifier", "t"}})),
+            "InvalidParameterCombination");
+  EXPECT_EQ(Code(b, "StartDBInstanceAutomatedBackupsReplication",
+                 Value::Struct({{"SourceDBInstanceArn", kOrdersArn}})),
+            "InvalidParameterCombination");
+
+  Await(a, "orders", "available");
+  Done(a, "StopDBInstance", Value::Struct({{"DBInstanceIdentifier", "orders"}}));
+  Await(a, "orders", "stopped");
+  here.Put("11111111-1111", "alias/shop", false);
+  EXPECT_EQ(Code(a, "StartDBInstance", Value::Struct({{"DBInstanceIdentifier", "orders"}})),
+            "KMSKeyNotAccessibleFault");
 }
 
 }  // namespace
