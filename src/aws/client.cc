@@ -210,6 +210,7 @@ base::Result<std::string> ClientImpl::Presign(std::string_view service, std::str
   attempt.endpoint = prepared.endpoint;
   attempt.credentials = &signer;
   attempt.now = ports_.clock->Now();
+  attempt.also = options.also;
   return BuildPresigned(attempt, valid_for);
 }
 

@@ -20,6 +20,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -61,6 +63,8 @@ struct CallOptions {
   base::Duration attempt_timeout = base::Duration(5'000'000'000);  // one attempt, to the last byte
   int max_attempts = 3;                                            // 1..10; the first counts
   std::string source_address;  // local address to call from; empty: the system's choice
+  // Of a presigned URL: what its query says besides, where the model does not know it.
+  std::vector<std::pair<std::string, std::string>> also;
 };
 
 struct WaitOptions {

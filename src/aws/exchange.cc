@@ -78,6 +78,7 @@ base::Result<std::string> BuildPresigned(const Attempt& attempt, base::Duration 
                     .query = ParseQuery(attempt.wire->body),
                     .headers = {{"Host", place.host}},
                     .payload_hash = base::Sha256Hex("")};
+  for (const auto& [name, value] : attempt.also) signable.query.push_back({name, value});
   SignQuery(signable, *attempt.credentials, ScopeOf(attempt), valid_for, {});
   return Url(place, signable.query);
 }

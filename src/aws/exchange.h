@@ -20,6 +20,8 @@ struct Attempt {
   Secrets secrets;                           // of the input
   base::WallTime now;
   ports::HttpLimits limits;
+  // Of a presigned URL: further parameters of its query.
+  std::vector<std::pair<std::string, std::string>> also = {};
 };
 
 // The request as it leaves: host, signature, user agent. Pure.
