@@ -44,6 +44,7 @@ struct Rds {
   std::string instance_class;  // of the replica; empty: the source's
   RdsRecovery recovery = RdsRecovery::kByPattern;  // never so once the spec is read
   int backup_days = 7;                             // that the standby's copy of the backups is kept
+  std::string kms_key;  // of the Region that gets a copy of an encrypted one; empty: AWS's own
 
   bool restores() const { return recovery == RdsRecovery::kRestore; }
 };
@@ -113,7 +114,9 @@ struct Files {
 };
 
 // An EFS file system of the same name in both Regions, the standby's a replica of the other.
-struct Efs : Files {};
+struct Efs : Files {
+  std::string kms_key;  // of a replica that is made; empty: AWS's own
+};
 
 // What a DataSync task reads again after it has copied.
 enum class SyncVerify { kTransferred, kEverything, kNone };
@@ -147,6 +150,7 @@ struct Ebs {
   base::Duration every{};  // whoever runs `protect` promises a set so often; 1 min to 7 days
   int keep = 24;           // complete sets that are kept in each Region; 2 to 500
   std::string zone = "a";  // letter of the zone in which volumes are made
+  std::string kms_key;     // of copies; empty: the Region's default, of what is encrypted
 };
 
 // Where the one copy of a secret is that can be changed.
@@ -191,6 +195,9 @@ inline bool IsProbed(const ComponentKind& kind) {
 // The key of the Region that gets a copy, as the spec names it; empty: none is named.
 inline std::string KmsKeyOf(const ComponentKind& kind) {
   if (const auto* secret = std::get_if<Secret>(&kind)) return secret->kms_key;
+  if (const auto* rds = std::get_if<Rds>(&kind)) return rds->kms_key;
+  if (const auto* efs = std::get_if<Efs>(&kind)) return efs->kms_key;
+  if (const auto* ebs = std::get_if<Ebs>(&kind)) return ebs->kms_key;
   return "";
 }
 

@@ -25,6 +25,7 @@ struct CallTemplate {
   const char* operation;
   Where where = Where::kHere;
   std::string_view of_kind = {};  // of no use without a component of that kind; empty: of any
+  std::string_view with = {};     // nor without that parameter of the step; empty: of any
 };
 
 enum class Attempts { kOnce, kSeveral };

@@ -35,6 +35,7 @@ const std::vector<StepTemplate> kTemplates = {
       {kEc2, "CreateSnapshot", Where::kOther},
       {kEc2, "DescribeSnapshots"},
       {kEc2, "CopySnapshot"},
+      {"kms", "DescribeKey", Where::kHere, "ebs", "kms-key"},
       {kEc2, "DeleteSnapshot", Where::kOther},
       {kEc2, "DeleteSnapshot"}},
      Part::kReplicates},
@@ -106,6 +107,7 @@ const std::vector<StepTemplate> kTemplates = {
       {kEc2, "CreateSnapshot", Where::kOther},
       {kEc2, "DescribeSnapshots"},
       {kEc2, "CopySnapshot"},
+      {"kms", "DescribeKey", Where::kHere, "ebs", "kms-key"},
       {kEc2, "DeleteSnapshot"}},
      Part::kCompletes},
     {"ebs.retire-old",
@@ -152,6 +154,8 @@ model::Step& EmitFor(const char* kind, const model::Component& component,
                      const model::Region& region, Draft& draft) {
   model::Step& step = draft.Emit(kind, component.name, region);
   step.parameters["tag"] = std::get<model::Ebs>(component.kind).tag;
+  const std::string key = model::KmsKeyOf(component.kind);
+  if (!key.empty()) step.parameters["kms-key"] = key;
   return step;
 }
 

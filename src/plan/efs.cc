@@ -34,6 +34,7 @@ const std::vector<StepTemplate> kTemplates = {
       {kFiles, "DescribeReplicationConfigurations"},
       {kFiles, "UpdateFileSystemProtection"},
       {kFiles, "CreateReplicationConfiguration", Where::kOther},
+      {"kms", "DescribeKey", Where::kHere, kFiles, "kms-key"},
       {kFiles, "TagResource"},
       {"ec2", "DescribeSubnets"},
       {"ec2", "DescribeSecurityGroups"},
@@ -150,6 +151,8 @@ model::Step& EmitFor(const char* kind, const model::Component& component,
                      const model::Region& region, Draft& draft) {
   model::Step& step = draft.Emit(kind, component.name, region);
   step.parameters["file-system"] = std::get<model::Efs>(component.kind).file_system;
+  const std::string key = model::KmsKeyOf(component.kind);
+  if (!key.empty()) step.parameters["kms-key"] = key;
   return step;
 }
 

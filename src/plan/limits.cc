@@ -92,7 +92,8 @@ base::Status SetLimits(Draft& draft) {
 base::Status AnnotateCalls(Draft& draft) {
   for (model::Step& step : draft.plan.steps) {
     for (const CallTemplate& one : TemplateOf(step.kind.str()).calls) {
-      if (HasUseFor(one, draft.application)) step.calls.push_back(CallOf(one, draft, step));
+      const bool has = one.with.empty() || step.parameters.contains(std::string(one.with));
+      if (has && HasUseFor(one, draft.application)) step.calls.push_back(CallOf(one, draft, step));
     }
   }
   return base::Ok();

@@ -35,7 +35,8 @@ const std::vector<StepTemplate> kTemplates = {
      {{"ec2", "DescribeSecurityGroups"},
       {"rds", "DescribeDBInstances"},
       {"rds", "CreateDBInstanceReadReplica"},
-      {"rds", "DescribeDBInstances", Where::kOther}},
+      {"rds", "DescribeDBInstances", Where::kOther},
+      {"kms", "DescribeKey", Where::kHere, "rds", "kms-key"}},
      Part::kReplicates},
     {"rds.measure",
      Phase::kDecide,
@@ -137,7 +138,8 @@ const std::vector<StepTemplate> kTemplates = {
      OnFailure::kStop,
      {{"rds", "DescribeDBInstances", Where::kOther},
       {"rds", "DescribeDBInstanceAutomatedBackups"},
-      {"rds", "StartDBInstanceAutomatedBackupsReplication"}},
+      {"rds", "StartDBInstanceAutomatedBackupsReplication"},
+      {"kms", "DescribeKey", Where::kHere, "rds", "kms-key"}},
      Part::kReplicates},
     {"rds.measure-backup",
      Phase::kDecide,
@@ -207,6 +209,8 @@ model::Step& EmitFor(const char* kind, const model::Component& component,
                      const model::Region& region, Draft& draft) {
   model::Step& step = draft.Emit(kind, component.name, region);
   step.parameters["instance"] = Of(component).instance;
+  const std::string key = model::KmsKeyOf(component.kind);
+  if (!key.empty()) step.parameters["kms-key"] = key;
   const bool closes = step.kind.str() == "rds.fence" || step.kind.str() == "rds.quiesce";
   if (closes && Of(component).engine != model::Engine::kPostgres) step.undo = kOpenServer;
   return step;

@@ -34,7 +34,7 @@ const std::vector<StepTemplate> kTemplates = {
       {kSecrets, "DescribeSecret", Where::kOther},
       {kSecrets, "ListSecretVersionIds", Where::kOther},
       {kSecrets, "ReplicateSecretToRegions", Where::kOther},
-      {"kms", "DescribeKey", Where::kHere, kSecrets}},
+      {"kms", "DescribeKey", Where::kHere, kSecrets, "kms-key"}},
      Part::kReplicates},
     {"secretsmanager.drain-to",
      Phase::kPromote,

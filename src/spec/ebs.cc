@@ -64,6 +64,10 @@ const Kind& EbsKind() {
           IntegerField("keep", &Ebs::keep, {2, 500}, Need::kOptional,
                        "complete sets that are kept in each Region; default: 24"),
           VolumesZoneField(),
+          KmsKeyField<Ebs>("alias/aws/ebs",
+                           "KMS key of copies, which are all encrypted then: an alias that is "
+                           "there in both Regions, or the id of a multi-Region key; default: the "
+                           "Region's default key, of what is encrypted"),
       })};
   return kKind;
 }

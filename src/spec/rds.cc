@@ -37,6 +37,10 @@ const Kind& RdsKind() {
                     "default: restore with pattern backup-and-restore, replica otherwise"),
           IntegerField("backup-days", &Rds::backup_days, {1, kMaxBackupDays}, Need::kOptional,
                        "days that the replicated backups are kept; default: 7"),
+          KmsKeyField<Rds>("alias/aws/rds",
+                           "KMS key of an encrypted instance's replica and backups in the other "
+                           "Region: an alias that is there in both Regions, or the id of a "
+                           "multi-Region key; default: the one that AWS manages"),
       })};
   return kKind;
 }

@@ -51,6 +51,32 @@ TEST(SecretSpecTest, ASecretHasAName) {
   EXPECT_EQ(AboutSecrets(SecretsWith("alias/shop", "alias/aws/secretsmanager")), "");
 }
 
+TEST(SecretSpecTest, StoresNameTheKeyOfTheirCopies) {
+  constexpr char kStores[] = R"(apiVersion: leeward/v1
+application: shop
+regions: { home: us-east-1, recovery: us-west-2 }
+objectives: { rto: 15m, rpo: 1h }
+components:
+  orders: { kind: rds, database: shop, user: owner, kms-key: alias/aws/rds }
+  uploads: { kind: efs, kms-key: alias/shop }
+  disks: { kind: ebs, kms-key: mrk-1234 }
+  web: { kind: ecs, needs: [uploads] }
+)";
+  const auto parsed = Parse(kStores, "shop.yaml");
+  ASSERT_TRUE(std::holds_alternative<model::Application>(parsed)) << AboutSecrets(kStores);
+  const auto& components = std::get<model::Application>(parsed).components;
+  EXPECT_EQ(model::KmsKeyOf(components[0].kind), "alias/aws/rds");
+  EXPECT_EQ(model::KmsKeyOf(components[1].kind), "alias/shop");
+  EXPECT_EQ(model::KmsKeyOf(components[2].kind), "mrk-1234");
+  EXPECT_EQ(model::KmsKeyOf(components[3].kind), "");
+  std::string text = kStores;
+  text.replace(text.find("alias/shop"), 10, "alias/aws/efs");
+  EXPECT_NE(AboutSecrets(text).find("the key that AWS manages for this service is "
+                                    "alias/aws/elasticfilesystem"),
+            std::string::npos)
+      << AboutSecrets(text);
+}
+
 TEST(SecretSpecTest, WhatIsOfOneRegionAloneIsRefused) {
   const struct {
     const char *from, *to, *told;

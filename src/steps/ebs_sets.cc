@@ -5,6 +5,7 @@
 #include <set>
 
 #include "steps/ebs.h"
+#include "steps/kms_keys.h"
 
 namespace leeward::steps {
 namespace {
@@ -133,7 +134,7 @@ Value::List CopyTags(const Work& work, const SnapshotSet& set, const Member& mem
   return tags;
 }
 
-Status CopyMember(const Work& work, const Region& from, const SnapshotSet& set,
+Status CopyMember(const Work& work, const Region& from, const Ebs& ebs, const SnapshotSet& set,
                   const Member& member, const std::vector<Volume>& volumes) {
   Value input = Value::Struct(
       {{"SourceRegion", from.str()},
@@ -152,6 +153,7 @@ Status CopyMember(const Work& work, const Region& from, const SnapshotSet& set,
                      work.tools().aws.Presign("ec2", "CopySnapshot", read, options, kUrlLives));
     input.Set("PresignedUrl", url).Set("Encrypted", true);
   }
+  if (!ebs.kms_key.empty()) input.Set("KmsKeyId", ebs.kms_key).Set("Encrypted", true);
   const auto copied = work.CallPatiently(work.region(), "ec2", "CopySnapshot", input);
   return copied.ok() ? base::Ok() : Status(copied.error());
 }
@@ -186,11 +188,12 @@ Result<SnapshotSet> CopySet(const Work& work, const Region& from, const Ebs& ebs
                             const SnapshotSet& set) {
   ASSIGN_OR_RETURN(const std::optional<SnapshotSet> there, SetIn(work, work.region(), set.name));
   ASSIGN_OR_RETURN(const std::vector<Volume> volumes, VolumesIn(work, from, ebs));
+  if (!ebs.kms_key.empty()) RETURN_IF_ERROR(NeedKmsKey(work, work.region(), ebs.kms_key));
   for (const Member& member : set.members) {
     const Member* copied = MemberOf(there, member.volume);
     if (copied != nullptr && copied->state != "error") continue;
     if (copied != nullptr) RETURN_IF_ERROR(DropMember(work, work.region(), *copied));
-    RETURN_IF_ERROR(CopyMember(work, from, set, member, volumes));
+    RETURN_IF_ERROR(CopyMember(work, from, ebs, set, member, volumes));
   }
   return AwaitComplete(work, work.region(), set.name);
 }

@@ -2,6 +2,7 @@
 // becomes one only where somebody has allowed that: a person who took its protection away, or this
 // plan, which ended its writers and saw all that they wrote arrive.
 #include "steps/efs.h"
+#include "steps/kms_keys.h"
 #include "steps/rds.h"
 
 namespace leeward::steps {
@@ -60,6 +61,9 @@ Status Create(const Work& work, const Efs& efs, const Region& source_region,
   if (here) {
     RETURN_IF_ERROR(AllowOverwriting(work, efs, source, *here));
     destination.Set("FileSystemId", here->id);
+  } else if (!efs.kms_key.empty()) {
+    RETURN_IF_ERROR(NeedKmsKey(work, work.region(), efs.kms_key));
+    destination.Set("KmsKeyId", efs.kms_key);
   }
   work.Say("replicating " + FilesPlace(efs, source, source_region) + " to " +
            (here ? here->id : std::string("a new file system")) + " in " + work.region().str());

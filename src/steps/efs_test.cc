@@ -111,6 +111,30 @@ TEST_F(EfsTest, AReplicaIsMadeNamedAndMountableAndASecondRunChangesNothing) {
   EXPECT_EQ(Count("efs:TagResource"), 1u);
 }
 
+TEST_F(EfsTest, AReplicaIsMadeUnderTheKeyThatTheSpecNamesOnceItIsThere) {
+  for (model::Component& component : shop_.application.components) {
+    auto* efs = std::get_if<model::Efs>(&component.kind);
+    if (efs != nullptr) efs->kms_key = "alias/shop";
+  }
+  std::string state;
+  shop_.aws.On("kms:DescribeKey", [&](const SeenCall& call) -> Result<Value> {
+    EXPECT_EQ(call.options.region, "us-west-2");
+    if (state.empty()) return base::NotFound("kms: NotFoundException");
+    return Value::Struct({{"KeyMetadata", Value::Struct({{"KeyState", state}})}});
+  });
+  EXPECT_NE(Detail(Replicate()).find("there is no KMS key 'alias/shop' in us-west-2"),
+            std::string::npos);
+  state = "PendingDeletion";
+  EXPECT_NE(Detail(Replicate()).find("'alias/shop' in us-west-2 is PendingDeletion"),
+            std::string::npos);
+  EXPECT_EQ(Count("efs:CreateReplicationConfiguration"), 0u);
+  state = "Enabled";
+  ASSERT_TRUE(Replicate().ok());
+  const auto made = shop_.aws.Calls("efs:CreateReplicationConfiguration");
+  ASSERT_EQ(made.size(), 1u);
+  EXPECT_EQ(made[0].input.Items("Destinations").front().String("KmsKeyId"), "alias/shop");
+}
+
 TEST_F(EfsTest, ARunThatWasCutOffBeforeTheNameIsFinished) {
   files_.Add({"fs-away", FakeFiles::kRecovery, "made-by-efs", ""}).protection = "REPLICATING";
   files_.sides[FakeFiles::kHome] = files_.sides[FakeFiles::kRecovery] = {"fs-home", "fs-away"};

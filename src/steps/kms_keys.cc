@@ -29,4 +29,14 @@ Result<std::string> NeedKmsKey(const Work& work, const Region& region, const std
   return std::string(told->Sub("KeyMetadata").String("Arn"));
 }
 
+Result<std::string> PresignCopy(const Work& work, const Region& from, std::string_view service,
+                                std::string_view operation, const Value& input) {
+  constexpr base::Duration kLives = std::chrono::hours(1);
+  aws::CallOptions options;
+  options.region = from.str();
+  options.deadline = work.limits().call;
+  options.also = {{"DestinationRegion", work.region().str()}};
+  return work.tools().aws.Presign(service, operation, input, options, kLives);
+}
+
 }  // namespace leeward::steps

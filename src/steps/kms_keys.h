@@ -13,4 +13,9 @@ std::string WhyNotUsable(const Value& described);
 // `key` is an alias or an id. Its ARN in the Region; kNotFound or kWrongState with what to do.
 Result<std::string> NeedKmsKey(const Work& work, const Region& region, const std::string& key);
 
+// The call that makes a copy in the step's Region of what is encrypted in `from`, signed for
+// `from`: so says whoever asks for it that it may be read there. `input` is that call's.
+Result<std::string> PresignCopy(const Work& work, const Region& from, std::string_view service,
+                                std::string_view operation, const Value& input);
+
 }  // namespace leeward::steps

@@ -15,6 +15,7 @@ Instance ReadInstance(const Value& answer) {
   instance.address = answer.Sub("Endpoint").String("Address");
   instance.port = static_cast<int>(answer.Sub("Endpoint").Int("Port"));
   instance.retention_days = answer.Int("BackupRetentionPeriod");
+  instance.encrypted = answer.Flag("StorageEncrypted", false);
   instance.source = answer.String("ReadReplicaSourceDBInstanceIdentifier");
   instance.has_replicas = !answer.Items("ReadReplicaDBInstanceIdentifiers").empty();
   for (const Value& info : answer.Items("StatusInfos")) {

@@ -39,6 +39,7 @@ struct Instance {
   std::string address;
   int port = 0;  // 0: not told
   std::int64_t retention_days = 0;
+  bool encrypted = false;
   std::string source;  // what it is a replica of: an ARN, or an identifier; empty: of nothing
   bool has_replicas = false;
   std::string replication_status;  // of a replica: "replicating"; empty when it is not told
@@ -52,6 +53,11 @@ Result<Instance> NeedInstance(const Work& work, const Region& region,
 // Waits until the instance is there and in this state.
 Result<Instance> AwaitStatus(const Work& work, const Region& region, const std::string& identifier,
                              const std::string& status);
+
+// Adds to the call that copies `source` to the step's Region the key that the copy is encrypted
+// under; of what is not encrypted there is no encrypted copy.
+Status AddCopyKey(const Work& work, const model::Rds& rds, const Instance& source,
+                  std::string_view operation, Value& input);
 
 // An automated backup in a Region of an instance in another one.
 struct BackupCopy {

@@ -17,10 +17,11 @@ bool IsUp(const Instance& instance) {
 
 Status StartCopying(const Work& work, const model::Rds& rds, const Instance& source) {
   work.Say("replicating the backups of " + source.arn + " to " + work.region().str());
-  const auto started =
-      work.CallPatiently(work.region(), "rds", "StartDBInstanceAutomatedBackupsReplication",
-                         Value::Struct({{"SourceDBInstanceArn", source.arn},
-                                        {"BackupRetentionPeriod", rds.backup_days}}));
+  constexpr char kOperation[] = "StartDBInstanceAutomatedBackupsReplication";
+  Value input = Value::Struct(
+      {{"SourceDBInstanceArn", source.arn}, {"BackupRetentionPeriod", rds.backup_days}});
+  RETURN_IF_ERROR(AddCopyKey(work, rds, source, kOperation, input));
+  const auto started = work.CallPatiently(work.region(), "rds", kOperation, input);
   return started.ok() ? base::Ok() : Status(started.error());
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "model/names.h"
+#include "steps/kms_keys.h"
 #include "steps/rds.h"
 
 namespace leeward::steps {
@@ -45,6 +46,23 @@ Result<std::string> SecurityGroup(const Work& work, const std::string& name) {
   return std::string(groups.front().String("GroupId"));
 }
 
+Status AddCopyKey(const Work& work, const model::Rds& rds, const Instance& source,
+                  std::string_view operation, Value& input) {
+  const Region& from = work.Other(work.region());
+  if (!source.encrypted) {
+    if (rds.kms_key.empty()) return base::Ok();
+    return base::WrongState(Place(rds.instance, from) +
+                            " is not encrypted, and RDS makes no encrypted copy of it; leave "
+                            "'kms-key' out, or make it anew of an encrypted copy of a snapshot");
+  }
+  const std::string key = rds.kms_key.empty() ? "alias/aws/rds" : rds.kms_key;
+  if (!rds.kms_key.empty()) RETURN_IF_ERROR(NeedKmsKey(work, work.region(), key));
+  input.Set("KmsKeyId", key);
+  ASSIGN_OR_RETURN(const std::string url, PresignCopy(work, from, "rds", operation, input));
+  input.Set("PreSignedUrl", url);
+  return base::Ok();
+}
+
 namespace {
 
 Status CreateReplica(const Work& work, const model::Rds& rds, const Instance& source) {
@@ -55,6 +73,7 @@ Status CreateReplica(const Work& work, const model::Rds& rds, const Instance& so
                      {"DBInstanceClass",
                       rds.instance_class.empty() ? source.instance_class : rds.instance_class}});
   if (!group.empty()) input.Set("VpcSecurityGroupIds", Value::List{group});
+  RETURN_IF_ERROR(AddCopyKey(work, rds, source, "CreateDBInstanceReadReplica", input));
   work.Say("creating a replica of " + source.arn + " in " + work.region().str());
   const auto created = work.Call(work.region(), "rds", "CreateDBInstanceReadReplica", input);
   // Made by a run of this step that was cut off: the look that follows finds it.
