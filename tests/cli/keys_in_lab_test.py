@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""Stores of a lab that are encrypted under keys of their own: their copies are made under a key of the recovery Region, which is looked
+for before anything is made."""
+
+import unittest
+
+from files_lab import HOME, LAB, RECOVERY, wait
+from one_line import CANNOT_REACH, DONE
+from secrets_in_lab_test import ALIAS, SecretsLab
+import signed
+
+SPEC = """apiVersion: leeward/v1
+application: shop
+regions: { home: us-east-1, recovery: us-west-2 }
+objectives: { rto: 15m, rpo: 1h }
+components:
+  disks: { kind: ebs, tag: app=disks, kms-key: alias/shop }
+  uploads: { kind: efs, kms-key: alias/shop }
+  orders: { kind: rds, database: shop, user: owner, password-env: SHOP_DB_PASSWORD, kms-key: alias/shop }
+  writer: { kind: ecs, cluster: shop, service: writer, standby: 0, needs: [uploads] }
+"""
+PASSWORD = "correct-horse-battery"
+
+
+class KeysTest(SecretsLab):
+    SPEC = SPEC
+
+    def setUp(self):
+        super().setUp()
+        self.variables["SHOP_DB_PASSWORD"] = PASSWORD
+
+    def rds(self, region, action, **parameters):
+        status, body = signed.call(self.gateway, region, action, service="rds", version="2014-10-31", parameters=parameters)
+        self.assertEqual(status, 200, body)
+        return body
+
+    def instance(self, region):
+        return self.rds(region, "DescribeDBInstances", DBInstanceIdentifier="orders")
+
+    def make_stores(self):
+        self.query(HOME, "CreateVolume", AvailabilityZone=HOME + "a", Size="1", Encrypted="true", KmsKeyId=ALIAS, **{
+            "TagSpecification.1.ResourceType": "volume", "TagSpecification.1.Tag.1.Key": "app", "TagSpecification.1.Tag.1.Value": "disks"})
+        wait(lambda: ">available<" in self.query(HOME, "DescribeVolumes"), "a volume")
+        self.home = self.efs(HOME, "POST", "file-systems", {"CreationToken": "uploads", "Encrypted": True, "KmsKeyId": ALIAS})["FileSystemId"]
+        wait(lambda: self.look(HOME, self.home)["LifeCycleState"] == "available", "a file system")
+        self.make_writer()
+        self.rds(HOME, "CreateDBInstance", DBInstanceIdentifier="orders", DBInstanceClass="db.t3.micro", Engine="postgres",
+                 AllocatedStorage="20", DBName="shop", MasterUsername="owner", MasterUserPassword=PASSWORD, StorageEncrypted="true",
+                 KmsKeyId=ALIAS)
+        wait(lambda: "<DBInstanceStatus>available<" in self.instance(HOME), "a database")
+
+    def test_copies_are_encrypted_under_the_key_of_their_own_region(self):
+        home = self.make_key(HOME)
+        self.make_stores()
+        told = self.act("protect", code=CANNOT_REACH)
+        self.assertIn("there is no KMS key 'alias/shop' in us-west-2 (there is one in us-east-1)", told)
+        self.assertEqual(self.replications(HOME), [])
+        there = self.make_key(RECOVERY)
+        self.act("protect")
+        self.assertIn(f"key/{home}<", self.instance(HOME))
+        self.assertIn(f"key/{there}<", self.instance(RECOVERY))
+        self.assertIn("<StorageEncrypted>true<", self.instance(RECOVERY))
+        (replica,) = self.efs(RECOVERY, "GET", "file-systems")["FileSystems"]
+        self.assertTrue(replica["KmsKeyId"].endswith("key/" + there), replica)
+        self.assertIn(f"key/{home}<", self.query(HOME, "DescribeSnapshots", **{"Owner.1": "self"}))
+        self.assertIn(f"key/{there}<", self.query(RECOVERY, "DescribeSnapshots", **{"Owner.1": "self"}))
+
+        self.run_program(LAB, "kill", HOME, "--state", self.lab_state)
+        self.act("failover", "--override-fence", "ANA: this test killed it", "--accept-loss", "1h")
+        self.assertIn(f"key/{there}<", self.query(RECOVERY, "DescribeVolumes"))
+        self.assertNotIn("ReadReplicaSourceDBInstanceIdentifier>a", self.instance(RECOVERY))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
