@@ -111,6 +111,9 @@ std::string Rto(const Report& report) {
     key +=
         KeyEntry(std::string("phase-") + css, std::string(name) + " " + base::HumanDuration(part));
   }
+  // Within the promotion, beside each other.
+  for (const auto& [store, took] : rto.restores)
+    key += KeyEntry("phase-promote", "restore of " + store.str() + " " + base::HumanDuration(took));
   return Scroll(RtoBar(rto)) + "<div class=\"key\">" + key + "</div>\n";
 }
 

@@ -30,6 +30,9 @@ Json JsonOf(const RtoSplit& rto) {
   json["scale_s"] = Seconds(rto.scale);
   json["traffic_s"] = Seconds(rto.traffic);
   json["client_tail_s"] = Seconds(rto.client_tail);
+  json["restores"] = Json::object();
+  for (const auto& [store, took] : rto.restores)
+    json["restores"][store.str()] = {{"took_s", Seconds(took)}};
   return json;
 }
 

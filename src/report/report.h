@@ -82,10 +82,12 @@ model::Event MeasuredSessions(const Sessions& sessions, base::WallTime at);  // 
 // --- The report
 // ------------------------------------------------------------------------------------------
 
-// Contiguous parts of the time without service; they add up to `total`.
+// Contiguous parts of the time without service; they add up to `total`. Stores are restored beside
+// each other, within `promote`.
 struct RtoSplit {
   base::Duration detect{}, decide{}, fence{}, promote{}, scale{}, traffic{}, client_tail{};
   base::Duration total{};
+  std::map<model::ComponentName, base::Duration> restores;  // of the stores made of a backup
 };
 
 struct Rpo {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <random>
@@ -193,9 +194,37 @@ Input Drill() {
   return input;
 }
 
+// The same, with a store that was made of a backup.
+Input RestoredDrill() {
+  const model::StepId before("rds.promote/orders"), after("rds.restore/orders");
+  Input input = Drill();
+  for (model::Step& step : input.plans[kFailover].steps) {
+    if (step.id == before) step.id = after;
+    std::replace(step.after.begin(), step.after.end(), before, after);
+  }
+  for (Event& event : input.events) {
+    if (event.step == before) event.step = after;
+  }
+  return input;
+}
+
 base::Duration Sum(const RtoSplit& rto) {
   return rto.detect + rto.decide + rto.fence + rto.promote + rto.scale + rto.traffic +
          rto.client_tail;
+}
+
+TEST(ReportTest, EachStoresRestoreIsToldBesideTheSplit) {
+  const Report report = Make(RestoredDrill());
+  ASSERT_TRUE(report.rto);
+  EXPECT_EQ(report.rto->restores,
+            (std::map<model::ComponentName, base::Duration>{{kOrders, milliseconds(149)}}));
+  EXPECT_EQ(Sum(*report.rto), report.rto->total) << "a restore is no further part";
+  EXPECT_NE(ToText(report, Colour::kNo).find(" restore of orders          149 ms"),
+            std::string::npos)
+      << ToText(report, Colour::kNo);
+  EXPECT_NE(ToJson(report).find("\"orders\": {\n        \"took_s\": 0.149"), std::string::npos);
+  EXPECT_NE(ToHtml(report).find("restore of orders 149 ms"), std::string::npos);
+  EXPECT_TRUE(Make(Drill()).rto->restores.empty());
 }
 
 TEST(RtoTest, PartsAreTheOnesDefinedAndAddUp) {

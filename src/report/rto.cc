@@ -55,6 +55,22 @@ std::optional<base::WallTime> PhaseEnd(const Report& report, const ExecutionSumm
   return end;
 }
 
+// How long each store took that was made of a backup: "rds.restore/orders".
+std::map<model::ComponentName, base::Duration> Restores(const Report& report,
+                                                        const ExecutionSummary& failover) {
+  constexpr std::string_view kRestore = ".restore/";
+  std::map<model::ComponentName, base::Duration> restores;
+  for (const TimelineRow& row : report.timeline) {
+    const std::string& step = row.step.str();
+    const std::size_t at = step.find(kRestore);
+    if (row.execution != failover.execution || at == std::string::npos || row.state != "done")
+      continue;
+    const std::string rest = step.substr(at + kRestore.size());
+    restores[model::ComponentName(rest.substr(0, rest.find('@')))] = row.ended - row.began;
+  }
+  return restores;
+}
+
 }  // namespace
 
 void ReadRto(const Input& input, Report* report) {
@@ -79,6 +95,7 @@ void ReadRto(const Input& input, Report* report) {
   split.traffic = until(PhaseEnd(*report, *failover, Phase::kTraffic));
   split.client_tail = until(recovered);
   split.total = *recovered - *report->fault;
+  split.restores = Restores(*report, *failover);
   report->rto = split;
 }
 

@@ -79,6 +79,8 @@ void PrintRto(const RtoSplit& rto, Printer& out) {
   for (const auto& [name, part] : parts) {
     out.Row(std::string("  ") + name, base::HumanDuration(part), Bar(part, rto.total));
   }
+  for (const auto& [store, took] : rto.restores)
+    out.Row("  restore of " + store.str(), base::HumanDuration(took), Bar(took, rto.total));
 }
 
 // How many stores have a count of their own.
