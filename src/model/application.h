@@ -28,8 +28,8 @@ enum class Pattern { kBackupAndRestore, kPilotLight, kWarmStandby, kMultiActive 
 
 enum class Engine { kPostgres, kMysql, kMariadb };
 
-// What there is of a database in the Region that stands by: a read replica, or its backups alone.
-enum class RdsRecovery { kByPattern, kReplica, kRestore };
+// What there is of a store in the Region that stands by: a replica, or its backups alone.
+enum class Recovery { kByPattern, kReplica, kRestore };
 
 // An RDS instance that has the same identifier in both Regions, the recovery one a read replica; or
 // made there of its replicated backups, when it is needed.
@@ -42,11 +42,22 @@ struct Rds {
       password_env;  // environment variable with its password; empty: libpq's own ways (pgpass)
   std::string security_group;  // name of the group in both Regions; empty: the VPC's default
   std::string instance_class;  // of the replica; empty: the source's
-  RdsRecovery recovery = RdsRecovery::kByPattern;  // never so once the spec is read
-  int backup_days = 7;                             // that the standby's copy of the backups is kept
+  Recovery recovery = Recovery::kByPattern;  // never so once the spec is read
+  int backup_days = 7;                       // that the standby's copy of the backups is kept
   std::string kms_key;  // of the Region that gets a copy of an encrypted one; empty: AWS's own
 
-  bool restores() const { return recovery == RdsRecovery::kRestore; }
+  bool restores() const { return recovery == Recovery::kRestore; }
+};
+
+// How AWS Backup keeps a store that is restored when it is needed.
+struct Backed {
+  Recovery recovery = Recovery::kByPattern;  // never so once the spec is read
+  std::string vault;                         // of this name in both Regions
+  std::string role;  // name or path of the IAM role that AWS Backup assumes; default: its own
+  base::Duration every = std::chrono::hours(1);  // by AWS Backup's plan; whole hours of a day
+  int days = 7;                                  // that a recovery point is kept, in either Region
+
+  bool restores() const { return recovery == Recovery::kRestore; }
 };
 
 // An ECS service of the same name in both Regions.
@@ -84,11 +95,13 @@ enum class Consistency { kEventual, kStrong };
 enum class ThirdMember { kWitness, kReplica };
 
 // A DynamoDB global table (version 2019.11.21): a table of the same name in both Regions that each
-// take writes. A strong one has a member in the application's witness Region too.
+// take writes. A strong one has a member in the application's witness Region too. Or a table in one
+// Region at a time, made in the other of its backup when it is needed.
 struct Dynamodb {
   std::string table;
   Consistency consistency = Consistency::kEventual;
   ThirdMember third = ThirdMember::kWitness;  // of kStrong
+  Backed backup = {};
 };
 
 enum class CacheEngine { kRedis, kValkey };
@@ -170,6 +183,14 @@ struct Kms {
   std::string key;  // an alias that is there in both Regions, or the id
 };
 
+// Whether the standby's Region has nothing of it but backups.
+inline bool IsRestored(const Rds& rds) { return rds.restores(); }
+inline bool IsRestored(const Dynamodb& table) { return table.backup.restores(); }
+template <typename Other>
+bool IsRestored(const Other& /*kind*/) {
+  return false;
+}
+
 using ComponentKind =
     std::variant<Rds, Ecs, Route53, Dynamodb, Elasticache, Efs, DataSync, Ebs, Secret, Kms>;
 
@@ -199,6 +220,10 @@ inline std::string KmsKeyOf(const ComponentKind& kind) {
   if (const auto* efs = std::get_if<Efs>(&kind)) return efs->kms_key;
   if (const auto* ebs = std::get_if<Ebs>(&kind)) return ebs->kms_key;
   return "";
+}
+
+inline bool Restores(const ComponentKind& kind) {
+  return std::visit([](const auto& one) { return IsRestored(one); }, kind);
 }
 
 struct Component {

@@ -186,16 +186,16 @@ std::string_view Name(ThirdMember member) {
   CHECK_NEVER("ThirdMember outside its enum");
 }
 
-std::string_view Name(RdsRecovery recovery) {
+std::string_view Name(Recovery recovery) {
   switch (recovery) {
-    case RdsRecovery::kByPattern:
+    case Recovery::kByPattern:
       return "by-pattern";
-    case RdsRecovery::kReplica:
+    case Recovery::kReplica:
       return "replica";
-    case RdsRecovery::kRestore:
+    case Recovery::kRestore:
       return "restore";
   }
-  CHECK_NEVER("RdsRecovery outside its enum");
+  CHECK_NEVER("Recovery outside its enum");
 }
 
 std::string_view Name(CacheEngine engine) {
@@ -308,7 +308,7 @@ LEEWARD_ENUM(TrafficSwitch, kRoutingControl)
 LEEWARD_ENUM(Consistency, kEventual, kStrong)
 LEEWARD_ENUM(ThirdMember, kWitness, kReplica)
 LEEWARD_ENUM(CacheEngine, kRedis, kValkey)
-LEEWARD_ENUM(RdsRecovery, kByPattern, kReplica, kRestore)
+LEEWARD_ENUM(Recovery, kByPattern, kReplica, kRestore)
 LEEWARD_ENUM(SessionMode, kRedis, kDynamodb, kSync, kTokens)
 LEEWARD_ENUM(SyncVerify, kTransferred, kEverything, kNone)
 LEEWARD_ENUM(SyncOverwrite, kAlways, kNever)

@@ -18,7 +18,7 @@ using model::StepId;
 
 model::Application RestoredShop() {
   model::Application shop = model::testing::Shop();
-  std::get<model::Rds>(shop.components[0].kind).recovery = model::RdsRecovery::kRestore;
+  std::get<model::Rds>(shop.components[0].kind).recovery = model::Recovery::kRestore;
   for (model::Component& component : shop.components) {
     auto* ecs = std::get_if<model::Ecs>(&component.kind);
     if (ecs == nullptr) continue;

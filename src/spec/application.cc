@@ -256,19 +256,31 @@ Field<Application> ChecksField() {
           }};
 }
 
+model::Recovery RecoveryBy(model::Pattern pattern) {
+  return pattern == model::Pattern::kBackupAndRestore ? model::Recovery::kRestore
+                                                      : model::Recovery::kReplica;
+}
+
+void FillBackup(model::Backed& backup, const Application& application) {
+  if (backup.recovery == model::Recovery::kByPattern)
+    backup.recovery = RecoveryBy(application.pattern);
+  if (backup.vault.empty()) backup.vault = "leeward-" + application.name.str();
+  if (backup.role.empty()) backup.role = "service-role/AWSBackupDefaultServiceRole";
+}
+
 void FillComponent(model::Component& component, const Application& application) {
   const auto fill = [](std::string* text, const std::string& fallback) {
     if (text->empty()) *text = fallback;
   };
   if (auto* rds = std::get_if<model::Rds>(&component.kind)) {
     fill(&rds->instance, component.name.str());
-    const bool restores = application.pattern == model::Pattern::kBackupAndRestore;
-    if (rds->recovery == model::RdsRecovery::kByPattern) {
-      rds->recovery = restores ? model::RdsRecovery::kRestore : model::RdsRecovery::kReplica;
-    }
+    if (rds->recovery == model::Recovery::kByPattern)
+      rds->recovery = RecoveryBy(application.pattern);
   }
-  if (auto* dynamodb = std::get_if<model::Dynamodb>(&component.kind))
+  if (auto* dynamodb = std::get_if<model::Dynamodb>(&component.kind)) {
     fill(&dynamodb->table, component.name.str());
+    FillBackup(dynamodb->backup, application);
+  }
   if (auto* cache = std::get_if<model::Elasticache>(&component.kind)) {
     fill(&cache->replication_group, component.name.str());
     fill(&cache->datastore, cache->replication_group);

@@ -5,15 +5,19 @@ namespace leeward::spec {
 const Kind& DynamodbKind() {
   using model::Dynamodb;
   static const Kind kKind = {
-      "dynamodb", "a DynamoDB global table (2019.11.21) with a replica in both Regions", Dynamodb{},
-      FieldsOf<Dynamodb>({
+      "dynamodb",
+      "a DynamoDB global table (2019.11.21) with a replica in both Regions; or a table that is "
+      "made "
+      "of its backup when it is needed",
+      Dynamodb{},
+      FieldsOf<Dynamodb>(WithBackup<Dynamodb>({
           TextField("table", &Dynamodb::table, kTableName, Need::kOptional,
                     "the table's name; default: the component's name"),
           WordField("consistency", &Dynamodb::consistency, model::AllOf<model::Consistency>(),
                     Need::kOptional, "of its replicas; default: eventual"),
           WordField("third", &Dynamodb::third, model::AllOf<model::ThirdMember>(), Need::kOptional,
                     "what a strong table has in the witness Region; default: witness"),
-      })};
+      }))};
   return kKind;
 }
 

@@ -42,6 +42,19 @@ std::vector<Field<model::Component>> FieldsOf(std::vector<Field<K>> fields) {
   return wrapped;
 }
 
+// How AWS Backup keeps a store; keys of the kinds that can be restored of it.
+const std::vector<Field<model::Backed>>& BackupFields();
+template <typename K>
+std::vector<Field<K>> WithBackup(std::vector<Field<K>> fields) {
+  for (const Field<model::Backed>& one : BackupFields()) {
+    fields.push_back({one.info, [read = one.read](Context& context, const YAML::Node& node,
+                                                  const std::string& name, K& kind) {
+                        read(context, node, name, kind.backup);
+                      }});
+  }
+  return fields;
+}
+
 // `file-system` of the kinds that are file systems: any text, but an id names one in one Region
 // alone, and there have to be two.
 template <typename K>

@@ -33,7 +33,7 @@ const Kind& RdsKind() {
           TextField("instance-class", &Rds::instance_class, kAnyText, Need::kOptional,
                     "class of the replica; default: the source's"),
           WordField("recovery", &Rds::recovery,
-                    {model::RdsRecovery::kReplica, model::RdsRecovery::kRestore}, Need::kOptional,
+                    {model::Recovery::kReplica, model::Recovery::kRestore}, Need::kOptional,
                     "default: restore with pattern backup-and-restore, replica otherwise"),
           IntegerField("backup-days", &Rds::backup_days, {1, kMaxBackupDays}, Need::kOptional,
                        "days that the replicated backups are kept; default: 7"),

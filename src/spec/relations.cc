@@ -193,12 +193,11 @@ class Relations {
              "leave it out");
   }
 
-  // Tasks that stand by would ask for a database that is not there.
+  // Tasks that stand by would ask for a store that is not there.
   void CheckStandby(const model::Ecs& ecs, const std::string& name, const std::string& variable,
                     const ComponentName& store) {
     const Component* found = application_.Find(store);
-    const auto* rds = found == nullptr ? nullptr : std::get_if<model::Rds>(&found->kind);
-    if (rds == nullptr || !rds->restores() || ecs.standby == 0) return;
+    if (found == nullptr || !model::Restores(found->kind) || ecs.standby == 0) return;
     Complain({"components", name, "standby"},
              "'standby' in component " + name + " is " + std::to_string(ecs.standby) + ", and " +
                  variable + " is the address of " + store.str() +
@@ -210,7 +209,8 @@ class Relations {
   // is.
   void CheckPattern(const Component& component) {
     if (application_.pattern != model::Pattern::kBackupAndRestore) return;
-    if (!model::IsStore(component.kind) || std::holds_alternative<model::Rds>(component.kind))
+    if (!model::IsStore(component.kind) || std::holds_alternative<model::Rds>(component.kind) ||
+        std::holds_alternative<model::Dynamodb>(component.kind))
       return;
     const std::string kind(model::KindName(component.kind));
     Complain({"components", component.name.str(), "kind"},
@@ -292,11 +292,27 @@ class Relations {
                where + " is strong, which takes exactly three Regions, and the spec has two",
                "add the third as 'witness' in regions, or write eventual");
     }
+    if (table.backup.restores()) CheckBackedTable(table, name, where);
     const YAML::Node third = At(root_, {"components", name})["third"];
     if (!strong && third.IsDefined()) {
       Complain({"components", name, "third"}, "'third' in " + where + " is only for strong tables",
                "leave it out, or write consistency: strong");
     }
+  }
+
+  void CheckBackedTable(const model::Dynamodb& table, const std::string& name,
+                        const std::string& where) {
+    if (table.consistency == model::Consistency::kStrong) {
+      Complain({"components", name, "consistency"},
+               where + " is strong, and with recovery: restore there is one table at a time",
+               "write recovery: replica, or leave 'consistency' out");
+    }
+    const base::Duration rpo = application_.RpoOf(ComponentName(name));
+    if (table.backup.every < rpo) return;
+    Complain({"components", name},
+             where + " is backed up every " + base::FormatDuration(table.backup.every) +
+                 ", which cannot keep an RPO of " + base::FormatDuration(rpo),
+             "write a longer 'rpo' in it (2h with hourly backups), or recovery: replica");
   }
 
   void CheckReads() {

@@ -88,10 +88,10 @@ TEST(SpecTest, ThePatternSaysHowDatabasesAreRecovered) {
     EXPECT_TRUE(std::holds_alternative<model::Application>(parsed)) << Complaints(of);
     return std::get<model::Rds>(std::get<model::Application>(parsed).components[0].kind).recovery;
   };
-  EXPECT_EQ(recovery(text), model::RdsRecovery::kRestore);
+  EXPECT_EQ(recovery(text), model::Recovery::kRestore);
   EXPECT_EQ(recovery(Replaced(text, "engine: postgres", "recovery: replica")),
-            model::RdsRecovery::kReplica);
-  EXPECT_EQ(recovery(ShopText()), model::RdsRecovery::kReplica);
+            model::Recovery::kReplica);
+  EXPECT_EQ(recovery(ShopText()), model::Recovery::kReplica);
   EXPECT_NE(Complaints(Replaced(text, "standby: 0", "standby: 1"))
                 .find("'standby' in component web is 1, and SHOP_DB_HOST is the address of orders"),
             std::string::npos);

@@ -15,8 +15,7 @@ using testing::Shop;
 class RdsBackupsTest : public ::testing::Test {
  protected:
   RdsBackupsTest() {
-    std::get<model::Rds>(shop_.application.components[0].kind).recovery =
-        model::RdsRecovery::kRestore;
+    std::get<model::Rds>(shop_.application.components[0].kind).recovery = model::Recovery::kRestore;
     shop_.aws.On("rds:DescribeDBInstances", [this](const SeenCall&) -> Result<Value> {
       if (!restored_) return base::NotFound("DBInstance orders not found.");
       return Value::Struct(
