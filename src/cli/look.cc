@@ -8,6 +8,7 @@
 #include "probe/redis.h"
 #include "probe/sql_session.h"
 #include "shapes/value.h"
+#include "steps/backups.h"
 #include "steps/datasync.h"
 #include "steps/ebs.h"
 #include "steps/efs.h"
@@ -93,10 +94,31 @@ struct LookAtKind {
     options.max_attempts = 1;
     const steps::ItemTable table =
         ItemsOf(world, dynamodb, inventory, seen.component, seen.region, options);
+    if (table.key.hash.name.empty() && dynamodb.backup.restores() && !inventory.facts.empty())
+      return LookForPoint(dynamodb);
     if (table.key.hash.name.empty())
       return base::NotFound("its key is not in the inventory; run `leeward protect` first");
     ASSIGN_OR_RETURN(seen.newest_canary, steps::GetStamp(table, probe::CanaryOf(other.str())));
     seen.role = StoreRole::kPeer;
+    return base::Ok();
+  }
+  // A table that the inventory does not know here was restored since, or there are backups at best.
+  base::Status LookForPoint(const model::Dynamodb& dynamodb) const {
+    const auto told =
+        Ask("dynamodb", "DescribeTable", Value::Struct({{"TableName", dynamodb.table}}));
+    if (!told.ok() && told.error().code() != base::ErrorCode::kNotFound) return told.error();
+    if (told.ok()) {
+      seen.role = StoreRole::kPeer;
+      return base::Ok();
+    }
+    const std::string lost(inventory.Fact(seen.component, other, "table.arn"));
+    ASSIGN_OR_RETURN(const Value points,
+                     world.aws->Paginate("backup", "ListRecoveryPointsByBackupVault",
+                                         steps::PointsOf(dynamodb.backup, lost), PatientlyHere()));
+    const auto newest = steps::NewestPoint(points);
+    if (!newest) return base::NotFound("there is no recovery point of it to restore");
+    seen.role = StoreRole::kBackup;
+    seen.newest_canary = newest->begun;
     return base::Ok();
   }
   base::Status operator()(const model::Efs&) const {

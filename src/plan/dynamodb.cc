@@ -1,5 +1,7 @@
 // DynamoDB: a global table, of which every replica takes writes. Nothing is promoted; what is done
-// instead is to deny, to wait, and to prove.
+// instead is to deny, to wait, and to prove. Or a table in one Region at a time: AWS Backup copies
+// its backups to the other, and a table is made of the newest when it is needed; a planned move
+// makes it of a last backup that is taken once the writers are denied.
 #include "model/names.h"
 #include "plan/draft.h"
 
@@ -11,6 +13,7 @@ using model::Phase;
 
 constexpr char kItems[] = "dynamodb";
 constexpr char kStreams[] = "dynamodbstreams";
+constexpr char kBackups[] = "backup";
 
 const std::vector<StepTemplate> kTemplates = {
     {"dynamodb.check-source",
@@ -155,6 +158,119 @@ const std::vector<StepTemplate> kTemplates = {
       {kItems, "DeleteResourcePolicy"},
       {kItems, "PutItem"}},
      Part::kRetires},
+    {"dynamodb.copy-backups",
+     Phase::kPrepare,
+     "back {component} up in {other} and copy it to {region}, and have AWS Backup go on so",
+     "what {component} is restored of must be in {region} before {other} is lost",
+     "delete the plan in {other}, and the recovery points in both vaults",
+     &Timeouts::create,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{kItems, "DescribeTable", Where::kOther},
+      {kItems, "DescribeTable"},
+      {kBackups, "ListBackupVaults", Where::kOther},
+      {kBackups, "ListBackupVaults"},
+      {kBackups, "CreateBackupVault", Where::kOther},
+      {kBackups, "CreateBackupVault"},
+      {kBackups, "ListBackupPlans", Where::kOther},
+      {kBackups, "CreateBackupPlan", Where::kOther},
+      {kBackups, "GetBackupPlan", Where::kOther},
+      {kBackups, "UpdateBackupPlan", Where::kOther},
+      {kBackups, "ListBackupSelections", Where::kOther},
+      {kBackups, "GetBackupSelection", Where::kOther},
+      {kBackups, "DeleteBackupSelection", Where::kOther},
+      {kBackups, "CreateBackupSelection", Where::kOther},
+      {kBackups, "StartBackupJob", Where::kOther},
+      {kBackups, "DescribeBackupJob", Where::kOther},
+      {kBackups, "StartCopyJob", Where::kOther},
+      {kBackups, "DescribeCopyJob", Where::kOther},
+      {kBackups, "DescribeRecoveryPoint"}},
+     Part::kReplicates},
+    {"dynamodb.measure-backup",
+     Phase::kDecide,
+     "measure what {component} would lose",
+     "the loss bound is journalled and compared with the RPO before anything is restored",
+     "nothing to take back",
+     &Timeouts::look,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{kItems, "DescribeTable"}, {kBackups, "ListRecoveryPointsByBackupVault"}},
+     Part::kMeasures},
+    {"dynamodb.restore",
+     Phase::kPromote,
+     "restore {component} in {region} of its newest recovery point",
+     "the table that is made takes the writes; only {region} is needed for it",
+     "delete the table in {region}",
+     &Timeouts::create,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{kItems, "DescribeTable"},
+      {kBackups, "ListRecoveryPointsByBackupVault"},
+      {kBackups, "StartRestoreJob"},
+      {kBackups, "DescribeRestoreJob"},
+      {kItems, "GetResourcePolicy"},
+      {kItems, "PutResourcePolicy"},
+      {kItems, "DeleteResourcePolicy"},
+      {kItems, "PutItem"}},
+     Part::kChanges | Part::kServes},
+    {"dynamodb.preserve-old",
+     Phase::kReprotect,
+     "back the old {component} in {region} up, and delete it",
+     "it may hold writes that never left {region}; its name is needed for the way home",
+     "restore the recovery point under another name",
+     &Timeouts::create,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{kItems, "DescribeTable"},
+      {kItems, "DescribeTable", Where::kOther},
+      {kItems, "GetResourcePolicy"},
+      {kItems, "PutResourcePolicy"},
+      {kItems, "DeleteResourcePolicy"},
+      {kItems, "PutItem"},
+      {kBackups, "ListBackupVaults"},
+      {kBackups, "CreateBackupVault"},
+      {kBackups, "StartBackupJob"},
+      {kBackups, "DescribeBackupJob"},
+      {kItems, "DeleteTable"}},
+     Part::kKeeps},
+    {"dynamodb.final-backup",
+     Phase::kPromote,
+     "take the last backup of {component} in {other} and copy it to {region}",
+     "a planned move makes its table of what was written last",
+     "delete the recovery point in both vaults",
+     &Timeouts::create,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{kItems, "DescribeTable", Where::kOther},
+      {kItems, "DescribeTable"},
+      {kBackups, "ListBackupVaults", Where::kOther},
+      {kBackups, "ListBackupVaults"},
+      {kBackups, "CreateBackupVault", Where::kOther},
+      {kBackups, "CreateBackupVault"},
+      {kBackups, "StartBackupJob", Where::kOther},
+      {kBackups, "DescribeBackupJob", Where::kOther},
+      {kBackups, "StartCopyJob", Where::kOther},
+      {kBackups, "DescribeCopyJob", Where::kOther},
+      {kBackups, "DescribeRecoveryPoint"}},
+     Part::kCompletes},
+    {"dynamodb.retire-old",
+     Phase::kReprotect,
+     "delete the left {component} in {region}",
+     "all of it is in the last backup, in both Regions, and its name is needed for a restore",
+     "restore the last backup",
+     &Timeouts::create,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{kItems, "DescribeTable"},
+      {kItems, "GetResourcePolicy"},
+      {kBackups, "DescribeRecoveryPoint"},
+      {kBackups, "DescribeRecoveryPoint", Where::kOther},
+      {kBackups, "ListBackupPlans"},
+      {kBackups, "ListBackupSelections"},
+      {kBackups, "DeleteBackupSelection"},
+      {kBackups, "DeleteBackupPlan"},
+      {kItems, "DeleteTable"}},
+     Part::kRetires},
 };
 
 const std::vector<StepTemplate>& Templates() { return kTemplates; }
@@ -168,16 +284,29 @@ const std::vector<OrderRule>& Order() {
       {"dynamodb.quiesce@from", "dynamodb.drain-to@to", Scope::kSame},
       {"dynamodb.drain-to@to", "dynamodb.open@to", Scope::kSame},
       {"dynamodb.open@to", "dynamodb.release@from", Scope::kSame},
+      {"dynamodb.fence@from", "dynamodb.restore@to", Scope::kSame},
+      {"dynamodb.preserve-old@to", "dynamodb.quiesce@from", Scope::kSame},
+      {"dynamodb.quiesce@from", "dynamodb.final-backup@to", Scope::kSame},
+      {"dynamodb.final-backup@to", "dynamodb.restore@to", Scope::kSame},
+      {"dynamodb.restore@to", "dynamodb.retire-old@from", Scope::kSame},
+      {"dynamodb.retire-old@from", "dynamodb.copy-backups@from", Scope::kSame},
   };
   return kOrder;
 }
 
+const model::Dynamodb& Of(const model::Component& component) {
+  return std::get<model::Dynamodb>(component.kind);
+}
+
 model::Step& EmitFor(const char* kind, const model::Component& component,
                      const model::Region& region, Draft& draft) {
-  const auto& table = std::get<model::Dynamodb>(component.kind);
+  const model::Dynamodb& table = Of(component);
   model::Step& step = draft.Emit(kind, component.name, region);
   step.parameters["table"] = table.table;
-  step.parameters["consistency"] = model::Name(table.consistency);
+  if (table.backup.restores())
+    step.parameters["vault"] = table.backup.vault;
+  else
+    step.parameters["consistency"] = model::Name(table.consistency);
   return step;
 }
 
@@ -185,18 +314,49 @@ void Replicate(const model::Component& component, const model::Region& into, Dra
   TellSource(draft, EmitFor("dynamodb.replicate", component, into, draft));
 }
 
+model::Step& CopyBackups(const model::Component& component, const model::Region& into,
+                         Draft& draft) {
+  return TellSource(draft, EmitFor("dynamodb.copy-backups", component, into, draft));
+}
+
+void Restore(const model::Component& component, Draft& draft) {
+  TellSource(draft, EmitFor("dynamodb.restore", component, draft.plan.to, draft));
+}
+
 void Protect(const model::Component& component, Draft& draft) {
+  if (Of(component).backup.restores()) {
+    CopyBackups(component, draft.plan.to, draft);
+    return;
+  }
   EmitFor("dynamodb.check-source", component, draft.plan.from, draft);
   Replicate(component, draft.plan.to, draft);
 }
 
 void Failover(const model::Component& component, Draft& draft) {
+  if (Of(component).backup.restores()) {
+    TellBudget(draft, EmitFor("dynamodb.measure-backup", component, draft.plan.to, draft));
+    if (draft.from_may_answer) EmitFor("dynamodb.fence", component, draft.plan.from, draft);
+    return Restore(component, draft);
+  }
   TellBudget(draft, EmitFor("dynamodb.measure", component, draft.plan.to, draft));
   if (draft.from_may_answer) EmitFor("dynamodb.fence", component, draft.plan.from, draft);
   TellSource(draft, EmitFor("dynamodb.ready", component, draft.plan.to, draft));
 }
 
+void MoveByBackup(const model::Component& component, Draft& draft) {
+  const model::Region& from = draft.plan.from;
+  const model::Region& to = draft.plan.to;
+  if (draft.plan.action == model::Action::kFailback)
+    TellParting(draft, EmitFor("dynamodb.preserve-old", component, to, draft));
+  EmitFor("dynamodb.quiesce", component, from, draft);
+  TellSource(draft, EmitFor("dynamodb.final-backup", component, to, draft));
+  Restore(component, draft);
+  TellWriter(draft, EmitFor("dynamodb.retire-old", component, from, draft));
+  CopyBackups(component, from, draft).phase = Phase::kReprotect;
+}
+
 void Move(const model::Component& component, Draft& draft) {
+  if (Of(component).backup.restores()) return MoveByBackup(component, draft);
   const model::Region& from = draft.plan.from;
   const model::Region& to = draft.plan.to;
   if (draft.plan.action == model::Action::kFailback) {
@@ -224,9 +384,9 @@ const Recipe& DynamodbRecipe() {
                                  Failover,
                                  Move,
                                  CallOff,
-                                 {"dynamodb.replicate", "dynamodb.check-source"},
-                                 {"dynamodb.ready", "dynamodb.ready"},
-                                 {"dynamodb.open", "dynamodb.open"}};
+                                 {":replicates", "dynamodb.check-source"},
+                                 {":serves", ":serves"},
+                                 {":serves", ":serves"}};
   return kRecipe;
 }
 

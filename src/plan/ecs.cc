@@ -98,6 +98,7 @@ const std::vector<StepTemplate>& Templates() { return kTemplates; }
 const std::vector<OrderRule>& Order() {
   static const std::vector<OrderRule> kOrder = {
       {"rds.restore@to", "ecs.readdress@to", Scope::kAll},
+      {"dynamodb.restore@to", "ecs.readdress@to", Scope::kAll},
       {"ecs.readdress@to", "ecs.scale@to", Scope::kSame},
       {"ecs.scale@to", "ecs.ready@to", Scope::kSame},
       {"ecs.ready@to", "ecs.settle@to", Scope::kSame},
@@ -153,8 +154,8 @@ std::string RestoredFor(const model::Component& component, const Draft& draft) {
   std::string names;
   for (const auto& [variable, store] : Of(component).environment) {
     const model::Component* found = draft.application.Find(store);
-    const auto* rds = found == nullptr ? nullptr : std::get_if<model::Rds>(&found->kind);
-    if (rds != nullptr && rds->restores()) names += (names.empty() ? "" : ",") + store.str();
+    if (found != nullptr && model::Restores(found->kind))
+      names += (names.empty() ? "" : ",") + store.str();
   }
   return names;
 }

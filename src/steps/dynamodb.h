@@ -6,6 +6,7 @@
 #include <string>
 
 #include "model/application.h"
+#include "steps/backups.h"
 #include "steps/items.h"
 #include "steps/work.h"
 
@@ -47,6 +48,23 @@ Result<Table> AwaitTable(const Work& work, const Region& region, const std::stri
 Status CheckFits(const model::Dynamodb& dynamodb, const Region& region, const Table& table);
 // kRefused: a strong table is made from an empty one alone.
 Status CheckEmpty(const Work& work, const model::Dynamodb& dynamodb, const Region& region);
+
+// dynamodb_backups.cc
+Result<StepOutcome> DynamodbCopyBackups(const Work& work);
+Result<StepOutcome> DynamodbMeasureBackup(const Work& work);
+Result<StepOutcome> DynamodbRestore(const Work& work);
+Secured KeptTable(const model::Dynamodb& dynamodb, std::string arn);
+// The table in its Region, of which the other has none. kWrongState: it has one.
+Result<Table> TableToBackUp(const Work& work, const model::Dynamodb& dynamodb,
+                            const Region& region);
+// The ARN of the table in the other Region, by the inventory: that Region may be lost.
+Result<std::string> LostTableArn(const Work& work, const model::Dynamodb& dynamodb);
+// What is restored in the step's Region: of a planned move its own last backup, else the newest.
+Result<BackupPoint> PointToRestore(const Work& work, const model::Dynamodb& dynamodb);
+// dynamodb_aside.cc
+Result<StepOutcome> DynamodbFinalBackup(const Work& work);
+Result<StepOutcome> DynamodbPreserveOld(const Work& work);
+Result<StepOutcome> DynamodbRetireOld(const Work& work);
 
 // The component's table in a Region, for items of Leeward's own: its key from the inventory, or
 // from that Region. Calls end by `limit`.

@@ -412,7 +412,8 @@ Result<Finding> LookAtEcsReaddress(const Look& look) {
   const Work& work = look.work();
   ASSIGN_OR_RETURN(const model::Ecs* ecs, work.Component<model::Ecs>());
   for (const auto& [variable, store] : ecs->environment) {
-    const model::Step* made = look.Pending({{"rds.restore"}, work.region(), store});
+    const model::Step* made =
+        look.Pending({{"rds.restore", "dynamodb.restore"}, work.region(), store});
     if (made != nullptr) return Later(*made);
   }
   ASSIGN_OR_RETURN(const Value service, ServiceHere(work, *ecs));

@@ -98,6 +98,9 @@ class Refresh {
 
   Status Learn(const model::ComponentName& name, const model::Dynamodb& dynamodb) {
     for (const Region& region : BothRegions()) {
+      ASSIGN_OR_RETURN(const std::optional<Table> found,
+                       DescribeTable(work_, region, dynamodb.table));
+      if (!found && dynamodb.backup.restores()) continue;
       ASSIGN_OR_RETURN(const Table table, NeedTable(work_, region, dynamodb.table));
       Put(name, region, "table.arn", table.arn);
       NoteKey(table.key, [&](const std::string& fact, std::string value) {

@@ -66,6 +66,12 @@ Result<Finding> LookAtTableOpen(const Look& look);
 Result<Finding> LookAtTableConverge(const Look& look);
 Result<Finding> LookAtTableDrainTo(const Look& look);
 Result<Finding> LookAtTableLateWrites(const Look& look);
+// look_dynamodb_backups.cc
+Result<Finding> LookAtTableBackups(const Look& look);
+Result<Finding> LookAtTableMeasureBackup(const Look& look);
+Result<Finding> LookAtTableRestore(const Look& look);
+Result<Finding> LookAtTableFinalBackup(const Look& look);
+Result<Finding> LookAtTableAside(const Look& look);
 // look_elasticache.cc
 Result<Finding> LookAtCacheSource(const Look& look);
 Result<Finding> LookAtCacheReplicate(const Look& look);

@@ -30,9 +30,9 @@ Result<Finding> LookAtAppVerify(const Look& look) {
   if (made != nullptr) return Later(*made);
   const Result<StepOutcome> now = AppVerify(work);
   const model::Step* behind = look.Pending(
-      {{"rds.promote", "rds.open", "dynamodb.ready", "dynamodb.open", "elasticache.promote",
-        "elasticache.open", "efs.promote", "efs.open", "datasync.promote", "datasync.open",
-        "ebs.promote", "ebs.open", "secretsmanager.promote", "route53.confirm"},
+      {{"rds.promote", "rds.open", "dynamodb.ready", "dynamodb.open", "dynamodb.restore",
+        "elasticache.promote", "elasticache.open", "efs.promote", "efs.open", "datasync.promote",
+        "datasync.open", "ebs.promote", "ebs.open", "secretsmanager.promote", "route53.confirm"},
        {},
        {}});
   if (behind != nullptr) {
