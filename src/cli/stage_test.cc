@@ -75,7 +75,7 @@ TEST(Stage, AVariableWithoutAValueIsNamed) {
 
 TEST(Stage, TheShopsStagesFitTheServiceModels) {
   for (const char* name : {"stage.yaml", "stage-orders-only.yaml", "stage-orders-mariadb.yaml",
-                           "stage-sessions.yaml"}) {
+                           "stage-sessions.yaml", "stage-backup-restore.yaml"}) {
     std::ifstream file(std::string("examples/shop/") + name);
     ASSERT_TRUE(file) << "run from the top of the tree";
     const std::string text{std::istreambuf_iterator<char>(file), {}};

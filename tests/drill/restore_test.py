@@ -41,7 +41,17 @@ class RestoreTest(unittest.TestCase):
         self.assertLessEqual(rpo["lost_s"], rpo["bound_s"])
         steps = {row["step"].split("@")[0] for row in report["timeline"]}
         self.assertLessEqual({"rds.copy-backups/orders", "rds.measure-backup/orders", "rds.restore/orders",
+                              "dynamodb.copy-backups/carts", "dynamodb.measure-backup/carts", "dynamodb.restore/carts",
+                              "dynamodb.preserve-old/carts", "dynamodb.final-backup/carts", "dynamodb.retire-old/carts",
                               "ecs.readdress/web"}, steps)
+        for name in ("orders", "carts"):
+            store = report["components"][name]
+            self.assertGreater(store["acknowledged"], RATE, name)
+            self.assertGreater(store["bound_s"], 0, name)
+            self.assertLessEqual(store["lost_s"], store["bound_s"], name)
+            self.assertGreater(report["rto"]["restores"][name]["took_s"], 0, name)
+        # The load began behind the one backup of the carts, so all of them are lost: it is counted, and it was stated.
+        self.assertGreater(report["components"]["carts"]["lost"], 0)
         self.assertEqual(report["failback"]["lost"], 0)
 
 
