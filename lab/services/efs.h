@@ -6,6 +6,7 @@
 // (efs_replication.cc). The copying itself is a Replicator's (efs_replicator.h).
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -33,7 +34,9 @@ struct Limits {
   base::Duration tell{1'000'000'000};         // between looks at the other side of a replication,
                                               // and attempts to release a tree, or delete it
   base::Duration monitor{1'000'000'000};      // between metrics
-  base::Duration size{10'000'000'000};        // between measurements of a file system
+  base::Duration size{10'000'000'000};        // between measurements of a file system, and
+  int size_rest = 20;                         // so many times as long as the last one took
+  std::uint32_t size_names = 1000;            // that one slice of it looks at
   base::Duration throughput_changes = std::chrono::hours(24);
 };
 
@@ -73,6 +76,8 @@ class Efs : public Service, public FileSystems, public GuardedByGroups {
   Flow<> RunCreate(std::string id);
   Flow<> RunUpdate(std::string id);
   Flow<> RunDelete(std::string id);
+  void WantSize(FileSystem& system);
+  Flow<> MeasureAll();
   Flow<> Measure(std::string id);
   Problem CheckThroughputChange(const FileSystem& system, const Value& input) const;
 
@@ -166,6 +171,8 @@ class Efs : public Service, public FileSystems, public GuardedByGroups {
 
   // Not saved.
   std::map<std::string, std::unique_ptr<Replicator>, std::less<>> copies_;  // by source
+  std::deque<std::string> to_measure_;
+  bool measuring_ = false;                      // one of them at a time
   std::set<std::string, std::less<>> joining_;  // sources whose other side is being asked
 };
 

@@ -36,7 +36,8 @@ struct FileSystem {
   base::WallTime size_at;
 
   // Not saved.
-  bool sizing = false;
+  bool sizing = false;  // or about to
+  base::Duration sizing_took{0};
 };
 std::string_view Name(FileSystem::Protection protection);
 

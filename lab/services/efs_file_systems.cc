@@ -1,10 +1,12 @@
 // File systems: made, shown, changed, deleted.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "lab/core/remove_tree.h"
 #include "lab/services/efs.h"
 #include "lab/services/efs_page.h"
-#include "lab/services/efs_tree.h"
+#include "lab/trees/sizing.h"
 
 namespace leeward::lab::efs {
 namespace {
@@ -91,33 +93,60 @@ Answer Efs::DescribeFileSystems(const Value& input) {
   const FileSystem* one = Find(wanted);
   if (!wanted.empty() && one == nullptr) return FileSystemNotFound(wanted);
   Value::List found;
-  for (const auto& [id, system] : systems_) {
+  for (auto& [id, system] : systems_) {
     if (one != nullptr && one != &system) continue;
     if (!token.empty() && system.token != token) continue;
     found.push_back(Shown(host_, system, CountMountTargets(id)));
-    Measure(id).Detach();
+    WantSize(system);
   }
   return PageOf(input, kByMarker, "FileSystems", found);
 }
 
-// Sizes are of a while ago, as on AWS: whoever asks has the next one measured.
-Flow<> Efs::Measure(std::string id) {
-  FileSystem* system = Find(id);
+// Sizes are of a while ago, as on AWS: whoever asks has the next one measured, unless the last is
+// fresh enough for what it took.
+void Efs::WantSize(FileSystem& system) {
   const base::WallTime now = host_.clock().Now();
-  const bool fresh = now >= system->size_at && now - system->size_at < limits.size;
-  if (system->sizing || fresh || system->state == LifeCycle::kDeleting) co_return;
-  system->sizing = true;
-  std::function<base::Result<std::int64_t>()> measure = [tree = FolderOf(id) / "tree"] {
-    return SizeOf(tree);
-  };
-  const base::Result<std::int64_t> size =
-      co_await Offload<base::Result<std::int64_t>>(host_, std::move(measure));
-  system = Find(id);
+  const base::Duration rest = std::max(limits.size, system.sizing_took * limits.size_rest);
+  const bool fresh = now >= system.size_at && now - system.size_at < rest;
+  if (system.sizing || fresh || system.state == LifeCycle::kDeleting) return;
+  system.sizing = true;
+  to_measure_.push_back(system.id);
+  if (!measuring_) MeasureAll().Detach();
+}
+
+Flow<> Efs::MeasureAll() {
+  measuring_ = true;
+  while (!to_measure_.empty()) {
+    std::string id = std::move(to_measure_.front());
+    to_measure_.pop_front();
+    co_await Measure(id);
+    if (FileSystem* system = Find(id)) system->sizing = false;
+  }
+  measuring_ = false;
+}
+
+// In slices with a pause of their length, so that copies have the worker threads in between.
+Flow<> Efs::Measure(std::string id) {
+  const base::WallTime at = host_.clock().Now();
+  const base::MonotonicTime begun = host_.clock().Monotonic();
+  auto begin = trees::Sizing::Begin((FolderOf(id) / "tree").native());
+  if (!begin.ok()) co_return;
+  const auto sizing = std::make_shared<trees::Sizing>(*std::move(begin));
+  for (;;) {
+    const base::MonotonicTime slice = host_.clock().Monotonic();
+    std::function<bool()> step = [sizing, names = limits.size_names] {
+      return sizing->Step(names);
+    };
+    const bool over = co_await Offload<bool>(host_, std::move(step));
+    if (over || Find(id) == nullptr) break;
+    co_await Sleep(host_, host_.clock().Monotonic() - slice);
+  }
+  FileSystem* system = Find(id);
   if (system == nullptr) co_return;
-  system->sizing = false;
-  if (!size.ok()) co_return;
-  system->size = *size;
-  system->size_at = now;
+  system->size = static_cast<std::int64_t>(sizing->bytes());
+  system->size_at = at;
+  system->sizing_took = host_.clock().Monotonic() - begun;
+  Save();
 }
 
 Problem Efs::CheckThroughputChange(const FileSystem& system, const Value& input) const {

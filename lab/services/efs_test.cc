@@ -38,6 +38,20 @@ class EfsTest : public EfsTestBase {
   }
 };
 
+TEST_F(EfsTest, ASizeIsFoundInSlicesAndKeptUntilItIsOldForWhatItTook) {
+  a.efs->limits.size_names = 7;
+  const std::string id = Make(a);
+  const auto size = [&] { return Look(a, id).Sub("SizeInBytes").Int("Value"); };
+  for (int i = 0; i < 100; ++i) Write(Tree(a, id) / std::to_string(i % 5) / std::to_string(i), "x");
+  EXPECT_TRUE(world.RunUntil([&] { return size() == 100; }));
+  a.efs->limits.size_rest = 1'000'000'000;
+  Write(Tree(a, id) / "more", "x");
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(size(), 100);
+  Restart(a);
+  EXPECT_EQ(size(), 100);  // as it was saved
+  EXPECT_TRUE(world.RunUntil([&] { return size() == 101; }));
+}
+
 TEST_F(EfsTest, AFileSystemIsADirectoryThatTasksWriteIn) {
   const std::string id = Make(a, Value::Struct({{"CreationToken", "uploads"}}));
   EXPECT_THAT(id, StartsWith("fs-"));

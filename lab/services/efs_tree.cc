@@ -3,9 +3,7 @@
 #include <dirent.h>
 
 #include <algorithm>
-#include <functional>
 #include <memory>
-#include <set>
 
 #include "base/bytes.h"
 #include "lab/services/efs_tree_files.h"
@@ -31,32 +29,6 @@ Entry FromStat(std::string name, const struct stat& now, Entry::Kind kind) {
   entry.inode = now.st_ino;
   entry.links = now.st_nlink;
   return entry;
-}
-
-// Each directory before what is in it. `visit` gets the directory that the entry is in.
-using Visit =
-    std::function<base::Status(int directory, const std::string& relative, const Entry& entry)>;
-base::Status Walk(int directory, const std::string& relative, const Visit& visit) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> names, NamesIn(directory, relative));
-  for (const std::string& name : names) {
-    const auto entry = LookAt(directory, name);
-    if (!entry.ok()) {
-      if (entry.error().code() == base::ErrorCode::kNotFound) continue;
-      return entry.error();
-    }
-    if (!*entry) continue;
-    const std::string path = Below(relative, name);
-    RETURN_IF_ERROR(visit(directory, path, **entry));
-    if ((*entry)->kind != Entry::Kind::kDirectory) continue;
-    const Opened inner(
-        openat(directory, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!inner.ok()) {
-      if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) continue;
-      return Failed("open", path);
-    }
-    RETURN_IF_ERROR(Walk(inner.get(), path, visit));
-  }
-  return base::Ok();
 }
 
 }  // namespace
@@ -227,20 +199,6 @@ base::Result<std::string> SumOf(int file, const std::string& shown) {
 bool SameContents(const Entry& a, const Entry& b) {
   return a.inode == b.inode && a.size == b.size && a.modified == b.modified &&
          a.changed == b.changed;
-}
-
-base::Result<std::int64_t> SizeOf(const std::filesystem::path& root) {
-  ASSIGN_OR_RETURN(const Opened directory, OpenRoot(root.native()));
-  std::int64_t bytes = 0;
-  std::set<std::uint64_t> linked;
-  RETURN_IF_ERROR(
-      Walk(directory.get(), "", [&](int, const std::string&, const Entry& entry) -> base::Status {
-        if (entry.kind != Entry::Kind::kFile) return base::Ok();
-        const bool first = entry.links < 2 || linked.insert(entry.inode).second;
-        if (first) bytes += entry.size;
-        return base::Ok();
-      }));
-  return bytes;
 }
 
 }  // namespace leeward::lab::efs

@@ -71,9 +71,6 @@ base::Result<Piece> ReadPiece(const std::filesystem::path& root, const PieceAske
 // Tells two files with other contents apart.
 base::Result<std::string> SumOf(const std::filesystem::path& root, const std::string& relative);
 
-// The bytes of all files, each counted once.
-base::Result<std::int64_t> SizeOf(const std::filesystem::path& root);
-
 // Makes one tree the copy of another, a directory at a time. What arrives of a file is put together
 // in a folder beside the tree, and moved to its place when it is whole.
 class TreeCopy {
