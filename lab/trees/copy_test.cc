@@ -1,6 +1,7 @@
 // The first copy, and what the options make of it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <functional>
 #include <set>
@@ -320,6 +321,20 @@ TEST(CopyTest, VerificationReadsBackWhatWasTaken) {
   const Round& round = world.Run();
   EXPECT_TRUE(round.complete);
   EXPECT_EQ(round.verified, round.files);
+  EXPECT_FALSE(round.verifying);
+}
+
+TEST(CopyTest, AWalkCountsWhatIsListedAtTheSource) {
+  World world;
+  fs::create_directory(world.source() / "in");
+  Write(world.source() / "in/one", "1");
+  Write(world.source() / "two", "2");
+  Write(world.source() / "two.tmp", "left out");
+  Write(world.destination() / "three", "the copy's");
+  fs::create_symlink("two", world.source() / "way");
+  ASSERT_EQ(::mkfifo((world.source() / "pipe").c_str(), 0600), 0);
+  world.options.filter = *Filter::Make("", "*.tmp");
+  EXPECT_EQ(world.Run().listed, 3U);
 }
 
 TEST(CopyTest, VerificationOfEverythingFindsWhatLooksEqual) {
@@ -335,6 +350,8 @@ TEST(CopyTest, VerificationOfEverythingFindsWhatLooksEqual) {
   EXPECT_FALSE(round.complete);
   ASSERT_EQ(round.troubles.size(), 1U);
   EXPECT_EQ(round.troubles[0].why, Why::kDiffers);
+  EXPECT_TRUE(round.verifying);
+  EXPECT_EQ(round.differ, 1U);
   EXPECT_EQ(round.troubles[0].text, "looks equal: the copy has other bytes");
   EXPECT_GT(round.verified, round.files);
   EXPECT_FALSE(world.replica().instant());

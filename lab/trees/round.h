@@ -50,7 +50,10 @@ struct Round {
   bool owners_kept = true;  // false without the privilege to give files away
   std::string waits_for;    // what stands in the way just now
 
+  bool verifying = false;  // all has been copied, and is looked at again
+
   std::uint64_t looked_at = 0;  // names
+  std::uint64_t listed = 0;     // in a walk: files and symbolic links of the source that take part
   std::uint64_t files = 0;      // contents taken
   std::uint64_t bytes = 0;      // read for them, holes left out
   std::uint64_t directories = 0;
@@ -62,6 +65,7 @@ struct Round {
   std::uint64_t retaken = 0;   // reads begun anew because the file changed
   std::uint64_t resumed = 0;   // files that went on from where a kill had left them
   std::uint64_t verified = 0;  // files
+  std::uint64_t differ = 0;    // names, as verification found
   std::uint64_t reverted = 0;  // what others had done to the destination
 
   std::vector<Trouble>

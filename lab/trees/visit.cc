@@ -32,6 +32,9 @@ void Worker::DealWith(Spot& spot, bool may_be_in_source, bool may_be_in_copy) {
     if (spot.seen.source && !IsDirectory(spot.seen.source)) return;
     if (!spot.seen.source && !IsDirectory(spot.seen.destination)) return;
   }
+  if (visit_->task.scope == Scope::kTree && spot.seen.source && part == Part::kTakes &&
+      !IsDirectory(spot.seen.source) && spot.seen.source->kind != Kind::kOther)
+    ++round_.listed;
   spot.doubt = DoubtOf(spot);
   if (!spot.seen.source || spot.seen.source->kind != Kind::kFile) {
     ground_.links.Forget(spot.path);

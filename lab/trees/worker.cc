@@ -71,7 +71,7 @@ Turn Worker::Step() {
     if (!job_ && !visit_ && tasks_.empty()) {
       if (!ground_.staging->EmptyTrash(entries_left_)) return Turn::kMore;
       if (ground_.options.verify != Verify::kEverything || verifying_) return Turn::kDone;
-      verifying_ = true;
+      verifying_ = round_.verifying = true;
       Task task;
       task.what = Task::What::kVerify;
       Push(std::move(task));
@@ -344,6 +344,7 @@ bool Worker::MayRemove(const std::string& path) {
 
 void Worker::Say(const std::string& path, Why why, std::string text) {
   ++round_.troubles_seen;
+  if (why == Why::kDiffers) ++round_.differ;
   if (HoldsBack(why)) {
     held_back_ = true;
     if (ground_.on_source) {
