@@ -163,15 +163,6 @@ std::string PayloadDigest(const Request& request) {
   return base::Sha256Hex(request.body);
 }
 
-bool SameSecret(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  unsigned difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
-  }
-  return difference == 0;
-}
-
 AuthOutcome CheckTime(const Claim& claim, base::WallTime now) {
   const auto time = base::ParseAmzDate(claim.time);
   if (!time.ok())
@@ -236,14 +227,27 @@ std::string StringToSign(const Claim& claim, std::string_view canonical_request)
                      claim.region, claim.service, base::Sha256Hex(canonical_request));
 }
 
-std::string Signature(const Claim& claim, std::string_view secret,
-                      std::string_view string_to_sign) {
+std::string SigningKey(const Claim& claim, std::string_view secret) {
   const auto date = base::HmacSha256(fmt::format("AWS4{}", secret), claim.date);
   const auto region = base::HmacSha256(base::AsView(date), claim.region);
   const auto service = base::HmacSha256(base::AsView(region), claim.service);
   const auto key = base::HmacSha256(base::AsView(service), "aws4_request");
-  const auto signature = base::HmacSha256(base::AsView(key), string_to_sign);
+  return std::string(base::AsView(key));
+}
+
+std::string Signature(const Claim& claim, std::string_view secret,
+                      std::string_view string_to_sign) {
+  const auto signature = base::HmacSha256(SigningKey(claim, secret), string_to_sign);
   return base::HexEncode(base::AsView(signature));
+}
+
+bool SameSignature(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  unsigned difference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
+  }
+  return difference == 0;
 }
 
 AuthOutcome CheckSignature(const Request& request, const Claim& claim, std::string_view secret,
@@ -262,7 +266,7 @@ AuthOutcome CheckSignature(const Request& request, const Claim& claim, std::stri
       !stated.empty() && stated != kUnsignedPayload && stated != base::Sha256Hex(request.body);
   const std::string canonical = CanonicalRequest(request, claim, PathRuleOf(claim.service));
   const std::string wanted = Signature(claim, secret, StringToSign(claim, canonical));
-  if (digest_differs || !SameSecret(wanted, claim.signature))
+  if (digest_differs || !SameSignature(wanted, claim.signature))
     return {AuthProblem::kMismatch, mismatch};
   return {};
 }

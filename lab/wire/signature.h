@@ -56,7 +56,11 @@ PathRule PathRuleOf(std::string_view service);
 
 std::string CanonicalRequest(const Request& request, const Claim& claim, PathRule rule);
 std::string StringToSign(const Claim& claim, std::string_view canonical_request);
+// What the secret makes for the claim's day, Region and service; raw bytes.
+std::string SigningKey(const Claim& claim, std::string_view secret);
 std::string Signature(const Claim& claim, std::string_view secret, std::string_view string_to_sign);
+// Takes as long for a signature that differs early as for one that differs late.
+bool SameSignature(std::string_view a, std::string_view b);
 
 // Checks time, headers, body digest and signature.
 AuthOutcome CheckSignature(const Request& request, const Claim& claim, std::string_view secret,
