@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "lab/wire/route_s3.h"
 
 namespace leeward::lab::wire {
 namespace {
@@ -14,6 +15,8 @@ using shapes::Operation;
 using shapes::Protocol;
 
 using Models = std::span<const Model* const>;
+
+constexpr std::string_view kS3 = "s3";
 
 bool Speaks(const Model& model, Protocol protocol) {
   return std::find(model.protocols.begin(), model.protocols.end(), protocol) !=
@@ -214,6 +217,7 @@ void RouteRest(const Request& request, std::string_view signing_name, Models mod
       continue;
     route->model = model;
     route->protocol = xml ? Protocol::kRestXml : Protocol::kRestJson;
+    if (model->service == kS3) return RouteS3(request, route);
     Match best;
     if (const Operation* operation =
             BestMatch(request, model->operations, route->parameters, &best)) {
@@ -247,7 +251,10 @@ ApiError NotServed(const Model& model, std::string_view operation) {
 Route FindRoute(const Request& request, std::string_view signing_name, Models models) {
   Route route;
   const std::string_view type = request.Header("Content-Type");
-  if (request.Header("smithy-protocol") == "rpc-v2-cbor") {
+  if (signing_name == kS3) {
+    // The body is an object, whatever its headers say of it.
+    RouteRest(request, signing_name, models, &route);
+  } else if (request.Header("smithy-protocol") == "rpc-v2-cbor") {
     RouteCbor(request, signing_name, models, &route);
   } else if (request.HasHeader("X-Amz-Target")) {
     RouteJson(request, models, &route);

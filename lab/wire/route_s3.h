@@ -1,0 +1,12 @@
+// S3's requests: the key is all that follows the bucket, slashes and all, and which operation is
+// asked is also in headers and parameters (CopyObject is a PutObject with a source).
+#pragma once
+
+#include "lab/wire/route.h"
+
+namespace leeward::lab::wire {
+
+// Sets operation, labels and refusal of a route whose model and parameters are set.
+void RouteS3(const Request& request, Route* route);
+
+}  // namespace leeward::lab::wire
