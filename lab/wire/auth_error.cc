@@ -41,7 +41,38 @@ int StatusOf(Protocol protocol, std::string_view code) {
   return rpc ? 400 : 403;
 }
 
+struct S3Row {
+  AuthProblem problem;
+  std::string_view code;
+  int status;
+  std::string_view message;  // empty: the outcome's detail
+};
+
+// clang-format off
+constexpr S3Row kS3Rows[] = {
+    {AuthProblem::kMissing, "AccessDenied", 403, "Access Denied"},
+    {AuthProblem::kIncomplete, "AuthorizationHeaderMalformed", 400, ""},
+    {AuthProblem::kUnknownKey, "InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records."},
+    {AuthProblem::kBadToken, "InvalidToken", 400, "The provided token is malformed or otherwise invalid."},
+    {AuthProblem::kExpiredToken, "ExpiredToken", 400, "The provided token has expired."},
+    {AuthProblem::kWrongScope, "AuthorizationHeaderMalformed", 400, ""},
+    {AuthProblem::kMismatch, "SignatureDoesNotMatch", 403, "The request signature we calculated does not match the signature you provided. Check your key and signing method."},
+    {AuthProblem::kSkewed, "RequestTimeTooSkewed", 403, "The difference between the request time and the current time is too large."},
+    {AuthProblem::kExpired, "AccessDenied", 403, "Request has expired"},
+};
+// clang-format on
+
 }  // namespace
+
+ApiError S3AuthError(const AuthOutcome& outcome) {
+  for (const S3Row& row : kS3Rows) {
+    if (row.problem != outcome.problem) continue;
+    const std::string_view message =
+        row.message.empty() ? std::string_view(outcome.detail) : row.message;
+    return {std::string(row.code), std::string(message), row.status, {}};
+  }
+  return {"InternalError", "a signature that is in order was refused", 500, {}};
+}
 
 ApiError AuthError(const AuthOutcome& outcome, Protocol protocol) {
   for (const Row& row : kRows) {

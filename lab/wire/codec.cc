@@ -48,7 +48,7 @@ HttpResponse Begin(Protocol protocol, int status, std::string_view request_id) {
   response.status = status;
   response.headers.emplace_back("Content-Type", ContentType(protocol));
   response.headers.emplace_back("x-amzn-RequestId", request_id);
-  // EC2, S3 and their kin use the other name as well.
+  // EC2 uses the other name as well.
   if (protocol == Protocol::kEc2) response.headers.emplace_back("x-amz-request-id", request_id);
   if (protocol == Protocol::kCbor) response.headers.emplace_back("smithy-protocol", "rpc-v2-cbor");
   return response;
@@ -290,6 +290,31 @@ std::string XmlErrorBody(Protocol protocol, const Model* model, const Failure& f
       code, message, members, request_id);
 }
 
+bool IsS3(const Model* model) { return model != nullptr && model->service == "s3"; }
+
+// S3's errors stand alone, without a frame, and tell the request by names of their own.
+HttpResponse S3Error(const ApiError& error, std::string_view request_id) {
+  HttpResponse response;
+  response.status = error.http_status;
+  response.headers = {{"Content-Type", "application/xml"},
+                      {"x-amz-request-id", std::string(request_id)}};
+  std::string members;
+  if (error.members.is_members()) {
+    for (const auto& [name, value] : error.members.members()) {
+      // What is a header begins with a small letter; elements do not.
+      if (name.starts_with("x-amz-")) {
+        response.headers.emplace_back(name, value.str());
+      } else {
+        members += fmt::format("<{0}>{1}</{0}>", name, EscapeXml(value.str()));
+      }
+    }
+  }
+  response.body = fmt::format(
+      "{}<Error><Code>{}</Code><Message>{}</Message>{}<RequestId>{}</RequestId></Error>", kXmlHead,
+      EscapeXml(error.code), EscapeXml(error.message), members, request_id);
+  return response;
+}
+
 std::string JsonErrorBody(Protocol protocol, const Model* model, const Failure& failure) {
   Value extra = Value::Struct();
   if (protocol != Protocol::kRestJson) extra.Set("__type", Value(failure.name));
@@ -347,6 +372,7 @@ HttpResponse EncodeOutput(Protocol protocol, const Model& model, const Operation
 
 HttpResponse EncodeError(Protocol protocol, const Model* model, const Operation* operation,
                          const ApiError& error, std::string_view request_id) {
+  if (IsS3(model)) return S3Error(error, request_id);
   const Failure failure = Describe(model, operation, error);
   HttpResponse response = Begin(protocol, failure.status, request_id);
   switch (protocol) {

@@ -30,5 +30,7 @@ ports::HttpResponse EncodeError(shapes::Protocol protocol, const shapes::Model* 
 
 // A failed signature as the protocol's services say it.
 ApiError AuthError(const AuthOutcome& outcome, shapes::Protocol protocol);
+// As S3 says it, which has words of its own.
+ApiError S3AuthError(const AuthOutcome& outcome);
 
 }  // namespace leeward::lab::wire

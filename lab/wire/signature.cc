@@ -7,12 +7,14 @@
 #include <map>
 
 #include "base/bytes.h"
+#include "lab/wire/aws_chunked.h"
 
 namespace leeward::lab::wire {
 namespace {
 
 constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
 constexpr std::string_view kUnsignedPayload = "UNSIGNED-PAYLOAD";
+constexpr std::string_view kS3Scope = "s3";
 
 AuthOutcome Incomplete(std::string detail) { return {AuthProblem::kIncomplete, std::move(detail)}; }
 
@@ -157,9 +159,13 @@ std::string CanonicalHeaders(const Request& request, const Claim& claim) {
   return out;
 }
 
-std::string PayloadDigest(const Request& request) {
+// S3 takes bodies that are signed by themselves, and has none of a presigned request signed.
+std::string PayloadDigest(const Request& request, const Claim& claim) {
   const std::string_view stated = request.Header("X-Amz-Content-Sha256");
   if (stated == kUnsignedPayload) return std::string(stated);
+  if (claim.service == kS3Scope && ChunkedFormOf(stated)) return std::string(stated);
+  if (claim.service == kS3Scope && stated.empty() && claim.place == Claim::Place::kQuery)
+    return std::string(kUnsignedPayload);
   return base::Sha256Hex(request.body);
 }
 
@@ -211,7 +217,7 @@ AuthOutcome ReadClaim(const Request& request, Claim* claim) {
 }
 
 PathRule PathRuleOf(std::string_view service) {
-  return service == "s3" ? PathRule::kAsSent : PathRule::kNormalised;
+  return service == kS3Scope ? PathRule::kAsSent : PathRule::kNormalised;
 }
 
 std::string CanonicalRequest(const Request& request, const Claim& claim, PathRule rule) {
@@ -219,7 +225,7 @@ std::string CanonicalRequest(const Request& request, const Claim& claim, PathRul
   for (const std::string& name : claim.signed_headers) names += (names.empty() ? "" : ";") + name;
   return fmt::format("{}\n{}\n{}\n{}\n{}\n{}", request.method, CanonicalPath(request.Path(), rule),
                      CanonicalQuery(request.Query()), CanonicalHeaders(request, claim), names,
-                     PayloadDigest(request));
+                     PayloadDigest(request, claim));
 }
 
 std::string StringToSign(const Claim& claim, std::string_view canonical_request) {
@@ -262,8 +268,7 @@ AuthOutcome CheckSignature(const Request& request, const Claim& claim, std::stri
       "The request signature we calculated does not match the signature you provided. Check your "
       "AWS Secret Access Key "
       "and signing method. Consult the service documentation for details.";
-  const bool digest_differs =
-      !stated.empty() && stated != kUnsignedPayload && stated != base::Sha256Hex(request.body);
+  const bool digest_differs = !stated.empty() && stated != PayloadDigest(request, claim);
   const std::string canonical = CanonicalRequest(request, claim, PathRuleOf(claim.service));
   const std::string wanted = Signature(claim, secret, StringToSign(claim, canonical));
   if (digest_differs || !SameSignature(wanted, claim.signature))
