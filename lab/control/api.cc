@@ -8,6 +8,7 @@
 
 #include "lab/control/gzip.h"
 #include "lab/services/region_links.h"
+#include "lab/wire/s3_body.h"
 #include "lab/wire/validate.h"
 
 namespace leeward::lab {
@@ -16,6 +17,13 @@ namespace {
 using shapes::Value;
 
 constexpr std::size_t kMaxUnpacked = 64 << 20;
+
+// A failed signature as the service that is asked says it.
+ApiError Unauthorized(const wire::AuthOutcome& outcome, const wire::Claim& claim,
+                      const wire::Route& route) {
+  return wire::IsForS3(claim) ? wire::S3AuthError(outcome)
+                              : wire::AuthError(outcome, route.protocol);
+}
 
 std::string MakeRequestId(ports::Random& random) {
   return fmt::format("{}-{}-4{}-a{}-{}", random.Hex(8), random.Hex(4), random.Hex(3), random.Hex(3),
@@ -66,8 +74,8 @@ std::optional<ApiError> Api::Authenticate(Incoming& incoming) {
     incoming.call.region = host_.region();
     return std::nullopt;
   }
-  if (!incoming.claim_outcome.ok()) return wire::AuthError(incoming.claim_outcome, route.protocol);
   const wire::Claim& claim = incoming.claim;
+  if (!incoming.claim_outcome.ok()) return Unauthorized(incoming.claim_outcome, claim, route);
   const base::WallTime now = host_.clock().Now();
   const auto found = host_.credentials().Find(claim.access_key, claim.token, now);
   if (const auto* problem = std::get_if<KeyProblem>(&found)) {
@@ -75,17 +83,20 @@ std::optional<ApiError> Api::Authenticate(Incoming& incoming) {
     const AuthProblem kind = *problem == KeyProblem::kUnknownKey ? AuthProblem::kUnknownKey
                              : *problem == KeyProblem::kBadToken ? AuthProblem::kBadToken
                                                                  : AuthProblem::kExpiredToken;
-    return wire::AuthError({kind, ""}, route.protocol);
+    return Unauthorized({kind, ""}, claim, route);
   }
   const auto& identity = std::get<Identity>(found);
   const wire::AuthOutcome checked =
       wire::CheckSignature(incoming.request, claim, identity.secret_key, now);
-  if (!checked.ok()) return wire::AuthError(checked, route.protocol);
+  if (!checked.ok()) return Unauthorized(checked, claim, route);
   if (host_.region() != kGlobal && claim.region != host_.region()) {
-    return wire::AuthError(
+    return Unauthorized(
         {wire::AuthProblem::kWrongScope,
          fmt::format("Credential should be scoped to a valid region, not '{}'.", claim.region)},
-        route.protocol);
+        claim, route);
+  }
+  if (wire::IsForS3(claim)) {
+    if (auto error = wire::OpenS3Body(claim, identity.secret_key, &incoming.request)) return error;
   }
   incoming.call.region = claim.region;
   incoming.call.caller_arn = identity.arn;
@@ -130,7 +141,9 @@ void Api::Handle(std::shared_ptr<os::HttpExchange> exchange) {
   incoming->claim_outcome = wire::ReadClaim(incoming->request, &incoming->claim);
   // The signature is over the bytes as sent; the parameters are in what they unpack to.
   wire::Request unpacked = incoming->request;
-  const bool packed = unpacked.Header("Content-Encoding") == "gzip";
+  // An object stays as it was packed.
+  const bool packed =
+      !wire::IsForS3(incoming->claim) && unpacked.Header("Content-Encoding") == "gzip";
   const auto body =
       packed ? Gunzip(unpacked.body, kMaxUnpacked) : base::Result<std::string>(unpacked.body);
   if (body.ok()) unpacked.body = *body;
@@ -138,7 +151,7 @@ void Api::Handle(std::shared_ptr<os::HttpExchange> exchange) {
   incoming->call.request_id = MakeRequestId(host_.random());
   Service* service = nullptr;
   auto error = Authenticate(*incoming);
-  if (!error) {
+  if (!error && !wire::IsForS3(incoming->claim)) {
     incoming->request = std::move(unpacked);
     if (!body.ok()) error = ApiError{"SerializationException", body.error().message(), 400, {}};
   }

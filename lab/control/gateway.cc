@@ -6,6 +6,7 @@
 
 #include "lab/dynamo/front.h"
 #include "lab/services/all.h"
+#include "lab/wire/s3_body.h"
 
 namespace leeward::lab {
 namespace {
@@ -52,7 +53,9 @@ void Gateway::Handle(const std::shared_ptr<os::HttpExchange>& exchange) {
         wire::AuthProblem::kWrongScope,
         fmt::format("Credential should be scoped to a valid region: this lab has {}, not '{}'",
                     served, region)};
-    return Refuse(exchange, route, wire::AuthError(wrong, route.protocol));
+    return Refuse(
+        exchange, route,
+        wire::IsForS3(claim) ? wire::S3AuthError(wrong) : wire::AuthError(wrong, route.protocol));
   }
   Forward(exchange, region);
 }
