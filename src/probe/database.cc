@@ -236,6 +236,20 @@ base::Status LiftHold(PostgresSession& session, base::MonotonicTime deadline) {
   return lifted.ok() ? base::Ok() : base::Status(lifted.error());
 }
 
+base::Result<std::vector<std::string>> LoginsShutOut(PostgresSession& session,
+                                                     base::MonotonicTime deadline) {
+  ASSIGN_OR_RETURN(
+      const std::vector<Row> rows,
+      session.Query(HeldLoginsQuery() + " and m.rolvaliduntil <= clock_timestamp() order by 1", {},
+                    deadline));
+  std::vector<std::string> logins;
+  for (const Row& row : rows) {
+    if (row.size() != 1 || !row[0]) return Malformed(session, "the logins it holds");
+    logins.push_back(*row[0]);
+  }
+  return logins;
+}
+
 base::Result<bool> IsDatabaseOpen(PostgresSession& session, const std::string& database,
                                   base::MonotonicTime deadline) {
   ASSIGN_OR_RETURN(const std::vector<Row> rows,

@@ -86,6 +86,9 @@ bool MayHold(const HeldLogins& held);
 base::Result<HeldLogins> LookAtHeldLogins(PostgresSession& session, base::MonotonicTime deadline);
 // Held logins may log in again whenever they like: for an application that no guard holds.
 base::Status LiftHold(PostgresSession& session, base::MonotonicTime deadline);
+// Held logins whose time is over by the server's clock: nobody comes in by them now.
+base::Result<std::vector<std::string>> LoginsShutOut(PostgresSession& session,
+                                                     base::MonotonicTime deadline);
 // The query of the held logins' names, for statements that run inside the server.
 std::string HeldLoginsQuery();
 

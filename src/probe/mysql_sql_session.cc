@@ -98,6 +98,9 @@ class MySqlSql final : public SqlSession {
   }
   // Guards hold no logins of this engine.
   base::Status LiftHold(base::MonotonicTime /*deadline*/) override { return base::Ok(); }
+  base::Result<std::vector<std::string>> LoginsShutOut(base::MonotonicTime /*deadline*/) override {
+    return std::vector<std::string>{};
+  }
 
   // In the application's database, as a statement of its owner's expects.
   base::Result<std::string> Verdict(const std::string& sql, base::MonotonicTime deadline,

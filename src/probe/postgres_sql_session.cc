@@ -77,6 +77,9 @@ class PostgresSql final : public SqlSession {
   base::Status LiftHold(base::MonotonicTime deadline) override {
     return probe::LiftHold(*session_, deadline);
   }
+  base::Result<std::vector<std::string>> LoginsShutOut(base::MonotonicTime deadline) override {
+    return probe::LoginsShutOut(*session_, deadline);
+  }
 
   base::Result<std::string> Verdict(const std::string& sql, base::MonotonicTime deadline,
                                     const Cancelled& cancelled) override {

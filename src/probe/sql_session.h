@@ -140,6 +140,8 @@ class SqlSession {
   virtual base::Status CheckCanClose(base::MonotonicTime deadline) = 0;
   // Logins that a guard held may log in again.
   virtual base::Status LiftHold(base::MonotonicTime deadline) = 0;
+  // Logins that a guard holds and that nobody comes in by now.
+  virtual base::Result<std::vector<std::string>> LoginsShutOut(base::MonotonicTime deadline) = 0;
 
   // What a statement of the user's own says of the application's data: "true", "false", or what it
   // said instead. kInvalid when it does not answer one row of one column.
