@@ -29,9 +29,57 @@ Status Check(const Work& work, const model::DataCheck& check) {
                        ": the recovered data is not whole");
 }
 
+std::string Listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+// A guard that runs has its door open within a lease of the promotion: it looks several times in
+// one.
+constexpr int kLeasesToOpen = 3;
+
+// The sessions that an application has from before stay, so that it may seem well for as long as
+// they live although nobody can log in any more.
+Status AwaitLogins(const Work& work, const model::Component& component, const model::Rds& rds) {
+  ASSIGN_OR_RETURN(const probe::SqlAddress address, DatabaseIn(work, rds, work.region()));
+  const base::MonotonicTime deadline =
+      work.Within(kLeasesToOpen * work.application().failover.lease);
+  const auto cancelled = [&] { return work.Cancelled(); };
+  while (true) {
+    ASSIGN_OR_RETURN(
+        const std::vector<std::string> out,
+        work.shared().sessions.With(address, work.Within(work.limits().sql), cancelled,
+                                    [&](probe::SqlSession& session) {
+                                      return session.LoginsShutOut(work.Within(work.limits().sql));
+                                    }));
+    if (out.empty()) return base::Ok();
+    const std::string who =
+        Listed(out) + " may not log in to " + component.name.str() + " in " + work.region().str();
+    if (work.tools().clock.Monotonic() >= deadline) {
+      return base::WrongState(who +
+                              ": no guard has opened there; start `leeward guard SPEC "
+                              "--region " +
+                              work.region().str() + "` and go on");
+    }
+    work.Say(who + " yet: its guard has not opened");
+    RETURN_IF_ERROR(work.Pause(work.limits().restart_poll));
+  }
+}
+
 }  // namespace
 
 Result<StepOutcome> AppVerify(const Work& work) {
+  if (work.application().failover.store) {
+    for (const model::Component& component : work.application().components) {
+      const auto* rds = std::get_if<model::Rds>(&component.kind);
+      if (rds != nullptr) RETURN_IF_ERROR(AwaitLogins(work, component, *rds));
+    }
+  }
+  return VerifyData(work);
+}
+
+Result<StepOutcome> VerifyData(const Work& work) {
   for (const model::DataCheck& check : work.application().checks) {
     work.Say("checking that " + check.name);
     RETURN_IF_ERROR(Check(work, check));

@@ -28,7 +28,7 @@ Result<Finding> LookAtAppVerify(const Look& look) {
   const model::Step* made =
       look.Pending({{"rds.replicate", "rds.preserve-old", "rds.restore"}, work.region(), {}});
   if (made != nullptr) return Later(*made);
-  const Result<StepOutcome> now = AppVerify(work);
+  const Result<StepOutcome> now = VerifyData(work);
   const model::Step* behind = look.Pending(
       {{"rds.promote", "rds.open", "dynamodb.ready", "dynamodb.open", "dynamodb.restore",
         "elasticache.promote", "elasticache.open", "efs.promote", "efs.open", "datasync.promote",
