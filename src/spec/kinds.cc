@@ -62,6 +62,14 @@ const std::vector<const Kind*>& Kinds() {
   return kKinds;
 }
 
+std::string StoreKindChoice() {
+  std::vector<std::string> names;
+  for (const Kind* kind : Kinds()) {
+    if (model::IsStore(kind->empty)) names.emplace_back(kind->name);
+  }
+  return Choice(names);
+}
+
 std::vector<Field<model::Component>> AllFieldsOf(const Kind& kind) {
   std::vector<Field<model::Component>> fields = {
       {{"kind", Need::kRequired, WordShape(KindNames()), "what the component is"},

@@ -1,6 +1,7 @@
 // Component kinds: one file each, one line each in kinds.cc.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "model/application.h"
@@ -16,6 +17,8 @@ struct Kind {
 };
 
 const std::vector<const Kind*>& Kinds();
+// "rds, dynamodb or efs": the kinds that are stores, to write in their place.
+std::string StoreKindChoice();
 const Kind& RdsKind();
 const Kind& EcsKind();
 const Kind& Route53Kind();

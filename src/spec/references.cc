@@ -5,6 +5,7 @@
 
 #include "model/holes.h"
 #include "spec/application.h"
+#include "spec/kinds.h"
 
 namespace leeward::spec {
 namespace {
@@ -108,7 +109,7 @@ class ReferenceRules {
     const Component* to = Known("to", reference.to);
     if (to != nullptr && !model::IsStore(to->kind)) {
       Complain("to", where_ + " names something in " + to->name.str() + ", which is not a store",
-               "write a component of kind rds, dynamodb, elasticache or efs");
+               "write a component of kind " + StoreKindChoice());
     } else if (to != nullptr) {
       CheckLook(reference, *to);
     }

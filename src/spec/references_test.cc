@@ -67,7 +67,8 @@ TEST(ReferencesTest, MistakesAreNamedWithWhatToDo) {
       {"{ name: a, from: order, sql: s, to: carts, key: \"{x}\" }",
        "reference 'a' names component 'order', which does not exist; did you mean orders?"},
       {"{ name: a, from: orders, sql: s, to: web, get: \"/{x}\" }",
-       "names something in web, which is not a store"},
+       "names something in web, which is not a store; write a component of kind rds, dynamodb, "
+       "elasticache, efs, datasync or ebs"},
       {"{ name: a, from: orders, sql: s, to: carts }",
        "does not say what a row names in carts; add key: such as \"{id}\""},
       {"{ name: a, from: orders, sql: s, to: uploads }",

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "spec/application.h"
+#include "spec/kinds.h"
 
 namespace leeward::spec {
 namespace {
@@ -174,8 +175,10 @@ class Relations {
     CheckPattern(component);
     if (const auto* table = std::get_if<model::Dynamodb>(&component.kind))
       CheckTable(*table, component.name.str(), where);
-    if (const auto* rds = std::get_if<model::Rds>(&component.kind))
+    if (const auto* rds = std::get_if<model::Rds>(&component.kind)) {
       CheckEngine(*rds, component.name.str(), where);
+      CheckHeld(*rds, component.name.str(), where);
+    }
     if (model::FilesOf(component.kind) != nullptr) CheckWriters(component, where);
     if (const auto* synced = std::get_if<model::DataSync>(&component.kind))
       CheckSynced(component, *synced, where);
@@ -217,6 +220,17 @@ class Relations {
              "component " + component.name.str() + " is of kind " + kind +
                  ", which pattern backup-and-restore does not cover",
              "write pattern: warm-standby, and recovery: restore where it is wanted");
+  }
+
+  // A guard holds its Region's database from before a move on; one that is restored is not there
+  // until it takes writes.
+  void CheckHeld(const model::Rds& rds, const std::string& name, const std::string& where) {
+    if (!rds.restores() || !application_.failover.store) return;
+    Complain({"components", name, "recovery"},
+             where +
+                 " is restored when it is needed, so no guard can hold it before, and 'store' in "
+                 "failover has its writes held by a lease",
+             "leave 'store' out of failover, or write recovery: replica");
   }
 
   // What PostgreSQL alone has.
@@ -401,7 +415,7 @@ class Relations {
     if (!CheckKnown(name, where, path)) return;
     if (model::IsStore(application_.Find(name)->kind)) return;
     Complain(path, where + " names component '" + name.str() + "', which is not a store",
-             "write a component of kind rds, dynamodb, elasticache, efs, datasync or ebs");
+             "write a component of kind " + StoreKindChoice());
   }
 
   void CheckDatabase(const ComponentName& name, const std::string& where, const Path& path) {
