@@ -101,11 +101,11 @@ def rest(pid):
     raise RuntimeError(f"the item store was still busy {REST_SECONDS} s after the last write")
 
 
-def load(port, operation, arguments, requests=None, first=0, items=None, region="us-east-1", stride=1, sign=None, pid=None):
+def load(port, operation, arguments, requests=None, first=0, items=None, region="us-east-1", stride=1, turn=0, sign=None, pid=None):
     """What items_load says of one run; with `pid` also `cpu_us`, what a request cost that process."""
     command = [LOAD, "--to", f"127.0.0.1:{port}", "--operation", operation, "--connections", str(arguments.connections),
                "--requests", str(requests or arguments.requests), "--items", str(items or arguments.items), "--first", str(first),
-               "--region", region, "--stride", str(stride)]
+               "--region", region, "--stride", str(stride), "--turn", str(turn)]
     command += [] if (sign or arguments.sign) == "live" else ["--prepared"]
     before = cpu_seconds(pid) if pid else 0
     done = subprocess.run(command, capture_output=True, text=True, timeout=LOAD_SECONDS, check=False)
@@ -247,10 +247,12 @@ def grow(yard, arguments):
             held += piece
         # What filling left to be merged is the filling's, and is over before others are measured.
         fill_us = (cpu_seconds(child.pid) - before + rest(child.pid)) * 1e6 / filled
-        runs = {"PutItem": [], "GetItem": []}
+        runs, turn = {"PutItem": [], "GetItem": []}, 0
         for _ in range(arguments.rounds):
             for operation, done in runs.items():
-                done.append(load(port, operation, arguments, items=held, stride=STRIDE, pid=child.pid))
+                # Each run goes on where the last ended: no request has its item in a cache because the bench had just asked for it.
+                done.append(load(port, operation, arguments, items=held, stride=STRIDE, turn=turn, pid=child.pid))
+                turn += arguments.requests
         puts, gets = runs.values()
         rows.append({"items": held, "fill_cpu_us": fill_us, "memory_mb": resident_mb(child.pid), "runs": runs})
         print(f"{held:>10} items: put {median(puts, 'per_second'):.0f} a second at {median(puts, 'cpu_us'):.1f} us of CPU "

@@ -47,6 +47,7 @@ struct Options {
   std::int64_t first = 0;  // number of the first item
   std::int64_t items = 10'000;
   std::int64_t stride = 1;  // from one item to the next, around among `items`
+  std::int64_t turn = 0;    // that the first request has; a later run goes on where this one ended
   std::int64_t requests = 50'000;
   double seconds = 0;  // 0: until `requests` are answered
   bool prepared = false;
@@ -178,7 +179,8 @@ class Load {
     return base::Ok();
   }
 
-  std::int64_t Number(std::int64_t turn) const {
+  std::int64_t Number(std::int64_t request) const {
+    const std::int64_t turn = options_.turn + request;
     return turn % options_.items * options_.stride % options_.items;
   }
 
@@ -311,6 +313,8 @@ int Main(int argc, char** argv) {
   app.add_option("--items", options.items, "how many items in turn")->capture_default_str();
   app.add_option("--stride", options.stride, "from one item to the next")
       ->check(CLI::PositiveNumber);
+  app.add_option("--turn", options.turn, "that the first request has, of those that stride")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--requests", options.requests, "how many requests")->capture_default_str();
   app.add_option("--seconds", options.seconds, "for how long, in place of how many");
   app.add_flag("--prepared", options.prepared, "sign before the clock starts");
