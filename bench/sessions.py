@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Session services: operations per second and p99 of each mode, with N clients that each wait for their answers.
 
-  bench/sessions.py [--modes redis,sync,tokens,dynamodb] [--threads N] [--seconds N] [--json FILE]
+  bench/sessions.py [--modes redis,sync,tokens,dynamodb] [--threads N] [--seconds N] [--table NAME] [--json FILE]
 
 Two Regions of services stand on this machine as in tests/session: for redis and tokens a redis-server and its replica, for sync the
 services' memory, for dynamodb a global table of a lab of its own. All clients ask the home Region's. Its peer takes part: a revocation
@@ -20,7 +20,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 sys.path[:0] = [os.path.join(ROOT, "tests", "session")]
-from regions import AWAY, HOME, TwoRegions, until  # noqa: E402
+from regions import AWAY, HOME, TwoRegions, make_global_table  # noqa: E402
 
 BUILD = os.environ.get("LEEWARD_BUILD", os.path.join(ROOT, "build"))
 OPERATIONS = ("create", "read", "touch", "change", "revoke")
@@ -30,46 +30,45 @@ TABLE = "user-sessions"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
 
 
+def lab_said(verb, *arguments):
+    """(whether it went well, its words) of leeward-lab."""
+    done = subprocess.run([os.path.join(BUILD, "leeward-lab"), verb, *arguments], capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode == 0:
+        return True, done.stdout
+    return False, f"bench: leeward-lab {verb} ended with {done.returncode}: {(done.stderr or done.stdout).strip()}"
+
+
 @contextlib.contextmanager
 def lab_with_table():
     """A lab whose first two Regions hold one global table; yields its gateway's URL. The lab is gone afterwards."""
     folder = tempfile.mkdtemp(prefix="leeward-sessions-lab-", dir="/tmp")
     os.chmod(folder, 0o755)
-    lab = [os.path.join(BUILD, "leeward-lab")]
     state = ["--state", os.path.join(folder, "lab")]
     try:
-        up = subprocess.run([*lab, "up", "--json", "--gateway", "127.0.0.1:0", "--dns", "127.0.0.1:0", *state], capture_output=True,
-                            text=True, timeout=120, check=True)
-        gateway = json.loads(up.stdout)["gateway"]
+        well, said = lab_said("up", "--json", "--gateway", "127.0.0.1:0", "--dns", "127.0.0.1:0", *state)
+        if not well:
+            raise SystemExit(said)
+        gateway = json.loads(said)["gateway"]
         url = gateway if gateway.startswith("http") else f"http://{gateway}"
-        make_table(url)
+        make_global_table(client(url, HOME), client(url, AWAY), TABLE)
         yield url
     finally:
-        subprocess.run([*lab, "down", *state], capture_output=True, timeout=120, check=False)
-        shutil.rmtree(folder, ignore_errors=True)
+        well, said = lab_said("down", *state)
+        if well:
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            print(said, file=sys.stderr)  # what still runs there is ended by the state in the folder, which stays
 
 
-def make_table(url):
+def client(url, region):
     import boto3  # the other modes need none
 
-    def client(region):
-        return boto3.client("dynamodb", region_name=region, endpoint_url=url, aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-                            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
-
-    home, away = client(HOME), client(AWAY)
-    home.create_table(TableName=TABLE, BillingMode="PAY_PER_REQUEST",
-                      AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
-                      KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
-                      StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"})
-    home.get_waiter("table_exists").wait(TableName=TABLE, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
-    home.update_table(TableName=TABLE, ReplicaUpdates=[{"Create": {"RegionName": AWAY}}])
-    until(lambda: [replica["ReplicaStatus"] for replica in home.describe_table(TableName=TABLE)["Table"].get("Replicas", [])
-                   if replica["RegionName"] == AWAY] == ["ACTIVE"], "the replica of the table is active")
-    away.get_waiter("table_exists").wait(TableName=TABLE, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    return boto3.client("dynamodb", region_name=region, endpoint_url=url, aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+                        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
 
 
 def load(mode, arguments):
-    regions = TwoRegions(os.path.join(BUILD, "leeward"), mode, TABLE)
+    regions = TwoRegions(os.path.join(BUILD, "leeward"), mode, arguments.table or TABLE)
     try:
         done = subprocess.run([os.path.join(BUILD, "session_load"), "bench", "--url", regions.services[0].url, "--threads",
                                str(arguments.threads), "--seconds", str(arguments.seconds)], capture_output=True, text=True,
@@ -80,7 +79,7 @@ def load(mode, arguments):
 
 
 def once(mode, arguments):
-    if mode != "dynamodb":
+    if mode != "dynamodb" or arguments.table:
         return load(mode, arguments)
     with lab_with_table() as url:
         os.environ.update(CREDENTIALS, AWS_ENDPOINT_URL=url)
@@ -103,6 +102,7 @@ def main():
     parser.add_argument("--modes", default="redis,sync,tokens,dynamodb")
     parser.add_argument("--threads", type=int, default=16)
     parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--table", help="a DynamoDB table with the keys PK and SK, of AWS_ENDPOINT_URL, in place of a lab's")
     parser.add_argument("--json", help="write every figure to this file")
     arguments = parser.parse_args()
     modes = arguments.modes.split(",")

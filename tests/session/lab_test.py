@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Session services in a lab whose home Region is killed under mixed traffic: a Global Datastore, a global table, and tokens on each.
 
-Figures go to standard output, a line of JSON a mode. What the lab does not serve is skipped by name.
+Figures go to standard output, a line of JSON a mode.
 LEEWARD_SESSION_RATE (500) operations a second for LEEWARD_SESSION_SECONDS (4) before the loss and after it.
 """
 
@@ -17,9 +17,8 @@ import unittest
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
-from regions import AWAY, HOME, Load, Service, TwoRegions, free_port, until
+from regions import AWAY, HOME, Load, Service, TwoRegions, free_port, make_global_table, make_table, until
 
 LAB, LEEWARD, LOAD = sys.argv[1], sys.argv[2], sys.argv[3]
 RATE = int(os.environ.get("LEEWARD_SESSION_RATE", "500"))
@@ -61,14 +60,6 @@ class LabTest(unittest.TestCase):
         return boto3.client(service, region_name=region, endpoint_url=self.gateway, aws_access_key_id=KEY,
                             aws_secret_access_key=SECRET,
                             config=Config(retries={"max_attempts": 1}, connect_timeout=5, read_timeout=30))
-
-    def served(self, call, **parameters):
-        try:
-            return call(**parameters)
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "NotImplemented" or "not served" in error.response["Error"]["Message"]:
-                self.skipTest(f"this lab does not serve it: {error}")
-            raise
 
     def source(self, region):
         """An address of the Region's block, so that the lab's network knows where a service stands."""
@@ -114,8 +105,8 @@ class LabTest(unittest.TestCase):
             endpoint = group["NodeGroups"][0]["PrimaryEndpoint"]
             return f"{endpoint['Address']}:{endpoint['Port']}"
 
-        self.served(home.create_replication_group, ReplicationGroupId="sessions", ReplicationGroupDescription="sessions",
-                    Engine="redis", CacheNodeType="cache.r6g.large", NumCacheClusters=1, AutomaticFailoverEnabled=False)
+        home.create_replication_group(ReplicationGroupId="sessions", ReplicationGroupDescription="sessions", Engine="redis",
+                                      CacheNodeType="cache.r6g.large", NumCacheClusters=1, AutomaticFailoverEnabled=False)
         first = until(lambda: writer(home, "sessions"), "the group of the home Region")
         made = home.create_global_replication_group(GlobalReplicationGroupIdSuffix="shop", PrimaryReplicationGroupId="sessions")
         name = made["GlobalReplicationGroup"]["GlobalReplicationGroupId"]
@@ -132,35 +123,15 @@ class LabTest(unittest.TestCase):
         return options, lambda: away.failover_global_replication_group(
             GlobalReplicationGroupId=name, PrimaryRegion=AWAY, PrimaryReplicationGroupId="sessions-b")
 
-    def table_of(self, client):
-        """Of its Region; the article's."""
-        self.served(client.create_table, TableName=TABLE, BillingMode="PAY_PER_REQUEST",
-                    AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
-                    KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
-                    StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"})
-        until(lambda: self.described(client).get("TableStatus") == "ACTIVE", "the table")
-
-    @staticmethod
-    def described(client):
-        try:
-            return client.describe_table(TableName=TABLE)["Table"]
-        except client.exceptions.ResourceNotFoundException:
-            return {}
-
     def table(self):
-        """A global one in both Regions."""
-        home, away = self.client("dynamodb", HOME), self.client("dynamodb", AWAY)
-        self.table_of(home)
-        self.served(home.update_table, TableName=TABLE, ReplicaUpdates=[{"Create": {"RegionName": AWAY}}])
-        until(lambda: any(replica.get("RegionName") == AWAY and replica.get("ReplicaStatus") == "ACTIVE"
-                          for replica in self.described(home).get("Replicas", [])), "the replica")
-        until(lambda: self.described(away).get("TableStatus") == "ACTIVE", "the replica's table")
+        """A global one in both Regions; the services' options."""
+        make_global_table(self.client("dynamodb", HOME), self.client("dynamodb", AWAY), TABLE)
         return {HOME: ["--table", TABLE], AWAY: ["--table", TABLE]}
 
     def test_a_table_of_each_region(self):
         """What holds without a global table: one Region's sessions, and revocations that the services tell one another."""
         for region in (HOME, AWAY):
-            self.table_of(self.client("dynamodb", region))
+            make_table(self.client("dynamodb", region), TABLE)
         self.start("dynamodb", {HOME: ["--table", TABLE], AWAY: ["--table", TABLE]})
         home, away = self.services
         status, made = home.ask("POST", "/v1/sessions", body={"subject": "ann", "data": {"cart": "7"}})

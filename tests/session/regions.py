@@ -31,6 +31,31 @@ def until(condition, what):
     raise AssertionError(f"not within {PATIENCE} s: {what}")
 
 
+def described(client, table):
+    try:
+        return client.describe_table(TableName=table)["Table"]
+    except client.exceptions.ResourceNotFoundException:
+        return {}
+
+
+def make_table(client, table):
+    """A table of sessions in one Region, the article's."""
+    client.create_table(TableName=table, BillingMode="PAY_PER_REQUEST",
+                        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
+                        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+                        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"})
+    until(lambda: described(client, table).get("TableStatus") == "ACTIVE", "the table")
+
+
+def make_global_table(home, away, table):
+    """One with a replica in the other Region, ready in both."""
+    make_table(home, table)
+    home.update_table(TableName=table, ReplicaUpdates=[{"Create": {"RegionName": AWAY}}])
+    until(lambda: any(replica.get("RegionName") == AWAY and replica.get("ReplicaStatus") == "ACTIVE"
+                      for replica in described(home, table).get("Replicas", [])), "the replica")
+    until(lambda: described(away, table).get("TableStatus") == "ACTIVE", "the replica's table")
+
+
 class Redis:
     """A redis-server without files that matter; with `of` a replica of that one."""
 
