@@ -4,8 +4,11 @@
   bench/trees.py [--rounds N] [--files N] [--changes N] [--large MB] [--grow FILES,...] [--in FOLDER] [--json FILE]
 
 Prints medians over the rounds: a first copy of many small files, a sync when nothing has changed and after some changes, and the throughput of one
-large file. Each contestant has a destination of its own, emptied before its turn; before each turn what the last one wrote is synced to the disk, so
-that nobody pays for another's writing. Every copy is compared with its source afterwards, by rsync: a figure of a copy that differs is not printed.
+large file. Each turn of a contestant has a new destination, and no small file is removed before the last turn: an ext4 that makes files where others
+were removed in the last minutes looks at each inode removed to pass it by, which can take longer than the copy itself, and falls on whoever
+the allocator sends there. Before each turn what the last one wrote is synced to the disk, so that nobody pays for another's writing. `held` is ours
+with what the lab's EFS has beside it: a channel, and a copy that nobody else may write to. Every copy is compared with its source afterwards, by rsync
+(what is held but for permissions): a figure of a copy that differs is not printed.
 """
 
 import argparse
@@ -33,17 +36,16 @@ MEGABYTE = 1 << 20
 class Ours:
     """trees_copy, which stays between rounds as the lab's process does."""
 
-    name = "leeward"
-
-    def __init__(self, source, folder):
-        self.source, self.folder = source, folder
+    def __init__(self, name, options, source, folder):
+        self.name, self.options, self.source, self.folder = name, options, source, folder
         self.destination, self.child = os.path.join(folder, "copy"), None
 
     def first(self):
         """Seconds of the first copy, and everything that was said of it."""
         os.makedirs(self.destination)
         begun = time.monotonic()
-        self.child = subprocess.Popen([COPY, self.source, self.destination, os.path.join(self.folder, "work"), "--rounds", "1000000"],
+        self.child = subprocess.Popen([COPY, self.source, self.destination, os.path.join(self.folder, "work"), "--rounds", "1000000",
+                                       *self.options],
                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         said = self.answer()
         return time.monotonic() - begun, said
@@ -89,7 +91,8 @@ class Program:
 
 
 def contestants(source, yard, without):
-    everyone = [Ours(source, os.path.join(yard, "leeward")), Program("rsync", ["rsync", "-a", "--delete"], source, os.path.join(yard, "rsync")),
+    everyone = [Ours("leeward", [], source, os.path.join(yard, "leeward")), Ours("held", ["--held"], source, os.path.join(yard, "held")),
+                Program("rsync", ["rsync", "-a", "--delete"], source, os.path.join(yard, "rsync")),
                 Program("cp", ["cp", "-a"], source, os.path.join(yard, "cp"))]
     return [one for one in everyone if one.name not in without]
 
@@ -139,7 +142,8 @@ def change(root, count, changes, turn):
 
 def check(one):
     """Raises when the copy is not its source's equal."""
-    done = subprocess.run(["rsync", "-anH", "--delete", "--checksum", "--itemize-changes", one.source + "/", one.destination + "/"],
+    permissions = ["--no-perms"] if one.name == "held" else []
+    done = subprocess.run(["rsync", "-anH", *permissions, "--delete", "--checksum", "--itemize-changes", one.source + "/", one.destination + "/"],
                           capture_output=True, text=True, errors="replace", check=True, timeout=LIMIT)
     if done.stdout.strip():
         raise RuntimeError(f"{one.name}: the copy differs:\n{done.stdout[:500]}")
@@ -152,10 +156,11 @@ def compare_small(yard, arguments):
     make_small(source, arguments.files)
     figures, said = {}, []
     for turn in range(arguments.rounds):
-        everyone = contestants(source, yard, arguments.without)
+        turn_yard = os.path.join(yard, f"turn-{turn}")
+        everyone = contestants(source, turn_yard, arguments.without)
         everyone = everyone[turn % len(everyone):] + everyone[:turn % len(everyone)]
         for one in everyone:
-            empty(os.path.join(yard, one.name))
+            empty(os.path.join(turn_yard, one.name))
             seconds, words = one.first()
             note(figures, one.name, "first", seconds)
             said += [words] if words else []
@@ -202,7 +207,7 @@ def grow(yard, arguments):
         source = os.path.join(yard, "source")
         empty(source)
         make_small(source, count)
-        one = Ours(source, os.path.join(yard, "leeward"))
+        one = Ours("leeward", [], source, os.path.join(yard, "leeward"))
         empty(os.path.join(yard, one.name))
         _, first = one.first()
         change(source, count, arguments.changes, 1)

@@ -7,9 +7,11 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <memory>
 #include <string>
 
 #include "lab/trees/replica.h"
+#include "lab/trees/withheld.h"
 #include "os/clock.h"
 
 namespace leeward::bench {
@@ -18,6 +20,32 @@ namespace {
 namespace trees = lab::trees;
 
 constexpr long kKilobytesAMegabyte = 1024;
+
+// What the lab's EFS asks of a copy (lab/services/efs_held_copy.cc), but for its network's permits:
+// a channel is asked for all that crosses, and gives it at once.
+constexpr std::uint64_t kHeldBytesAStep = 1 << 20;
+constexpr int kHeldReads = 5;
+
+class OpenWay : public trees::Channel {
+ public:
+  base::Result<std::uint64_t> Take(std::uint64_t wanted) override { return wanted; }
+};
+
+struct Held {
+  OpenWay channel;
+  std::unique_ptr<trees::Withheld> withheld;
+};
+
+base::Status Hold(const trees::Places& places, trees::Options& options, trees::Beside& beside,
+                  Held& held) {
+  ASSIGN_OR_RETURN(held.withheld, trees::Withheld::Open(places.work + ".held"));
+  RETURN_IF_ERROR(held.withheld->Hold(places.destination));
+  options.busy = trees::Busy::kTakeAsRead;
+  options.reads_of_a_busy_file = kHeldReads;
+  options.bytes_a_step = kHeldBytesAStep;
+  beside = {&held.channel, held.withheld.get(), nullptr};
+  return base::Ok();
+}
 
 double CpuSeconds() {
   rusage used{};
@@ -64,15 +92,25 @@ base::Status OneRound(trees::Replica& replica) {
 int Main(int argc, char** argv) {
   trees::Places places;
   int rounds = 1;
+  bool holds = false;
   CLI::App app{"Keeps one tree a copy of another and prints one line of JSON a round.",
                "trees_copy"};
   app.add_option("source", places.source)->required();
   app.add_option("destination", places.destination)->required();
   app.add_option("work", places.work, "beside the destination")->required();
   app.add_option("--rounds", rounds, "a line on standard input before each but the first");
+  app.add_flag("--held", holds, "read-only for others and through a channel, as the lab's EFS");
   CLI11_PARSE(app, argc, argv);
   const os::SystemClock clock;
-  auto replica = trees::Replica::Open(places, {}, clock);
+  trees::Options options;
+  trees::Beside beside;
+  Held held;
+  if (const base::Status ready = holds ? Hold(places, options, beside, held) : base::Ok();
+      !ready.ok()) {
+    fmt::print(stderr, "trees_copy: {}\n", ready.error().message());
+    return 1;
+  }
+  auto replica = trees::Replica::Open(places, options, clock, beside);
   if (!replica.ok()) {
     fmt::print(stderr, "trees_copy: {}\n", replica.error().message());
     return 1;
