@@ -16,7 +16,7 @@ using shapes::Value;
 
 constexpr std::size_t kMaxStage = 1u << 20;
 constexpr int kMaxDepth = 32;
-constexpr int kMaxLooks = 3000;  // of one call with `until`
+constexpr int kMaxLooks = 600;  // of one call with `until`: some ten minutes
 constexpr base::Duration kBetweenLooks{20'000'000};
 constexpr base::Duration kBetweenLooksMax{1'000'000'000};
 constexpr std::string_view kVersion = "leeward/stage/v1";
@@ -118,15 +118,16 @@ Value Reader::Read(const YAML::Node& node, const shapes::Shape& shape, int depth
 StageCall Reader::Call(const YAML::Node& node) {
   if (!node.IsMap())
     throw Wrong{LineOf(node), "a call is a map with region, service, operation and input"};
-  static constexpr std::string_view kKeys[] = {"region", "service", "operation",
-                                               "input",  "until",   "save"};
+  static constexpr std::string_view kKeys[] = {"region", "service", "operation", "input",
+                                               "until",  "over",    "save"};
   for (const auto& entry : node) {
     const std::string key = Text(entry.first, "a key");
     if (std::find(std::begin(kKeys), std::end(kKeys), key) == std::end(kKeys)) {
       throw Wrong{
           LineOf(entry.first),
-          fmt::format("unknown key {}; there are region, service, operation, input, until and save",
-                      key)};
+          fmt::format(
+              "unknown key {}; there are region, service, operation, input, until, over and save",
+              key)};
     }
   }
   StageCall call;
@@ -151,6 +152,9 @@ StageCall Reader::Call(const YAML::Node& node) {
     call.input = Read(node["input"], *operation->input, 0);
   }
   call.until = Texts(node["until"], "until");
+  call.over = Texts(node["over"], "over");
+  if (!call.over.empty() && call.until.empty())
+    throw Wrong{LineOf(node["over"]), "`over` ends an `until`, and the call has none"};
   call.save = Texts(node["save"], "save");
   return call;
 }
@@ -192,18 +196,35 @@ bool Holds(const Value& answer, const std::map<std::string, std::string>& until)
   });
 }
 
+// What is not as wanted yet: "tasks[0].containers[0].exitCode is 1, not 0".
+std::string Unlike(const Value& answer, const std::map<std::string, std::string>& until) {
+  std::string text;
+  for (const auto& [path, wanted] : until) {
+    const Result<std::string> found = TextAt(answer, path);
+    if (found.ok() && *found == wanted) continue;
+    text += fmt::format("{}{} is {}, not {}", text.empty() ? "" : ", ", path,
+                        found.ok() ? *found : "not in the answer", wanted);
+  }
+  return text;
+}
+
 // Asks until the answer is as wanted; once, when nothing is wanted of it.
 Result<Value> CallUntil(const StageCall& call, const std::string& region, const Value& input,
                         const StageHands& hands) {
   base::Duration wait = kBetweenLooks;
+  std::string unlike;
   for (int look = 0; look < kMaxLooks; ++look) {
     ASSIGN_OR_RETURN(Value answer, hands.call(call, region, input));
     if (Holds(answer, call.until)) return answer;
+    unlike = Unlike(answer, call.until);
+    if (!call.over.empty() && Holds(answer, call.over))
+      return base::WrongState(
+          fmt::format("{} {} is over and {}", call.service, call.operation, unlike));
     RETURN_IF_ERROR(hands.pause(wait));
     wait = std::min(wait * 5 / 4, kBetweenLooksMax);
   }
-  return base::Unreachable(fmt::format("{} {} did not come to {} in time", call.service,
-                                       call.operation, call.until.begin()->second));
+  return base::Unreachable(fmt::format("{} {} did not come to what is wanted in {} looks: {}",
+                                       call.service, call.operation, kMaxLooks, unlike));
 }
 
 base::Status Apply(const StageCall& call, Variables* variables, const StageHands& hands) {

@@ -20,6 +20,7 @@ struct StageCall {
   std::string region, service, operation;
   shapes::Value input;                       // its texts may hold ${name}
   std::map<std::string, std::string> until;  // path in the answer → value that ends the asking
+  std::map<std::string, std::string> over;   // the same; with it the asking ends as a failure
   std::map<std::string, std::string> save;   // name → path in the answer
 };
 

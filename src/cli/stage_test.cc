@@ -73,6 +73,59 @@ TEST(Stage, AVariableWithoutAValueIsNamed) {
       << done.error().message();
 }
 
+base::Result<Value> StoppedTask(int exit_code) {
+  Value container = Value::Struct();
+  container.Set("exitCode", exit_code);
+  Value task = Value::Struct();
+  task.Set("lastStatus", "STOPPED");
+  task.Set("containers", Value(Value::List{std::move(container)}));
+  Value answer = Value::Struct();
+  answer.Set("tasks", Value(Value::List{std::move(task)}));
+  return answer;
+}
+
+constexpr char kPreparing[] =
+    "apiVersion: leeward/stage/v1\ncalls:\n"
+    "  - region: a\n    service: ecs\n    operation: DescribeTasks\n"
+    "    until: { \"tasks[0].lastStatus\": STOPPED, \"tasks[0].containers[0].exitCode\": 0 }\n"
+    "    over: { \"tasks[0].lastStatus\": STOPPED }\n";
+
+TEST(Stage, WhatIsOverAndNotAsWantedEndsTheStageAtOnce) {
+  const auto stage = ParseStage(kPreparing, "stage.yaml");
+  ASSERT_TRUE(stage.ok()) << stage.error().message();
+  int looks = 0;
+  StageHands hands;
+  hands.call = [&](const StageCall&, const std::string&, const Value&) {
+    ++looks;
+    return StoppedTask(1);
+  };
+  hands.pause = [](base::Duration) { return base::Ok(); };
+  const auto failed = ApplyStage(*stage, {}, hands);
+  ASSERT_FALSE(failed.ok());
+  EXPECT_EQ(
+      failed.error().message(),
+      "stage.yaml:3: ecs DescribeTasks is over and tasks[0].containers[0].exitCode is 1, not 0");
+  EXPECT_EQ(looks, 1);
+  hands.call = [](const StageCall&, const std::string&, const Value&) { return StoppedTask(0); };
+  EXPECT_TRUE(ApplyStage(*stage, {}, hands).ok());
+}
+
+TEST(Stage, WhatNeverComesIsToldWithWhatWasSeen) {
+  const auto stage = ParseStage(
+      "apiVersion: leeward/stage/v1\ncalls:\n  - { region: a, service: ecs, operation: "
+      "DescribeTasks, until: { \"tasks[0].lastStatus\": RUNNING } }\n",
+      "stage.yaml");
+  ASSERT_TRUE(stage.ok()) << stage.error().message();
+  StageHands hands;
+  hands.call = [](const StageCall&, const std::string&, const Value&) { return StoppedTask(0); };
+  hands.pause = [](base::Duration) { return base::Ok(); };
+  const auto failed = ApplyStage(*stage, {}, hands);
+  ASSERT_FALSE(failed.ok());
+  EXPECT_NE(failed.error().message().find("tasks[0].lastStatus is STOPPED, not RUNNING"),
+            std::string::npos)
+      << failed.error().message();
+}
+
 TEST(Stage, TheShopsStagesFitTheServiceModels) {
   for (const char* name : {"stage.yaml", "stage-orders-only.yaml", "stage-orders-mariadb.yaml",
                            "stage-sessions.yaml", "stage-backup-restore.yaml"}) {
@@ -107,6 +160,8 @@ TEST(Stage, MistakesAreNamedWithTheirLine) {
        "a whole number is expected"},
       {head + "  - { region: a, service: rds, operation: DescribeDBInstances, inptu: {} }\n",
        "unknown key inptu"},
+      {head + "  - { region: a, service: rds, operation: DescribeDBInstances, over: { x: y } }\n",
+       "`over` ends an `until`"},
   };
   for (const auto& [text, wanted] : cases) {
     const auto stage = ParseStage(text, "s.yaml");
