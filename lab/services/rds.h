@@ -100,8 +100,6 @@ class Rds : public Service, public GuardedByGroups {
   Problem CheckKey(std::string_view key) const;
   Problem CheckEncryption(const Value& input) const;  // of a new instance
   Problem CheckOwnKey(const Value& settings) const;   // that its key can still be used
-  Problem CheckPresigned(const Value& input, std::string_view operation, std::string_view member,
-                         std::string_view region) const;
   Problem CheckEncryptedCopy(const Value& input, const Value& source) const;
   void Encrypt(Value& settings, std::string_view key) const;
   static void InheritKey(Value& settings, const Value& origin);

@@ -50,12 +50,6 @@ Problem Rds::CheckBackupCopy(const Value& input) const {
   if (input.Has("KmsKeyId")) {
     if (auto problem = CheckKey(input.String("KmsKeyId"))) return problem;
   }
-  if (input.Has("PreSignedUrl")) {
-    if (auto problem = CheckPresigned(input, "StartDBInstanceAutomatedBackupsReplication",
-                                      "SourceDBInstanceArn", arn.region)) {
-      return problem;
-    }
-  }
   std::size_t copies = 0;
   for (const auto& [name, backup] : backups_) {
     if (!backup->is_copy_in(host_.region()) || !IsFollowing(*backup)) continue;

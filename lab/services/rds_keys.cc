@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "lab/services/keys.h"
-#include "lab/services/presigned.h"
 #include "lab/services/rds.h"
 
 namespace leeward::lab::rds {
@@ -53,20 +52,6 @@ void Rds::InheritKey(Value& settings, const Value& origin) {
   if (const Value* key = origin.Find("KmsKeyId")) settings.Set("KmsKeyId", *key);
 }
 
-// Whoever asks has signed the same request for the source's Region too.
-Problem Rds::CheckPresigned(const Value& input, std::string_view operation, std::string_view member,
-                            std::string_view region) const {
-  const auto why = WhyNotPresigned(host_, input.String("PreSignedUrl"),
-                                   {"rds",
-                                    region,
-                                    {{"Action", operation},
-                                     {"DestinationRegion", host_.region()},
-                                     {"KmsKeyId", input.String("KmsKeyId")},
-                                     {member, input.String(member)}}});
-  if (!why) return {};
-  return BadValue(fmt::format("PreSignedUrl could not be authenticated: {}.", *why));
-}
-
 // Of a copy that is made in this Region of what is encrypted in another. Keys are of one Region, so
 // that it cannot keep the source's.
 Problem Rds::CheckEncryptedCopy(const Value& input, const Value& source) const {
@@ -76,12 +61,7 @@ Problem Rds::CheckEncryptedCopy(const Value& input, const Value& source) const {
         "KmsKeyId must be specified: the source is encrypted in another Region, and a KMS key is "
         "of one Region.");
   }
-  if (input.Has("PreSignedUrl")) return {};
-  return ApiError{"MissingParameter",
-                  "The request must contain the parameter PreSignedUrl: the source is encrypted in "
-                  "another Region.",
-                  400,
-                  {}};
+  return {};
 }
 
 }  // namespace leeward::lab::rds

@@ -55,12 +55,6 @@ Problem Rds::CheckReplicaRequest(const Value& input) const {
   if (input.Has("KmsKeyId")) {
     if (auto problem = CheckKey(input.String("KmsKeyId"))) return problem;
   }
-  if (input.Has("PreSignedUrl") && !arn.name.empty() && arn.region != host_.region()) {
-    if (auto problem = CheckPresigned(input, "CreateDBInstanceReadReplica",
-                                      "SourceDBInstanceIdentifier", arn.region)) {
-      return problem;
-    }
-  }
   return CheckPlacement(input);
 }
 
@@ -82,9 +76,7 @@ Flow<> Rds::BeginReplica(Value input, Reply reply) {
   ask.Set("Replica", Arn(host_, "rds", "db:" + Lower(input.String("DBInstanceIdentifier"))));
   ask.Set("Region", host_.region());
   ask.Set("Slot", slot);
-  for (const char* name : {"KmsKeyId", "PreSignedUrl"}) {
-    if (const Value* told = input.Find(name)) ask.Set(name, *told);
-  }
+  if (const Value* key = input.Find("KmsKeyId")) ask.Set("KmsKeyId", *key);
   ask.Set("HasGroup", input.Has("DBParameterGroupName"));
   const Answer prepared =
       co_await AskRegion(host_, region, "rds", "PrepareReplica", ask, limits.call);

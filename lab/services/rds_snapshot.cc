@@ -250,11 +250,6 @@ void Rds::CopyDBSnapshot(const Value& input, Reply reply) {
     }
   } else if (arn.kind != "snapshot") {
     return reply(BadValue(fmt::format("Invalid source ARN: {}", source)));
-  } else if (input.Has("PreSignedUrl")) {
-    if (auto problem =
-            CheckPresigned(input, "CopyDBSnapshot", "SourceDBSnapshotIdentifier", arn.region)) {
-      return reply(*problem);
-    }
   }
   RunCopy(input, std::move(reply)).Detach();
 }

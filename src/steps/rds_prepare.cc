@@ -58,6 +58,7 @@ Status AddCopyKey(const Work& work, const model::Rds& rds, const Instance& sourc
   const std::string key = rds.kms_key.empty() ? "alias/aws/rds" : rds.kms_key;
   if (!rds.kms_key.empty()) RETURN_IF_ERROR(NeedKmsKey(work, work.region(), key));
   input.Set("KmsKeyId", key);
+  // Wanted in the GovCloud and China Regions, ignored in all others.
   ASSIGN_OR_RETURN(const std::string url, PresignCopy(work, from, "rds", operation, input));
   input.Set("PreSignedUrl", url);
   return base::Ok();

@@ -126,10 +126,10 @@ class Rds(Case):
                      MasterUserPassword=PASSWORD)
         self.refused("DBInstanceNotFound", self.away.create_db_instance_read_replica, 404, DBInstanceIdentifier="production-db-dr",
                      SourceDBInstanceIdentifier=source["DBInstanceArn"].replace("production", "absent"))
-        # A key of the other Region for a source that is not encrypted, and one that does not exist.
-        self.refused("InvalidParameterCombination", self.away.create_db_instance_read_replica,
-                     DBInstanceIdentifier="production-db-dr", SourceDBInstanceIdentifier=source["DBInstanceArn"],
-                     KmsKeyId="your-dr-region-kms-key-id", DeletionProtection=True)
+        # A key that does not exist, and any key at all for a source that is not encrypted.
+        for code, key in (("KMSKeyNotAccessibleFault", "your-dr-region-kms-key-id"), ("InvalidParameterCombination", "alias/aws/rds")):
+            self.refused(code, self.away.create_db_instance_read_replica, DBInstanceIdentifier="production-db-dr",
+                         SourceDBInstanceIdentifier=source["DBInstanceArn"], KmsKeyId=key, DeletionProtection=True)
         self.refused("InvalidDBInstanceState", self.home.promote_read_replica, DBInstanceIdentifier="production-db")
         self.refused("DBInstanceNotFound", self.home.describe_db_instances, 404, DBInstanceIdentifier="absent")
 
