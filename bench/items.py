@@ -101,12 +101,12 @@ def rest(pid):
     raise RuntimeError(f"the item store was still busy {REST_SECONDS} s after the last write")
 
 
-def load(port, operation, arguments, requests=None, first=0, items=None, region="us-east-1", stride=1, turn=0, sign=None, pid=None):
+def load(port, operation, arguments, requests=None, first=0, items=None, region="us-east-1", stride=1, turn=0, sign=None, pid=None, awake=()):
     """What items_load says of one run; with `pid` also `cpu_us`, what a request cost that process."""
     command = [LOAD, "--to", f"127.0.0.1:{port}", "--operation", operation, "--connections", str(arguments.connections),
                "--requests", str(requests or arguments.requests), "--items", str(items or arguments.items), "--first", str(first),
                "--region", region, "--stride", str(stride), "--turn", str(turn)]
-    command += [] if (sign or arguments.sign) == "live" else ["--prepared"]
+    command += [*awake, *([] if (sign or arguments.sign) == "live" else ["--prepared"])]
     before = cpu_seconds(pid) if pid else 0
     done = subprocess.run(command, capture_output=True, text=True, timeout=LOAD_SECONDS, check=False)
     if done.returncode != 0:
@@ -251,7 +251,7 @@ def grow(yard, arguments):
         for _ in range(arguments.rounds):
             for operation, done in runs.items():
                 # Each run goes on where the last ended: no request has its item in a cache because the bench had just asked for it.
-                done.append(load(port, operation, arguments, items=held, stride=STRIDE, turn=turn, pid=child.pid))
+                done.append(load(port, operation, arguments, items=held, stride=STRIDE, turn=turn, pid=child.pid, awake=["--awake"]))
                 turn += arguments.requests
         puts, gets = runs.values()
         rows.append({"items": held, "fill_cpu_us": fill_us, "memory_mb": resident_mb(child.pid), "runs": runs})

@@ -51,6 +51,7 @@ struct Options {
   std::int64_t requests = 50'000;
   double seconds = 0;  // 0: until `requests` are answered
   bool prepared = false;
+  bool awake = false;  // looks for answers all the time: nobody pays for waking the client
 };
 
 // The signing key lives for a day; a run is shorter.
@@ -213,7 +214,7 @@ class Load {
 
   base::Status Turn() {
     epoll_event events[kEventsPerWake];
-    const int count = epoll_wait(epoll_, events, kEventsPerWake, -1);
+    const int count = epoll_wait(epoll_, events, kEventsPerWake, options_.awake ? 0 : -1);
     for (int i = 0; i < count; ++i)
       RETURN_IF_ERROR(Read(*static_cast<Connection*>(events[i].data.ptr)));
     return base::Ok();
@@ -317,6 +318,8 @@ int Main(int argc, char** argv) {
       ->check(CLI::NonNegativeNumber);
   app.add_option("--requests", options.requests, "how many requests")->capture_default_str();
   app.add_option("--seconds", options.seconds, "for how long, in place of how many");
+  app.add_flag("--awake", options.awake,
+               "never sleep, so that the server's time is without wake-ups");
   app.add_flag("--prepared", options.prepared, "sign before the clock starts");
   CLI11_PARSE(app, argc, argv);
   Load load(options);
