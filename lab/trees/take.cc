@@ -62,9 +62,13 @@ bool Worker::OpenJob() {
 int Worker::OpenMade() {
   Job& job = *job_;
   const bool resumes = job.source.size >= ground_.options.resumed_from;
-  job.made = resumes ? ground_.staging->PartialName(job.source) : ground_.staging->NextName();
+  job.in_place = !resumes && !visit_->made.empty();
+  job.made = resumes        ? ground_.staging->PartialName(job.source)
+             : job.in_place ? job.name
+                            : ground_.staging->NextName();
+  const int folder = job.in_place ? visit_->destination.get() : ground_.staging->folder();
   const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | (resumes ? 0 : O_EXCL);
-  job.to = Handle(::openat(ground_.staging->folder(), job.made.c_str(), flags, 0600));
+  job.to = Handle(::openat(folder, job.made.c_str(), flags, 0600));
   if (!job.to.valid()) return errno;
   std::uint64_t begin = 0;
   if (resumes) {
@@ -80,6 +84,15 @@ int Worker::OpenMade() {
   }
   job.copy.emplace(job.from.get(), job.to.get(), job.source, begin);
   return 0;
+}
+
+void Worker::UnmakeJob() {
+  const Job& job = *job_;
+  if (job.in_place) {
+    static_cast<void>(::unlinkat(visit_->destination.get(), job.made.c_str(), 0));
+  } else {
+    static_cast<void>(ground_.staging->Remove(job.made));
+  }
 }
 
 Worker::Pace Worker::RunJob() {
@@ -127,7 +140,7 @@ Worker::Pace Worker::RunCopy() {
     case Copying::kFailed: {
       const int error = job.copy->error();
       Failed(job.path, "cannot copy it", error);
-      static_cast<void>(ground_.staging->Remove(job.made));
+      UnmakeJob();
       DropJob();
       break;
     }
@@ -165,7 +178,7 @@ void Worker::RunComparison() {
   if (job.standing.valid()) return LossFound(comparing);
   if (comparing == Comparing::kFailed) {
     Failed(job.path, "cannot read it back", error);
-    if (!job.only_compares) static_cast<void>(ground_.staging->Remove(job.made));
+    if (!job.only_compares) UnmakeJob();
     return DropJob();
   }
   if (comparing == Comparing::kSame) {
@@ -182,7 +195,7 @@ void Worker::ReadAgain(Why why) {
   job.copy.reset();
   if (++job.reads < ground_.options.reads_of_a_busy_file) {
     ++round_.retaken;
-    static_cast<void>(ground_.staging->Remove(job.made));
+    UnmakeJob();
     if (!OpenJob()) DropJob();
     return;
   }
@@ -196,7 +209,7 @@ void Worker::ReadAgain(Why why) {
       fmt::format("{}: {} each of the {} times it was read; the last copy stays",
                   Printable(job.path), why == Why::kBusy ? "changed" : "came out differently",
                   job.reads));
-  static_cast<void>(ground_.staging->Remove(job.made));
+  UnmakeJob();
   DropJob();
 }
 
@@ -224,7 +237,7 @@ void Worker::LossFound(Comparing comparing) {
   const base::Status told = ground_.losses->Overwrites(job.path);
   if (told.ok()) return PublishJob();
   Say(job.path, Why::kFailed, told.error().message());
-  static_cast<void>(ground_.staging->Remove(job.made));
+  UnmakeJob();
   DropJob();
 }
 
@@ -242,10 +255,11 @@ void Worker::PublishJob() {
   // The times are those from before it was read: what has been written since looks newer.
   if (error == 0) error = ApplyMetadata(job.to.get(), wanted, Mine(Kind::kFile), how);
   job.to.Close();
-  if (error == 0) error = Publish(job.made, job.name.c_str(), job.over_directory, Kind::kFile);
+  if (error == 0 && !job.in_place)
+    error = Publish(job.made, job.name.c_str(), job.over_directory, Kind::kFile);
   if (error != 0) {
     Failed(job.path, "cannot publish the copy", error);
-    static_cast<void>(ground_.staging->Remove(job.made));
+    UnmakeJob();
   } else {
     ++round_.files;
     if (job.source.links > 1) ground_.links.Lead(job.source.inode, job.path);

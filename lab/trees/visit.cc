@@ -272,15 +272,16 @@ bool Worker::FollowLeader(Spot& spot) {
 
 int Worker::Link(const Spot& spot, std::string_view leader) {
   const auto [parent, name] = Split(leader);
-  const Opened above = OpenDirectory(ground_.destination.get(), parent);
+  const bool beside = parent == visit_->task.path;  // which may not have come to its place yet
+  const Opened above = beside ? Opened{} : OpenDirectory(ground_.destination.get(), parent);
   if (above.error != 0) return above.error;
+  const int folder = beside ? visit_->destination.get() : above.handle.get();
   Entry entry;
-  if (const int error = Look(above.handle.get(), name.c_str(), entry); error != 0) return error;
+  if (const int error = Look(folder, name.c_str(), entry); error != 0) return error;
   if (entry.kind != Kind::kFile) return ENOENT;
   if (spot.seen.destination && spot.seen.destination->inode == entry.inode) return 0;
   const std::string made = ground_.staging->NextName();
-  if (::linkat(above.handle.get(), name.c_str(), ground_.staging->folder(), made.c_str(), 0) != 0)
-    return errno;
+  if (::linkat(folder, name.c_str(), ground_.staging->folder(), made.c_str(), 0) != 0) return errno;
   const int error = Publish(made, spot.name, IsDirectory(spot.seen.destination), Kind::kFile);
   // A rename over a name of the same inode does nothing at all.
   static_cast<void>(ground_.staging->Remove(made));
@@ -289,6 +290,8 @@ int Worker::Link(const Spot& spot, std::string_view leader) {
 }
 
 void Worker::MakeDirectory(const Spot& spot) {
+  // Where others' things may give way, each step of that is told or undone by itself.
+  if (!spot.seen.destination && ground_.losses == nullptr) return MakeDirectoryAside(spot);
   const std::string made = ground_.staging->NextName();
   int error = ::mkdirat(ground_.staging->folder(), made.c_str(), 0700) == 0 ? 0 : errno;
   if (error == 0) {

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "lab/trees/metadata.h"
+#include "lab/trees/unlocked.h"
 
 namespace leeward::lab::trees {
 namespace {
@@ -19,31 +20,6 @@ constexpr std::uint64_t kBytesOfAName = 256;
 constexpr std::uint32_t kOwnerAll = 0700;
 constexpr std::uint32_t kFileMode = 0644;
 constexpr std::uint32_t kDirectoryMode = 0755;
-
-// A directory of ours, as long as this lives: what its permissions close to us as well. The
-// superuser needs no such thing.
-class Unlocked {
- public:
-  explicit Unlocked(int directory) : directory_(directory) {
-    Entry now;
-    if (::geteuid() == 0 || LookAt(directory, now) != 0 || (now.mode & kOwnerAll) == kOwnerAll)
-      return;
-    mode_ = now.mode;
-    changed_ = ::fchmod(directory, now.mode | kOwnerAll) == 0;
-  }
-  ~Unlocked() {
-    if (changed_) static_cast<void>(::fchmod(directory_, mode_));
-  }
-  Unlocked(const Unlocked&) = delete;
-  Unlocked& operator=(const Unlocked&) = delete;
-
- private:
-  const int directory_;
-  std::uint32_t mode_ = 0;
-  bool changed_ = false;
-};
-
-bool Gone(int error) { return error == ENOENT || error == ENOTDIR || error == ELOOP; }
 
 Why WhyOf(int error) {
   switch (error) {
@@ -135,10 +111,14 @@ void Worker::StartVisit(Task task) {
     return Missed(visit.task, "cannot look at the directory", error);
   Withhold(visit.entry);
   const Extent extent = visit.task.scope == Scope::kTree ? Extent::kAll : Extent::kSome;
-  if (visit.task.what == Task::What::kVisit && !ground_.book.Met(path, visit.entry.inode, extent) &&
-      ground_.stamp)
+  if (visit.task.what == Task::What::kVisit && !visit.task.metadata_only &&
+      !ground_.book.Met(path, visit.entry.inode, extent) && ground_.stamp)
     visit.task.floor = Doubt::kContent;
-  if (!OpenCopy(visit) || !ReadNames(visit)) return;
+  if (visit.task.aside ? !OpenAside(visit) : !OpenCopy(visit)) return;
+  if (!ReadNames(visit)) {
+    if (!visit.made.empty()) static_cast<void>(ground_.staging->Remove(visit.made));
+    return;
+  }
   visit_ = std::move(visit);
 }
 
@@ -146,13 +126,8 @@ bool Worker::OpenCopy(Visit& visit) {
   const std::string& path = visit.task.path;
   Opened copy = OpenDirectory(ground_.destination.get(), path);
   if (Gone(copy.error) && !path.empty() && visit.task.what == Task::What::kVisit) {
-    // Somebody took the copy away, or it was never made: its parent makes it.
-    auto [parent, name] = Split(path);
-    Task again;
-    again.scope = Scope::kNames;
-    again.path = std::move(parent);
-    again.names.push_back({std::move(name), Touch::kTree, Origin::kSource});
-    Push(std::move(again));
+    // Somebody took the copy away, or it was never made.
+    MakeAgain(path);
     return false;
   }
   if (copy.error == EACCES) {
@@ -171,6 +146,16 @@ bool Worker::OpenCopy(Visit& visit) {
   return true;
 }
 
+// Its parent makes it.
+void Worker::MakeAgain(const std::string& path) {
+  auto [parent, name] = Split(path);
+  Task again;
+  again.scope = Scope::kNames;
+  again.path = std::move(parent);
+  again.names.push_back({std::move(name), Touch::kTree, Origin::kSource});
+  Push(std::move(again));
+}
+
 bool Worker::ReadNames(Visit& visit) {
   if (visit.task.scope == Scope::kNames) return true;
   int error = visit.from.Read(visit.source.get());
@@ -181,6 +166,10 @@ bool Worker::ReadNames(Visit& visit) {
 
 Worker::Pace Worker::NextName() {
   Visit& visit = *visit_;
+  if (IsFullAside() && !BringIn()) {
+    visit_.reset();
+    return Pace::kOn;
+  }
   if (visit.next_from >= visit.from.size() && visit.next_to >= visit.to.size() &&
       (visit.task.scope != Scope::kNames || visit.next_named >= visit.task.names.size())) {
     EndVisit();
@@ -222,7 +211,9 @@ Worker::Pace Worker::NextName() {
 }
 
 void Worker::EndVisit() {
-  if (visit_->task.what == Task::What::kVisit) FinishDirectory(*visit_);
+  const bool stands = visit_->made.empty() || BringIn();
+  if (stands && visit_->task.what == Task::What::kVisit && !visit_->finish_later)
+    FinishDirectory(*visit_);
   visit_.reset();
 }
 
@@ -314,8 +305,10 @@ void Worker::RemoveDirectory(const Task& task) {
 
 int Worker::Publish(const std::string& made, const char* name, bool over_directory, Kind kind) {
   const std::string path = Join(visit_->task.path, name);
-  Expect(path, IN_MOVED_TO);
-  if (over_directory != (kind == Kind::kDirectory)) Expect(path, IN_MOVED_FROM);
+  if (visit_->made.empty()) {  // what is aside is not watched
+    Expect(path, IN_MOVED_TO);
+    if (over_directory != (kind == Kind::kDirectory)) Expect(path, IN_MOVED_FROM);
+  }
   return WithAccess(
       [&] { return ground_.staging->Publish(made, visit_->destination.get(), name); });
 }

@@ -77,6 +77,8 @@ struct Task {
   Scope scope = Scope::kTree;
   Doubt floor = Doubt::kNone;  // of everything in it
   bool fresh = false;          // the copy was made in this round
+  bool aside = false;          // there is none in the copy, and it is filled before it comes there
+  bool metadata_only = false;  // the directory's own, when its names have had their turn
   bool cleared = false;        // a directory in the way of its one name was taken apart for it
   std::string path;
   std::vector<Named> names;  // sorted; for kListed those that are known to be new directories
@@ -93,6 +95,9 @@ struct Visit {
   std::size_t next_from = 0;
   std::size_t next_to = 0;
   std::size_t next_named = 0;
+  std::string made;                // its copy's name in the work folder, as long as it is there
+  std::uint64_t bytes_before = 0;  // of the round, when it was made there
+  bool finish_later = false;       // its own metadata has its turn in a task of its own
   std::optional<std::uint32_t> closed_mode;  // the copy's, before it was opened up to write in it
 };
 
@@ -110,7 +115,8 @@ struct Job {
   std::string name;
   std::string path;
   std::string made;
-  Entry source;  // when it was opened
+  Entry source;           // when it was opened
+  bool in_place = false;  // made under its own name, in a directory that nobody sees yet
   bool over_directory = false;
   bool only_compares = false;
   bool loss_is_told = false;
@@ -121,6 +127,9 @@ struct Job {
   std::optional<ContentCopy> copy;
   std::optional<ContentComparison> comparison;
 };
+
+// What an errno says that does not come from a trouble: the name leads to nothing by now.
+inline bool Gone(int error) { return error == ENOENT || error == ENOTDIR || error == ELOOP; }
 
 class Worker {
  public:
@@ -141,6 +150,7 @@ class Worker {
   void StartTask();
   void StartVisit(Task task);
   bool OpenCopy(Visit& visit);
+  void MakeAgain(const std::string& path);
   bool ReadNames(Visit& visit);
   Pace NextName();
   void EndVisit();
@@ -148,6 +158,13 @@ class Worker {
   void RemoveRest(const Task& task);
   void RemoveDirectory(const Task& task);
   Pace Pay(std::uint64_t bytes);
+
+  // aside.cc: directories that are filled before they come to their place.
+  void MakeDirectoryAside(const Spot& spot);
+  void FinishLater();
+  bool OpenAside(Visit& visit);
+  bool IsFullAside() const;
+  bool BringIn();
 
   // visit.cc: one name.
   void DealWith(Spot& spot, bool may_be_in_source, bool may_be_in_copy);
@@ -174,6 +191,7 @@ class Worker {
   void StartFile(const Spot& spot);
   bool OpenJob();
   int OpenMade();
+  void UnmakeJob();
   Pace RunJob();
   void AfterCopy();
   bool GoesOnChanging() const;
