@@ -126,9 +126,11 @@ struct Files {
   std::string subnets;  // Name tag of their subnets there; empty: the default VPC's
 };
 
-// An EFS file system of the same name in both Regions, the standby's a replica of the other.
+// An EFS file system of the same name in both Regions, the standby's a replica of the other. Or one
+// in one Region at a time, made in the other of its backup when it is needed.
 struct Efs : Files {
-  std::string kms_key;  // of a replica that is made; empty: AWS's own
+  std::string kms_key;  // of a replica or of one that is restored; empty: AWS's own
+  Backed backup = {};
 };
 
 // What a DataSync task reads again after it has copied.
@@ -186,6 +188,7 @@ struct Kms {
 // Whether the standby's Region has nothing of it but backups.
 inline bool IsRestored(const Rds& rds) { return rds.restores(); }
 inline bool IsRestored(const Dynamodb& table) { return table.backup.restores(); }
+inline bool IsRestored(const Efs& files) { return files.backup.restores(); }
 template <typename Other>
 bool IsRestored(const Other& /*kind*/) {
   return false;

@@ -285,8 +285,10 @@ void FillComponent(model::Component& component, const Application& application) 
     fill(&cache->replication_group, component.name.str());
     fill(&cache->datastore, cache->replication_group);
   }
-  if (auto* efs = std::get_if<model::Efs>(&component.kind))
+  if (auto* efs = std::get_if<model::Efs>(&component.kind)) {
     fill(&efs->file_system, component.name.str());
+    FillBackup(efs->backup, application);
+  }
   if (auto* synced = std::get_if<model::DataSync>(&component.kind))
     fill(&synced->file_system, component.name.str());
   if (auto* ebs = std::get_if<model::Ebs>(&component.kind)) {

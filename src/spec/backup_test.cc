@@ -37,6 +37,31 @@ TEST(BackupSpecTest, ATableIsRestoredWhereTheSpecSaysSo) {
   EXPECT_FALSE(model::Restores(std::get<model::Application>(plain).components[0].kind));
 }
 
+TEST(BackupSpecTest, AFileSystemIsRestoredAsWell) {
+  const std::string text = BackedText("recovery: restore, rpo: 2h") +
+                           "  uploads: { kind: efs, recovery: restore, vault: files, rpo: 2h }\n"
+                           "  web: { kind: ecs, standby: 0, needs: [uploads] }\n";
+  const auto parsed = Parse(text, "shop.yaml");
+  ASSERT_TRUE(std::holds_alternative<model::Application>(parsed));
+  const auto& kind = std::get<model::Application>(parsed).components[1].kind;
+  const auto& uploads = std::get<model::Efs>(kind);
+  EXPECT_TRUE(model::Restores(kind));
+  EXPECT_EQ(uploads.backup.vault, "files");
+  EXPECT_EQ(uploads.file_system, "uploads");
+  const auto complaint = [&](const char* from, const char* to) {
+    std::string wrong = text;
+    wrong.replace(wrong.find(from), std::string(from).size(), to);
+    const auto again = Parse(wrong, "shop.yaml");
+    const auto* found = std::get_if<Diagnostics>(&again);
+    return found == nullptr ? std::string() : found->front().what;
+  };
+  EXPECT_EQ(complaint("standby: 0", "standby: 1"),
+            "'standby' in component web is 1, and it mounts uploads, which is there only once it "
+            "is restored");
+  EXPECT_EQ(complaint("vault: files, rpo: 2h", "vault: files"),
+            "component uploads is backed up every 1h, which cannot keep an RPO of 30m");
+}
+
 TEST(BackupSpecTest, WhatAwsBackupCannotDoIsSaid) {
   EXPECT_EQ(AboutBackup("recovery: restore, rpo: 5h, backup-every: 4h, backup-days: 35, "
                         "vault: shop, backup-role: dr"),

@@ -171,6 +171,8 @@ class Relations {
         CheckAddress(component.name.str(), variable, store);
         CheckStandby(*ecs, component.name.str(), variable, store);
       }
+      for (const ComponentName& needed : component.needs)
+        CheckMounted(*ecs, component.name.str(), needed);
     }
     CheckPattern(component);
     if (const auto* table = std::get_if<model::Dynamodb>(&component.kind))
@@ -180,6 +182,8 @@ class Relations {
       CheckHeld(*rds, component.name.str(), where);
     }
     if (model::FilesOf(component.kind) != nullptr) CheckWriters(component, where);
+    if (const auto* efs = std::get_if<model::Efs>(&component.kind))
+      CheckBacked(efs->backup, component.name.str(), where);
     if (const auto* synced = std::get_if<model::DataSync>(&component.kind))
       CheckSynced(component, *synced, where);
     if (const auto* ebs = std::get_if<model::Ebs>(&component.kind))
@@ -208,12 +212,24 @@ class Relations {
              "write standby: 0, or recovery: replica in component " + store.str());
   }
 
+  // Nor can they mount a file system that is not there.
+  void CheckMounted(const model::Ecs& ecs, const std::string& name, const ComponentName& needed) {
+    const Component* found = application_.Find(needed);
+    if (found == nullptr || model::FilesOf(found->kind) == nullptr) return;
+    if (!model::Restores(found->kind) || ecs.standby == 0) return;
+    Complain({"components", name, "standby"},
+             "'standby' in component " + name + " is " + std::to_string(ecs.standby) +
+                 ", and it mounts " + needed.str() + ", which is there only once it is restored",
+             "write standby: 0, or recovery: replica in component " + needed.str());
+  }
+
   // Of the other kinds nothing can be restored yet, so none may be left to a pattern that says it
   // is.
   void CheckPattern(const Component& component) {
     if (application_.pattern != model::Pattern::kBackupAndRestore) return;
     if (!model::IsStore(component.kind) || std::holds_alternative<model::Rds>(component.kind) ||
-        std::holds_alternative<model::Dynamodb>(component.kind))
+        std::holds_alternative<model::Dynamodb>(component.kind) ||
+        std::holds_alternative<model::Efs>(component.kind))
       return;
     const std::string kind(model::KindName(component.kind));
     Complain({"components", component.name.str(), "kind"},
@@ -306,7 +322,12 @@ class Relations {
                where + " is strong, which takes exactly three Regions, and the spec has two",
                "add the third as 'witness' in regions, or write eventual");
     }
-    if (table.backup.restores()) CheckBackedTable(table, name, where);
+    if (table.backup.restores() && strong) {
+      Complain({"components", name, "consistency"},
+               where + " is strong, and with recovery: restore there is one table at a time",
+               "write recovery: replica, or leave 'consistency' out");
+    }
+    CheckBacked(table.backup, name, where);
     const YAML::Node third = At(root_, {"components", name})["third"];
     if (!strong && third.IsDefined()) {
       Complain({"components", name, "third"}, "'third' in " + where + " is only for strong tables",
@@ -314,17 +335,11 @@ class Relations {
     }
   }
 
-  void CheckBackedTable(const model::Dynamodb& table, const std::string& name,
-                        const std::string& where) {
-    if (table.consistency == model::Consistency::kStrong) {
-      Complain({"components", name, "consistency"},
-               where + " is strong, and with recovery: restore there is one table at a time",
-               "write recovery: replica, or leave 'consistency' out");
-    }
+  void CheckBacked(const model::Backed& backup, const std::string& name, const std::string& where) {
     const base::Duration rpo = application_.RpoOf(ComponentName(name));
-    if (table.backup.every < rpo) return;
+    if (!backup.restores() || backup.every < rpo) return;
     Complain({"components", name},
-             where + " is backed up every " + base::FormatDuration(table.backup.every) +
+             where + " is backed up every " + base::FormatDuration(backup.every) +
                  ", which cannot keep an RPO of " + base::FormatDuration(rpo),
              "write a longer 'rpo' in it (2h with hourly backups), or recovery: replica");
   }

@@ -95,7 +95,7 @@ TEST(SpecTest, ThePatternSaysHowDatabasesAreRecovered) {
   EXPECT_NE(Complaints(Replaced(text, "standby: 0", "standby: 1"))
                 .find("'standby' in component web is 1, and SHOP_DB_HOST is the address of orders"),
             std::string::npos);
-  const std::string files = Replaced(text, "  web: ", "  uploads: { kind: efs }\n  web: ");
+  const std::string files = Replaced(text, "  web: ", "  uploads: { kind: datasync }\n  web: ");
   EXPECT_NE(Complaints(files).find("which pattern backup-and-restore does not cover"),
             std::string::npos);
 }
@@ -611,7 +611,8 @@ TEST(SpecTest, MistakesInFileSystemsAreNamed) {
        "alone; write its creation token or its Name tag"},
       {"file-system: shop pages", "files: shop", "files: shop",
        "unknown key 'files' in component pages; remove it, or write kind, needs, rpo, file-system, "
-       "security-group, subnets or kms-key"},
+       "security-group, subnets, kms-key, recovery, vault, backup-role, backup-every or "
+       "backup-days"},
       {"needs: [uploads, pages]", "needs: [uploads]", "{ kind: efs, file-system",
        "component pages is needed by no component of kind ecs, so a move could end no writer of "
        "it; add it to the 'needs' of the services that mount it"},
