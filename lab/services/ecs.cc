@@ -46,11 +46,17 @@ std::optional<ApiError> RefuseDefinition(const Value& input) {
   }
   // A program that runs as this machine's would: nobody looks into it, and nothing is around it.
   for (const char* member : {"healthCheck", "restartPolicy", "stopTimeout", "workingDirectory",
-                             "user", "firelensConfiguration", "repositoryCredentials"}) {
+                             "firelensConfiguration", "repositoryCredentials"}) {
     if (container.Has(member)) {
       return EcsError("ClientException",
                       fmt::format("Container.{} is not served by this lab.", member));
     }
+  }
+  // All files and programs of a Region are of one user, which is whom a container's root is here.
+  const std::string_view user = container.String("user", "0");
+  if (user != "0" && user != "root") {
+    return EcsError("ClientException",
+                    fmt::format("Container.user '{}' is not served by this lab, only root.", user));
   }
   if (!container.Flag("essential", true)) {
     return EcsError("ClientException",

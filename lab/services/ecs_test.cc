@@ -267,6 +267,8 @@ TEST_F(EcsTest, WhatNothingLooksAfterInAContainerIsRefusedByName) {
   EXPECT_EQ(refusal("healthCheck", Value::Struct({{"command", Value::List{"CMD", "true"}}})),
             "ClientException");
   EXPECT_EQ(refusal("stopTimeout", 30), "ClientException");
+  EXPECT_EQ(refusal("user", "1000"), "ClientException");
+  EXPECT_EQ(refusal("user", "0"), "");
   EXPECT_EQ(refusal("essential", false), "ClientException");
   EXPECT_EQ(refusal("essential", true), "");
 }
