@@ -111,17 +111,22 @@ struct LookAtKind {
       seen.role = StoreRole::kPeer;
       return base::Ok();
     }
-    const std::string lost(inventory.Fact(seen.component, other, "table.arn"));
+    return NewestPointOf(dynamodb.backup, "table.arn");
+  }
+  base::Status NewestPointOf(const model::Backed& backup, std::string_view arn) const {
+    const std::string lost(inventory.Fact(seen.component, other, arn));
     ASSIGN_OR_RETURN(const Value points,
                      world.aws->Paginate("backup", "ListRecoveryPointsByBackupVault",
-                                         steps::PointsOf(dynamodb.backup, lost), PatientlyHere()));
+                                         steps::PointsOf(backup, lost), PatientlyHere()));
     const auto newest = steps::NewestPoint(points);
     if (!newest) return base::NotFound("there is no recovery point of it to restore");
     seen.role = StoreRole::kBackup;
     seen.newest_canary = newest->begun;
     return base::Ok();
   }
-  base::Status operator()(const model::Efs&) const {
+  base::Status operator()(const model::Efs& efs) const {
+    const bool known = !inventory.Fact(seen.component, seen.region, "file-system.id").empty();
+    if (!known && efs.backup.restores() && !inventory.facts.empty()) return LookForFiles(efs);
     ASSIGN_OR_RETURN(const steps::FileSystem system, FileSystemSeen());
     const std::string& id = system.id;
     const Value of = Value::Struct({{"FileSystemId", id}});
@@ -133,6 +138,15 @@ struct LookAtKind {
     seen.role = steps::TakesWrites(system, replication) ? StoreRole::kWriter : StoreRole::kReplica;
     if (replication && replication->destination_id == id)
       seen.newest_canary = replication->last_replicated;
+    return base::Ok();
+  }
+  // One that the inventory does not know here was restored since, or there are backups at best.
+  base::Status LookForFiles(const model::Efs& efs) const {
+    ASSIGN_OR_RETURN(const Value all, world.aws->Paginate("efs", "DescribeFileSystems",
+                                                          Value::Struct(), PatientlyHere()));
+    if (steps::Named(all, efs.file_system).empty())
+      return NewestPointOf(efs.backup, "file-system.arn");
+    seen.role = StoreRole::kWriter;
     return base::Ok();
   }
   // A copy is told by its tag, and how old it is by the task that the inventory knows.

@@ -48,7 +48,8 @@ const std::vector<StepTemplate> kTemplates = {
       {"ecs", "DescribeTaskDefinition"},
       {"ecs", "RegisterTaskDefinition"},
       {"ecs", "UpdateService"},
-      {"rds", "DescribeDBInstances"}}},
+      {"rds", "DescribeDBInstances"},
+      {"efs", "DescribeFileSystems"}}},
     {"ecs.quiesce",
      Phase::kFence,
      "stop {component} in {region}",
@@ -99,7 +100,12 @@ const std::vector<OrderRule>& Order() {
   static const std::vector<OrderRule> kOrder = {
       {"rds.restore@to", "ecs.readdress@to", Scope::kAll},
       {"dynamodb.restore@to", "ecs.readdress@to", Scope::kAll},
+      {"efs.restore@to", "ecs.readdress@to", Scope::kAll},
       {"ecs.readdress@to", "ecs.scale@to", Scope::kSame},
+      {"ecs.readdress@to", "ecs.ready@to", Scope::kSame},
+      // One whose tasks start last is made as early as the others.
+      {"ecs.replicate@to", ":closes@from", Scope::kAll},
+      {"ecs.replicate@to", "lease.hand-over", Scope::kAll},
       {"ecs.scale@to", "ecs.ready@to", Scope::kSame},
       {"ecs.ready@to", "ecs.settle@to", Scope::kSame},
   };
@@ -149,22 +155,43 @@ void Protect(const model::Component& component, Draft& draft) {
   Replicate(component, draft.plan.to, Of(component).standby, draft);
 }
 
-// The stores whose addresses its tasks carry, and which are there only once they are restored.
-std::string RestoredFor(const model::Component& component, const Draft& draft) {
+// The file systems that its tasks mount, and which are there only once they are restored: without
+// them no task starts.
+std::string MountedFor(const model::Component& component, const Draft& draft) {
   std::string names;
-  for (const auto& [variable, store] : Of(component).environment) {
-    const model::Component* found = draft.application.Find(store);
-    if (found != nullptr && model::Restores(found->kind))
-      names += (names.empty() ? "" : ",") + store.str();
+  for (const model::ComponentName& needed : component.needs) {
+    const model::Component* found = draft.application.Find(needed);
+    if (found == nullptr || model::FilesOf(found->kind) == nullptr) continue;
+    if (model::Restores(found->kind)) names += (names.empty() ? "" : ",") + needed.str();
   }
   return names;
+}
+
+// Besides them, the stores whose addresses its tasks carry, and which are there only then.
+std::string RestoredFor(const model::Component& component, const Draft& draft) {
+  std::string names = MountedFor(component, draft);
+  for (const auto& [variable, store] : Of(component).environment) {
+    const model::Component* found = draft.application.Find(store);
+    if (found == nullptr || !model::Restores(found->kind)) continue;
+    const auto& needs = component.needs;
+    const bool mounted = model::FilesOf(found->kind) != nullptr &&
+                         std::find(needs.begin(), needs.end(), store) != needs.end();
+    if (!mounted) names += (names.empty() ? "" : ",") + store.str();
+  }
+  return names;
+}
+
+model::Step& Readdress(const model::Component& component, const std::string& stores, Draft& draft) {
+  model::Step& step = EmitFor("ecs.readdress", component, draft.plan.to, draft);
+  step.parameters["stores"] = stores;
+  return step;
 }
 
 void Failover(const model::Component& component, Draft& draft) {
   if (draft.from_may_answer)
     EmitFor("ecs.quiesce", component, draft.plan.from, draft).parameters["desired"] = "0";
   if (const std::string stores = RestoredFor(component, draft); !stores.empty())
-    EmitFor("ecs.readdress", component, draft.plan.to, draft).parameters["stores"] = stores;
+    Readdress(component, stores, draft);
   Scale(component, draft.plan.to, Of(component).active, draft);
   Ready(component, draft.plan.to, draft);
   Settle(component, draft.plan.to, draft);
@@ -175,10 +202,16 @@ void Move(const model::Component& component, Draft& draft) {
   // New instances may have new addresses, which tasks carry; and what was deployed while away comes
   // along.
   const bool moved_here = !RestoredFor(component, draft).empty();
+  // What it mounts is there at the end of the move alone, and so are its tasks.
+  const std::string mounted = MountedFor(component, draft);
   if (draft.plan.action == model::Action::kFailback || moved_here) {
-    Replicate(component, draft.plan.to, ecs.active, draft);
+    Replicate(component, draft.plan.to, mounted.empty() ? ecs.active : 0, draft);
   }
-  Scale(component, draft.plan.to, ecs.active, draft);
+  if (mounted.empty()) {
+    Scale(component, draft.plan.to, ecs.active, draft);
+  } else {
+    Readdress(component, mounted, draft).parameters["desired"] = std::to_string(ecs.active);
+  }
   Ready(component, draft.plan.to, draft);
   Settle(component, draft.plan.to, draft);
   Scale(component, draft.plan.from, ecs.standby, draft).phase = Phase::kReprotect;

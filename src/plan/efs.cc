@@ -1,5 +1,8 @@
 // EFS: a file system of the same name in both Regions, the standby's a replica of the other. It is
-// closed by ending the tasks that have it mounted, and promoted by deleting its replication.
+// closed by ending the tasks that have it mounted, and promoted by deleting its replication. Or one
+// in one Region at a time: AWS Backup copies its backups to the other, and a file system is made of
+// the newest when it is needed; a planned move makes it of a last backup that is taken once the
+// tasks have ended.
 #include "plan/draft.h"
 
 namespace leeward::plan {
@@ -9,6 +12,7 @@ using model::OnFailure;
 using model::Phase;
 
 constexpr char kFiles[] = "efs";
+constexpr char kFilesBackups[] = "backup";
 
 const std::vector<StepTemplate> kTemplates = {
     {"efs.check-source",
@@ -127,6 +131,107 @@ const std::vector<StepTemplate> kTemplates = {
       {"ecs", "DescribeServices"},
       {"ecs", "UpdateService"}},
      Part::kOpens | Part::kServes},
+    {"efs.copy-backups",
+     Phase::kPrepare,
+     "back {component} up in {other} and copy it to {region}, and have AWS Backup go on so",
+     "what {component} is restored of must be in {region} before {other} is lost",
+     "delete the plan in {other}, and the recovery points in both vaults",
+     &Timeouts::create,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{kFiles, "DescribeFileSystems", Where::kOther},
+      {kFiles, "DescribeReplicationConfigurations", Where::kOther},
+      {kFiles, "DescribeFileSystems"},
+      {kFilesBackups, "ListBackupVaults", Where::kOther},
+      {kFilesBackups, "ListBackupVaults"},
+      {kFilesBackups, "CreateBackupVault", Where::kOther},
+      {kFilesBackups, "CreateBackupVault"},
+      {kFilesBackups, "ListBackupPlans", Where::kOther},
+      {kFilesBackups, "CreateBackupPlan", Where::kOther},
+      {kFilesBackups, "GetBackupPlan", Where::kOther},
+      {kFilesBackups, "UpdateBackupPlan", Where::kOther},
+      {kFilesBackups, "ListBackupSelections", Where::kOther},
+      {kFilesBackups, "GetBackupSelection", Where::kOther},
+      {kFilesBackups, "DeleteBackupSelection", Where::kOther},
+      {kFilesBackups, "CreateBackupSelection", Where::kOther},
+      {kFilesBackups, "StartBackupJob", Where::kOther},
+      {kFilesBackups, "DescribeBackupJob", Where::kOther},
+      {kFilesBackups, "StartCopyJob", Where::kOther},
+      {kFilesBackups, "DescribeCopyJob", Where::kOther},
+      {kFilesBackups, "DescribeRecoveryPoint"}},
+     Part::kReplicates},
+    {"efs.measure-backup",
+     Phase::kDecide,
+     "measure what {component} would lose",
+     "the loss bound is journalled and compared with the RPO before anything is restored",
+     "nothing to take back",
+     &Timeouts::look,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{kFiles, "DescribeFileSystems"}, {kFilesBackups, "ListRecoveryPointsByBackupVault"}},
+     Part::kMeasures},
+    {"efs.restore",
+     Phase::kPromote,
+     "restore {component} in {region} of its newest recovery point",
+     "the file system that is made takes the writes; only {region} is needed for it",
+     "delete the file system in {region}",
+     &Timeouts::create,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{kFiles, "DescribeFileSystems"},
+      {kFilesBackups, "ListRecoveryPointsByBackupVault"},
+      {kFilesBackups, "GetRecoveryPointRestoreMetadata"},
+      {"kms", "DescribeKey", Where::kHere, kFiles, "kms-key"},
+      {kFilesBackups, "StartRestoreJob"},
+      {kFilesBackups, "DescribeRestoreJob"},
+      {"ec2", "DescribeSubnets"},
+      {"ec2", "DescribeSecurityGroups"},
+      {kFiles, "DescribeMountTargets"},
+      {kFiles, "CreateMountTarget"},
+      {"ecs", "DescribeServices"},
+      {"ecs", "DescribeTaskDefinition"},
+      {"ecs", "RegisterTaskDefinition"},
+      {"ecs", "RunTask"},
+      {"ecs", "DescribeTasks"},
+      {"ecs", "DeregisterTaskDefinition"},
+      {kFiles, "TagResource"}},
+     Part::kChanges | Part::kServes},
+    {"efs.final-backup",
+     Phase::kPromote,
+     "take the last backup of {component} in {other} and copy it to {region}",
+     "a planned move makes its file system of what was written last",
+     "delete the recovery point in both vaults",
+     &Timeouts::create,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{kFiles, "DescribeFileSystems", Where::kOther},
+      {kFiles, "DescribeReplicationConfigurations", Where::kOther},
+      {kFiles, "DescribeFileSystems"},
+      {kFilesBackups, "ListBackupVaults", Where::kOther},
+      {kFilesBackups, "ListBackupVaults"},
+      {kFilesBackups, "CreateBackupVault", Where::kOther},
+      {kFilesBackups, "CreateBackupVault"},
+      {kFilesBackups, "StartBackupJob", Where::kOther},
+      {kFilesBackups, "DescribeBackupJob", Where::kOther},
+      {kFilesBackups, "StartCopyJob", Where::kOther},
+      {kFilesBackups, "DescribeCopyJob", Where::kOther},
+      {kFilesBackups, "DescribeRecoveryPoint"}},
+     Part::kCompletes},
+    {"efs.retire-old",
+     Phase::kReprotect,
+     "put the left {component} in {region} aside",
+     "all of it is in {other}, and the next restore here has its name",
+     "give the old file system its Name tag back",
+     &Timeouts::create,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{kFiles, "DescribeFileSystems"},
+      {kFilesBackups, "ListBackupPlans"},
+      {kFilesBackups, "ListBackupSelections"},
+      {kFilesBackups, "DeleteBackupSelection"},
+      {kFilesBackups, "DeleteBackupPlan"},
+      {kFiles, "TagResource"}},
+     Part::kRetires},
 };
 
 const std::vector<StepTemplate>& Templates() { return kTemplates; }
@@ -143,6 +248,14 @@ const std::vector<OrderRule>& Order() {
       {"app.verify", "efs.replicate@from", Scope::kAll},
       // Tasks that stand by mount a replica, not a file system that is about to become one.
       {"efs.replicate@from", "ecs.scale@from", Scope::kAll},
+      {"efs.fence@from", "efs.restore@to", Scope::kSame},
+      // A service that comes home is not told the id of the file system that is put aside.
+      {"efs.preserve-old@to", "ecs.replicate@to", Scope::kAll},
+      {"efs.quiesce@from", "efs.final-backup@to", Scope::kSame},
+      {"efs.final-backup@to", "efs.restore@to", Scope::kSame},
+      {"efs.restore@to", "efs.retire-old@from", Scope::kSame},
+      {"efs.retire-old@from", "efs.copy-backups@from", Scope::kSame},
+      {"efs.retire-old@from", "ecs.replicate@from", Scope::kAll},
   };
   return kOrder;
 }
@@ -153,7 +266,19 @@ model::Step& EmitFor(const char* kind, const model::Component& component,
   step.parameters["file-system"] = std::get<model::Efs>(component.kind).file_system;
   const std::string key = model::KmsKeyOf(component.kind);
   if (!key.empty()) step.parameters["kms-key"] = key;
+  const model::Backed& backup = std::get<model::Efs>(component.kind).backup;
+  if (backup.restores()) step.parameters["vault"] = backup.vault;
   return step;
+}
+
+model::Step& CopyFilesBackups(const model::Component& component, const model::Region& into,
+                              Draft& draft) {
+  return TellSource(draft, EmitFor("efs.copy-backups", component, into, draft));
+}
+
+// The writers' images and networks are those of the task that puts the files in their place.
+void RestoreFiles(const model::Component& component, Draft& draft) {
+  TellWriters(draft, TellSource(draft, EmitFor("efs.restore", component, draft.plan.to, draft)));
 }
 
 model::Step& Replicate(const model::Component& component, const model::Region& into, Draft& draft) {
@@ -167,18 +292,37 @@ void Promote(const model::Component& component, Draft& draft) {
 }
 
 void Protect(const model::Component& component, Draft& draft) {
+  if (model::Restores(component.kind)) {
+    CopyFilesBackups(component, draft.plan.to, draft);
+    return;
+  }
   EmitFor("efs.check-source", component, draft.plan.from, draft);
   Replicate(component, draft.plan.to, draft);
 }
 
 void Failover(const model::Component& component, Draft& draft) {
-  TellBudget(draft, EmitFor("efs.measure", component, draft.plan.to, draft));
+  const bool restores = model::Restores(component.kind);
+  TellBudget(draft, EmitFor(restores ? "efs.measure-backup" : "efs.measure", component,
+                            draft.plan.to, draft));
   if (draft.from_may_answer)
     TellWriters(draft, EmitFor("efs.fence", component, draft.plan.from, draft));
-  Promote(component, draft);
+  restores ? RestoreFiles(component, draft) : Promote(component, draft);
+}
+
+void MoveFilesByBackup(const model::Component& component, Draft& draft) {
+  const model::Region& from = draft.plan.from;
+  const model::Region& to = draft.plan.to;
+  if (draft.plan.action == model::Action::kFailback)
+    TellParting(draft, EmitFor("efs.preserve-old", component, to, draft));
+  TellWriters(draft, EmitFor("efs.quiesce", component, from, draft));
+  TellSource(draft, EmitFor("efs.final-backup", component, to, draft));
+  RestoreFiles(component, draft);
+  TellWriter(draft, EmitFor("efs.retire-old", component, from, draft));
+  CopyFilesBackups(component, from, draft).phase = Phase::kReprotect;
 }
 
 void Move(const model::Component& component, Draft& draft) {
+  if (model::Restores(component.kind)) return MoveFilesByBackup(component, draft);
   const model::Region& from = draft.plan.from;
   const model::Region& to = draft.plan.to;
   if (draft.plan.action == model::Action::kFailback) {
@@ -205,9 +349,9 @@ const Recipe& EfsRecipe() {
                                  Failover,
                                  Move,
                                  CallOff,
-                                 {"efs.replicate", "efs.check-source"},
-                                 {"efs.promote", "efs.promote"},
-                                 {"efs.promote", "efs.promote"}};
+                                 {":replicates", "efs.check-source"},
+                                 {":serves", ":serves"},
+                                 {":serves", ":serves"}};
   return kRecipe;
 }
 

@@ -232,6 +232,15 @@ Status EnsureVault(const Work& work, const Region& region, const std::string& va
   return made.error();
 }
 
+Result<std::string> WouldMakeVaults(const Work& work, const std::string& vault) {
+  std::string text;
+  for (const Region& region : {work.region(), work.Other(work.region())}) {
+    ASSIGN_OR_RETURN(const bool there, HasVault(work, region, vault));
+    if (!there) text += "make vault " + Place(vault, region) + ", ";
+  }
+  return text;
+}
+
 std::string BackupPlanName(const Work& work) {
   return "leeward-" + work.application().name.str() + "-" + work.step().component.str();
 }

@@ -40,6 +40,8 @@ Result<std::optional<BackupPoint>> NewestPointHere(const Work& work, const Secur
 // Whether the vault is there.
 Result<bool> HasVault(const Work& work, const Region& region, const std::string& vault);
 Status EnsureVault(const Work& work, const Region& region, const std::string& vault);
+// "make vault leeward-shop in us-west-2, " of either Region; empty where it is there.
+Result<std::string> WouldMakeVaults(const Work& work, const std::string& vault);
 // "leeward-shop-carts".
 std::string BackupPlanName(const Work& work);
 // The plan in `region` that backs the resource up and copies it to the other Region; made or put

@@ -66,7 +66,12 @@ struct ValueOf {
     return group.address;
   }
   Result<std::string> operator()(const model::Dynamodb& dynamodb) const { return dynamodb.table; }
-  Result<std::string> operator()(const model::Efs& efs) const { return IdOf(efs); }
+  Result<std::string> operator()(const model::Efs& efs) const {
+    ASSIGN_OR_RETURN(const std::optional<FileSystem> found,
+                     FindFileSystem(work, work.region(), efs));
+    if (!found && efs.backup.restores()) return std::string();
+    return IdOf(efs);
+  }
   Result<std::string> operator()(const model::DataSync& synced) const { return IdOf(synced); }
   Result<std::string> IdOf(const model::Files& files) const {
     ASSIGN_OR_RETURN(const FileSystem system, NeedFileSystem(work, work.region(), files));
@@ -113,16 +118,46 @@ int Count(const Value& definition, const std::string& name) {
   return count;
 }
 
-// The step's Region's file system of the component whose file system in `from` has the id.
-Result<std::string> TranslateFileSystem(const Work& work, const Region& from,
-                                        const std::string& id) {
+// "/leeward-restored/pages" → "/pages": what is meant of a file system, wherever its files are.
+std::string MeantRoot(std::string_view root) {
+  if (root.starts_with(kRestoredRoot)) {
+    const std::string_view rest = root.substr(std::string_view(kRestoredRoot).size());
+    if (rest.empty()) return "/";
+    if (rest.starts_with('/')) return std::string(rest);
+  }
+  return root.empty() ? "/" : std::string(root);
+}
+
+// The same directory of a file system that is restored when it is needed.
+void MountRestored(const FileSystem& here, Value& mounted) {
+  std::string root = MeantRoot(mounted.String("rootDirectory"));
+  if (!here.restored_of.empty()) root = kRestoredRoot + (root == "/" ? "" : root);
+  mounted.Set("fileSystemId", here.id);
+  if (root != "/" || mounted.Has("rootDirectory")) mounted.Set("rootDirectory", root);
+}
+
+bool IsRestoredFiles(const model::Component& component) {
+  return model::FilesOf(component.kind) != nullptr && model::Restores(component.kind);
+}
+
+// To the step's Region's file system of the component that is mounted in `from`. One that is
+// restored when it is needed keeps the other's id until then: no task runs before.
+Status TranslateFileSystem(const Work& work, const Region& from, Value& mounted) {
+  const std::string id(mounted.String("fileSystemId"));
   for (const model::Component& component : work.application().components) {
     const model::Files* files = model::FilesOf(component.kind);
     if (files == nullptr) continue;
     ASSIGN_OR_RETURN(const std::optional<FileSystem> there, FindFileSystem(work, from, *files));
     if (!there || there->id != id) continue;
+    ASSIGN_OR_RETURN(const std::optional<FileSystem> made,
+                     FindFileSystem(work, work.region(), *files));
+    if (IsRestoredFiles(component)) {
+      if (made) MountRestored(*made, mounted);
+      return base::Ok();
+    }
     ASSIGN_OR_RETURN(const FileSystem here, NeedFileSystem(work, work.region(), *files));
-    return here.id;
+    mounted.Set("fileSystemId", here.id);
+    return base::Ok();
   }
   return base::Invalid("its file system " + id + " in " + from.str() +
                        " is no component of the spec; add one of kind efs or datasync for it");
@@ -141,10 +176,8 @@ Status LocalizeVolumes(const Work& work, const Region& from, Value& definition) 
                            " is mounted by an access point, which Leeward does not copy to " +
                            work.region().str() + "; mount the file system itself");
     }
-    Result<std::string> here =
-        TranslateFileSystem(work, from, std::string(mounted->String("fileSystemId")));
-    if (!here.ok()) return std::move(here).error().Context(name);
-    mounted->Set("fileSystemId", *std::move(here));
+    const Status here = TranslateFileSystem(work, from, *mounted);
+    if (!here.ok()) return base::Error(here.error()).Context(name);
   }
   return base::Ok();
 }
@@ -385,11 +418,47 @@ Result<StepOutcome> EcsReplicate(const Work& work) {
 
 namespace {
 
+// How many volumes of the definition were of what the file system was restored of, and are its own
+// now.
+int PointVolumes(const FileSystem& here, Value& definition) {
+  Value* volumes = definition.Find("volumes");
+  if (volumes == nullptr || !volumes->is_list()) return 0;
+  int count = 0;
+  for (Value& volume : volumes->list()) {
+    Value* mounted = volume.Find("efsVolumeConfiguration");
+    if (mounted == nullptr) continue;
+    const std::string_view id = mounted->String("fileSystemId");
+    if (id != here.id && id != here.restored_of) continue;
+    MountRestored(here, *mounted);
+    ++count;
+  }
+  return count;
+}
+
+Status PointAllVolumes(const Work& work, const model::Ecs& ecs, Value& definition) {
+  for (const model::ComponentName& name : work.application().Find(work.step().component)->needs) {
+    const model::Component* needed = work.application().Find(name);
+    if (needed == nullptr || !IsRestoredFiles(*needed)) continue;
+    const model::Files& files = *model::FilesOf(needed->kind);
+    ASSIGN_OR_RETURN(const FileSystem here, NeedFileSystem(work, work.region(), files));
+    const bool told = std::any_of(ecs.environment.begin(), ecs.environment.end(),
+                                  [&](const auto& variable) { return variable.second == name; });
+    if (PointVolumes(here, definition) > 0 || told) continue;
+    return base::Invalid(
+        "service " + ecs.service + " in " + work.region().str() + " has no volume of " +
+        here.restored_of + ", of which " + FilesPlace(files, here, work.region()) +
+        " was restored; give its task definition a volume of " + here.id +
+        " with the rootDirectory " + kRestoredRoot + ", then run the same command again");
+  }
+  return base::Ok();
+}
+
 // What the service in the step's Region runs, with the addresses that its stores have there now.
 // Nothing of it needs the other Region.
 Result<Value> Readdressed(const Work& work, const model::Ecs& ecs, const Value& service) {
   ASSIGN_OR_RETURN(Value definition, TaskDefinition(work, work.region(),
                                                     std::string(service.String("taskDefinition"))));
+  RETURN_IF_ERROR(PointAllVolumes(work, ecs, definition));
   ASSIGN_OR_RETURN(const auto values, Addresses(work, ecs));
   for (const auto& [name, value] : values) {
     for (Value& container : definition.Find("containerDefinitions")->list()) {
@@ -413,7 +482,11 @@ Result<Finding> LookAtEcsReaddress(const Look& look) {
   ASSIGN_OR_RETURN(const model::Ecs* ecs, work.Component<model::Ecs>());
   for (const auto& [variable, store] : ecs->environment) {
     const model::Step* made =
-        look.Pending({{"rds.restore", "dynamodb.restore"}, work.region(), store});
+        look.Pending({{"rds.restore", "dynamodb.restore", "efs.restore"}, work.region(), store});
+    if (made != nullptr) return Later(*made);
+  }
+  for (const model::ComponentName& needed : work.application().Find(work.step().component)->needs) {
+    const model::Step* made = look.Pending({{"efs.restore"}, work.region(), needed});
     if (made != nullptr) return Later(*made);
   }
   ASSIGN_OR_RETURN(const Value service, ServiceHere(work, *ecs));
@@ -430,13 +503,18 @@ Result<StepOutcome> EcsReaddress(const Work& work) {
   ASSIGN_OR_RETURN(const Value service, ServiceHere(work, *ecs));
   ASSIGN_OR_RETURN(const Value wanted, Readdressed(work, *ecs, service));
   ASSIGN_OR_RETURN(const std::string arn, EnsureDefinition(work, wanted, service));
-  if (service.String("taskDefinition") == arn) {
-    return StepOutcome{"its tasks carry these addresses already", {{"task_definition", arn}}};
+  Value update = Value::Struct(
+      {{"cluster", ecs->cluster}, {"service", ecs->service}, {"taskDefinition", arn}});
+  bool as_wanted = service.String("taskDefinition") == arn;
+  // Tasks that can start only now.
+  if (work.step().parameters.contains("desired")) {
+    ASSIGN_OR_RETURN(const std::int64_t desired, work.IntParameter("desired"));
+    as_wanted = as_wanted && service.Int("desiredCount") == desired;
+    update.Set("desiredCount", desired);
   }
-  const auto updated = work.Call(
-      work.region(), "ecs", "UpdateService",
-      Value::Struct(
-          {{"cluster", ecs->cluster}, {"service", ecs->service}, {"taskDefinition", arn}}));
+  if (as_wanted)
+    return StepOutcome{"its tasks carry these addresses already", {{"task_definition", arn}}};
+  const auto updated = work.Call(work.region(), "ecs", "UpdateService", update);
   if (!updated.ok()) return updated.error();
   return StepOutcome{"runs a revision with the addresses of what was restored",
                      {{"task_definition", arn}}};

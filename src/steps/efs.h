@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "steps/backups.h"
 #include "steps/files.h"
 
 namespace leeward::steps {
@@ -19,6 +20,13 @@ Result<StepOutcome> EfsOpen(const Work& work);
 Result<StepOutcome> EfsPromote(const Work& work);
 // efs_aside.cc
 Result<StepOutcome> EfsPreserveOld(const Work& work);
+Result<StepOutcome> EfsRetireOld(const Work& work);
+// efs_backups.cc
+Result<StepOutcome> EfsCopyBackups(const Work& work);
+Result<StepOutcome> EfsMeasureBackup(const Work& work);
+Result<StepOutcome> EfsFinalBackup(const Work& work);
+// efs_restore.cc
+Result<StepOutcome> EfsRestore(const Work& work);
 
 // A replication as one of its two Regions tells of it.
 struct Replication {
@@ -39,4 +47,14 @@ bool TakesWrites(const FileSystem& system, const std::optional<Replication>& rep
 // efs_aside.cc: deletes what a promotion that could not reach the step's Region left of a
 // replication there. kWrongState: it is the replica of one.
 Status DropStale(const Work& work, const model::Efs& efs, const FileSystem& old);
+
+// --- of file systems that AWS Backup keeps
+Secured KeptFiles(const model::Efs& efs, std::string arn);
+// kWrongState: it is replicated, or there is one in the other Region too.
+Result<FileSystem> FilesToBackUp(const Work& work, const model::Efs& efs, const Region& region);
+// kNotFound: there is none, and where to look.
+Result<BackupPoint> FilesPointToRestore(const Work& work, const model::Efs& efs);
+// efs_place.cc: brings what a restore job put into a folder of its own to kRestoredRoot, by a task
+// of the first of the step's `writers`; done already is as good.
+Status PlaceRestored(const Work& work, const model::Efs& efs, const std::string& id);
 }  // namespace leeward::steps

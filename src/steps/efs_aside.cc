@@ -64,4 +64,23 @@ Result<StepOutcome> EfsPreserveOld(const Work& work) {
       {{"old_file_system", old->id}, {"kept_as", name}}};
 }
 
+// One that can be restored of its last backup, in both Regions. It is put aside and not deleted: a
+// file system, unlike a table, can lose its name.
+Result<StepOutcome> EfsRetireOld(const Work& work) {
+  ASSIGN_OR_RETURN(const Efs* efs, work.Component<Efs>());
+  RETURN_IF_ERROR(DropPlan(work, work.region()));
+  ASSIGN_OR_RETURN(const std::optional<FileSystem> old, FindFileSystem(work, work.region(), *efs));
+  if (!old) return StepOutcome{"is put aside already", {}};
+  const std::string point = work.Output("efs.final-backup", "point");
+  if (point.empty()) {
+    return base::Invalid("the plan has no last backup of " + FilesPlace(*efs, *old, work.region()) +
+                         "; it keeps its name");
+  }
+  const std::string name = AsideName(work, efs->file_system, "left");
+  RETURN_IF_ERROR(PutFilesAside(work, *old, name));
+  return StepOutcome{"kept as " + name + " (" + old->id + "); all of it is in " + point +
+                         ", and it is yours to delete",
+                     {{"old_file_system", old->id}, {"kept_as", name}}};
+}
+
 }  // namespace leeward::steps

@@ -1,5 +1,7 @@
 #include "steps/files.h"
 
+#include <algorithm>
+
 #include "decide/decide.h"
 
 namespace leeward::steps {
@@ -38,6 +40,12 @@ FileSystem ReadFileSystem(const Value& told) {
     if (tag.String("Key") == "Name") system.name = tag.String("Value");
     if (tag.String("Key") == kAsideTag) system.aside = true;
     if (tag.String("Key") == kCopyTag) ReadCopyTag(tag.String("Value"), system);
+    if (tag.String("Key") == kRestoredTag) {
+      const std::string_view value = tag.String("Value");
+      const std::size_t space = std::min(value.find(' '), value.size());
+      system.restored_of = value.substr(0, space);
+      system.restored_as_of = value.substr(std::min(space + 1, value.size()));
+    }
   }
   return system;
 }

@@ -18,6 +18,11 @@ inline constexpr char kAsideTag[] = "leeward:aside";
 // source and since when. What has the tag may be overwritten; a promotion takes it away, last of
 // all.
 inline constexpr char kCopyTag[] = "leeward:copy-of";
+// Tag of a file system that was made of a recovery point: "fs-0123 TIME", of which and as of when.
+// It is whole once it has the tag, and the component's once it has the name too.
+inline constexpr char kRestoredTag[] = "leeward:restored-of";
+// Where in it the files are then, in the place of its root.
+inline constexpr char kRestoredRoot[] = "/leeward-restored";
 
 // A file system as DescribeFileSystems tells of it.
 struct FileSystem {
@@ -32,6 +37,7 @@ struct FileSystem {
   std::string copy_of;                               // its source's id, by kCopyTag
   std::vector<std::pair<std::string, Value>> modes;  // of performance and throughput
   std::optional<base::WallTime> copy_since;          // by the clock of whoever made it one
+  std::string restored_of, restored_as_of;           // by kRestoredTag; empty: it was not restored
 };
 FileSystem ReadFileSystem(const Value& told);
 // Those of an answer of DescribeFileSystems that have the name as creation token or Name tag, and

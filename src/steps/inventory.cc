@@ -122,10 +122,16 @@ class Refresh {
   }
 
   Status Learn(const model::ComponentName& name, const model::Efs& efs) {
-    return LearnFiles(name, efs);
-  }
-  Status LearnFiles(const model::ComponentName& name, const model::Files& files) {
+    std::vector<Region> regions;
     for (const Region& region : BothRegions()) {
+      ASSIGN_OR_RETURN(const std::optional<FileSystem> found, FindFileSystem(work_, region, efs));
+      if (found || !efs.backup.restores()) regions.push_back(region);
+    }
+    return LearnFiles(name, efs, regions);
+  }
+  Status LearnFiles(const model::ComponentName& name, const model::Files& files,
+                    const std::vector<Region>& regions) {
+    for (const Region& region : regions) {
       ASSIGN_OR_RETURN(const FileSystem system, NeedFileSystem(work_, region, files));
       Put(name, region, "file-system.id", system.id);
       Put(name, region, "file-system.arn", system.arn);
@@ -133,7 +139,7 @@ class Refresh {
     return base::Ok();
   }
   Status Learn(const model::ComponentName& name, const model::DataSync& synced) {
-    RETURN_IF_ERROR(LearnFiles(name, synced));
+    RETURN_IF_ERROR(LearnFiles(name, synced, BothRegions()));
     for (const Region& region : BothRegions()) {
       const std::string id(inventory_.Fact(name, region, "file-system.id"));
       ASSIGN_OR_RETURN(const std::vector<SyncTask> tasks, TasksInto(work_, region, id));

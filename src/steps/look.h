@@ -101,6 +101,12 @@ Result<Finding> LookAtFilesDrainTo(const Look& look);
 Result<Finding> LookAtFilesPromote(const Look& look);
 Result<Finding> LookAtFilesOpen(const Look& look);
 Result<Finding> LookAtFilesPreserveOld(const Look& look);
+// look_efs_backups.cc
+Result<Finding> LookAtFilesBackups(const Look& look);
+Result<Finding> LookAtFilesMeasureBackup(const Look& look);
+Result<Finding> LookAtFilesRestore(const Look& look);
+Result<Finding> LookAtFilesFinalBackup(const Look& look);
+Result<Finding> LookAtFilesRetireOld(const Look& look);
 // look_ebs.cc
 Result<Finding> LookAtDisksSource(const Look& look);
 Result<Finding> LookAtDisksReplicate(const Look& look);

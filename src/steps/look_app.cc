@@ -29,12 +29,13 @@ Result<Finding> LookAtAppVerify(const Look& look) {
       look.Pending({{"rds.replicate", "rds.preserve-old", "rds.restore"}, work.region(), {}});
   if (made != nullptr) return Later(*made);
   const Result<StepOutcome> now = VerifyData(work);
-  const model::Step* behind = look.Pending(
-      {{"rds.promote", "rds.open", "dynamodb.ready", "dynamodb.open", "dynamodb.restore",
-        "elasticache.promote", "elasticache.open", "efs.promote", "efs.open", "datasync.promote",
-        "datasync.open", "ebs.promote", "ebs.open", "secretsmanager.promote", "route53.confirm"},
-       {},
-       {}});
+  const model::Step* behind =
+      look.Pending({{"rds.promote", "rds.open", "dynamodb.ready", "dynamodb.open",
+                     "dynamodb.restore", "elasticache.promote", "elasticache.open", "efs.promote",
+                     "efs.open", "efs.restore", "datasync.promote", "datasync.open", "ebs.promote",
+                     "ebs.open", "secretsmanager.promote", "route53.confirm"},
+                    {},
+                    {}});
   if (behind != nullptr) {
     return Later(*behind,
                  (now.ok() ? now->detail : now.error().message()) + " in " + work.region().str());

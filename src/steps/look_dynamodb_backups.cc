@@ -4,21 +4,7 @@
 #include "steps/look.h"
 
 namespace leeward::steps {
-namespace {
-
 using model::Dynamodb;
-
-// "would make vault leeward-shop in us-west-2, "; empty where it is there.
-Result<std::string> WouldMakeVaults(const Work& work, const std::string& vault) {
-  std::string text;
-  for (const Region& region : {work.region(), work.Other(work.region())}) {
-    ASSIGN_OR_RETURN(const bool there, HasVault(work, region, vault));
-    if (!there) text += "make vault " + Place(vault, region) + ", ";
-  }
-  return text;
-}
-
-}  // namespace
 
 Result<Finding> LookAtTableBackups(const Look& look) {
   const Work& work = look.work();

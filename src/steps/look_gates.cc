@@ -31,11 +31,12 @@ Result<Finding> WouldAsk(const Work& work, const std::string& what) {
 }  // namespace
 
 Result<Finding> LookAtGateLoss(const Look& look) {
-  const model::Step* measure = look.Pending(
-      {{"rds.measure", "rds.measure-backup", "dynamodb.measure", "dynamodb.measure-backup",
-        "elasticache.measure", "efs.measure", "datasync.measure", "ebs.measure"},
-       {},
-       {}});
+  const model::Step* measure =
+      look.Pending({{"rds.measure", "rds.measure-backup", "dynamodb.measure",
+                     "dynamodb.measure-backup", "elasticache.measure", "efs.measure",
+                     "efs.measure-backup", "datasync.measure", "ebs.measure"},
+                    {},
+                    {}});
   if (measure != nullptr) return Later(*measure);
   ASSIGN_OR_RETURN(const decide::GateAnswer answer, JudgeLoss(look.work()));
   if (answer.answer == decide::Answer::kPass) return Pass({answer.reason, {}});
