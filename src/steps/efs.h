@@ -57,4 +57,6 @@ Result<BackupPoint> FilesPointToRestore(const Work& work, const model::Efs& efs)
 // efs_place.cc: brings what a restore job put into a folder of its own to kRestoredRoot, by a task
 // of the first of the step's `writers`; done already is as good.
 Status PlaceRestored(const Work& work, const model::Efs& efs, const std::string& id);
+// What that task does: a shell's script, of the root's path and the folder's name.
+std::string PlacingScript();
 }  // namespace leeward::steps

@@ -179,6 +179,8 @@ class Placing {
 
 }  // namespace
 
+std::string PlacingScript() { return kScript; }
+
 Status PlaceRestored(const Work& work, const model::Efs& efs, const std::string& id) {
   return Placing(work, efs, id).Run();
 }
