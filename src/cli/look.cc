@@ -113,15 +113,19 @@ struct LookAtKind {
     }
     return NewestPointOf(dynamodb.backup, "table.arn");
   }
+  // It takes no writes here, also where nothing can be restored.
   base::Status NewestPointOf(const model::Backed& backup, std::string_view arn) const {
     const std::string lost(inventory.Fact(seen.component, other, arn));
-    ASSIGN_OR_RETURN(const Value points,
-                     world.aws->Paginate("backup", "ListRecoveryPointsByBackupVault",
-                                         steps::PointsOf(backup, lost), PatientlyHere()));
-    const auto newest = steps::NewestPoint(points);
-    if (!newest) return base::NotFound("there is no recovery point of it to restore");
+    const auto points = world.aws->Paginate("backup", "ListRecoveryPointsByBackupVault",
+                                            steps::PointsOf(backup, lost), PatientlyHere());
+    if (!points.ok() && points.error().code() != base::ErrorCode::kNotFound) return points.error();
     seen.role = StoreRole::kBackup;
-    seen.newest_canary = newest->begun;
+    if (!points.ok()) {
+      seen.standing = {false, "backup, and there is no vault " + backup.vault};
+      return base::Ok();
+    }
+    const auto newest = steps::NewestPoint(*points);
+    if (newest) seen.newest_canary = newest->begun;
     return base::Ok();
   }
   base::Status operator()(const model::Efs& efs) const {
