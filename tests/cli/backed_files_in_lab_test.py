@@ -71,6 +71,8 @@ class BackedFilesTest(FilesLab):
         self.act("protect")
         self.assertEqual(self.systems(RECOVERY), [], "there are backups alone")
         self.lose_home()
+        self.assertIn("would restore uploads in us-west-2 of ", self.act("failover", "--dry-run", *OVERRIDE))
+        self.assertEqual(self.systems(RECOVERY), [])
         self.killed_while_restoring()
         self.act("failover", *OVERRIDE)
         away = self.current(RECOVERY)
@@ -79,6 +81,7 @@ class BackedFilesTest(FilesLab):
         wait(lambda: self.written(RECOVERY, away["FileSystemId"], RECOVERY), "files written away")
 
         self.run_program(LAB, "heal", HOME, "--state", self.lab_state, timeout=120)
+        self.assertIn("would rename uploads (" + self.home + ") in us-east-1", self.act("failback", "--dry-run"))
         told = self.act("failback")
         self.assertIn("is not listed", told)
         self.assertTrue(self.look(HOME, self.home)["Name"].startswith("uploads-before-"))
