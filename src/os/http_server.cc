@@ -190,7 +190,9 @@ class Exchange : public HttpExchange {
     std::string head;
     head.reserve(kAnswerHead + (body.size() > kCopied ? 0 : body.size()));
     AppendHead(response, &head);
-    if (response.status != 204)
+    // Of what HEAD asks about, whose bytes nobody has to have at hand.
+    const bool stated = bodiless && !response.Header("Content-Length").empty();
+    if (response.status != 204 && !stated)
       head.append("Content-Length: ")
           .append(fmt::format_int(response.body.size()).c_str())
           .append("\r\n");
