@@ -6,6 +6,7 @@
 
 #include "lab/wire/formats.h"
 #include "lab/wire/rest.h"
+#include "lab/wire/s3_answer.h"
 #include "lab/wire/scalar.h"
 
 namespace leeward::lab::wire {
@@ -21,6 +22,8 @@ using shapes::Type;
 using shapes::Value;
 
 constexpr std::string_view kXmlHead = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+
+bool IsS3(const Model* model) { return model != nullptr && model->service == "s3"; }
 
 bool IsXml(Protocol protocol) { return protocol == Protocol::kRestXml; }
 
@@ -98,6 +101,7 @@ base::Result<Value> DecodeRest(const Route& route, const Request& request) {
 
 std::string_view NamespaceOf(const Model& model) {
   if (!model.xml_namespace.empty()) return model.xml_namespace;
+  if (IsS3(&model)) return kS3Namespace;
   // rest-xml models state it with the inputs.
   for (const Operation& operation : model.operations) {
     if (!operation.input_xml_namespace.empty()) return operation.input_xml_namespace;
@@ -171,9 +175,10 @@ base::Result<HttpResponse> RestAnswer(Protocol protocol, const Model& model,
     return response;
   }
   if (IsXml(protocol)) {
-    if (!HasBodyMembers(shape) && NamespaceOf(model).empty()) return response;
-    ASSIGN_OR_RETURN(const std::string body, EncodeXmlElement(RootName(shape), NamespaceOf(model),
-                                                              shape, output, Members::kBodyOnly));
+    if (!HasBodyMembers(shape) && (NamespaceOf(model).empty() || IsS3(&model))) return response;
+    const std::string_view root = IsS3(&model) ? S3Root(operation.name) : RootName(shape);
+    ASSIGN_OR_RETURN(const std::string body,
+                     EncodeXmlElement(root, NamespaceOf(model), shape, output, Members::kBodyOnly));
     response.body = std::string(kXmlHead) + body;
     return response;
   }
@@ -290,28 +295,12 @@ std::string XmlErrorBody(Protocol protocol, const Model* model, const Failure& f
       code, message, members, request_id);
 }
 
-bool IsS3(const Model* model) { return model != nullptr && model->service == "s3"; }
-
-// S3's errors stand alone, without a frame, and tell the request by names of their own.
-HttpResponse S3Error(const ApiError& error, std::string_view request_id) {
-  HttpResponse response;
-  response.status = error.http_status;
-  response.headers = {{"Content-Type", "application/xml"},
-                      {"x-amz-request-id", std::string(request_id)}};
-  std::string members;
-  if (error.members.is_members()) {
-    for (const auto& [name, value] : error.members.members()) {
-      // What is a header begins with a small letter; elements do not.
-      if (name.starts_with("x-amz-")) {
-        response.headers.emplace_back(name, value.str());
-      } else {
-        members += fmt::format("<{0}>{1}</{0}>", name, EscapeXml(value.str()));
-      }
-    }
-  }
-  response.body = fmt::format(
-      "{}<Error><Code>{}</Code><Message>{}</Message>{}<RequestId>{}</RequestId></Error>", kXmlHead,
-      EscapeXml(error.code), EscapeXml(error.message), members, request_id);
+// S3's errors tell the request by names of their own.
+HttpResponse S3ErrorOf(const ApiError& error, std::string_view request_id) {
+  HttpResponse response = S3Error(error.code, error.message, error.http_status, error.members);
+  response.headers.emplace_back("x-amz-request-id", std::string(request_id));
+  if (!response.body.empty())
+    response.body += fmt::format("<RequestId>{}</RequestId></Error>", request_id);
   return response;
 }
 
@@ -362,7 +351,10 @@ base::Result<Value> DecodeInput(const Route& route, const Request& request) {
 HttpResponse EncodeOutput(Protocol protocol, const Model& model, const Operation& operation,
                           const Value& output, std::string_view request_id) {
   auto response = Answer200(protocol, model, operation, output, request_id);
-  if (response.ok()) return std::move(*response);
+  if (response.ok()) {
+    if (IsS3(&model)) FinishS3(operation, output, &*response);
+    return std::move(*response);
+  }
   const ApiError failure{"InternalFailure",
                          fmt::format("{}: {}", operation.name, response.error().message()),
                          500,
@@ -372,7 +364,7 @@ HttpResponse EncodeOutput(Protocol protocol, const Model& model, const Operation
 
 HttpResponse EncodeError(Protocol protocol, const Model* model, const Operation* operation,
                          const ApiError& error, std::string_view request_id) {
-  if (IsS3(model)) return S3Error(error, request_id);
+  if (IsS3(model)) return S3ErrorOf(error, request_id);
   const Failure failure = Describe(model, operation, error);
   HttpResponse response = Begin(protocol, failure.status, request_id);
   switch (protocol) {

@@ -156,6 +156,26 @@ std::string_view CodeFor(const shapes::Model& model, Protocol protocol) {
   return "ValidationException";
 }
 
+constexpr std::string_view kBadXml =
+    "The XML you provided was not well-formed or did not validate against our published schema";
+
+// S3 tells what is wrong in a document from what is wrong beside it.
+ApiError S3Violation(const Violation& first) {
+  if (first.path == "createBucketConfiguration.locationConstraint") {
+    return {"InvalidLocationConstraint", "The specified location-constraint is not valid", 400,
+            shapes::Value::Struct({{"LocationConstraint", first.value}})};
+  }
+  const bool document = first.path.find('.') != std::string::npos || first.kind == Kind::kMissing;
+  if (document) return {"MalformedXML", std::string(kBadXml), 400, {}};
+  if (first.path == "storageClass") {
+    return {"InvalidStorageClass", "The storage class you specified is not valid", 400, {}};
+  }
+  return {"InvalidArgument",
+          fmt::format("Invalid value '{}' for {}. {}", first.value, first.path, first.constraint),
+          400,
+          {}};
+}
+
 }  // namespace
 
 std::vector<Violation> Validate(const Shape& shape, const Value& input) {
@@ -167,6 +187,7 @@ std::vector<Violation> Validate(const Shape& shape, const Value& input) {
 ApiError ViolationError(const shapes::Model& model, Protocol protocol,
                         const std::vector<Violation>& violations) {
   const Violation& first = violations.front();
+  if (model.service == "s3") return S3Violation(first);
   if (NamesParameters(model, protocol)) {
     const std::string name = protocol == Protocol::kEc2 ? first.path : AsSent(first.path);
     if (first.kind == Kind::kMissing) {
