@@ -106,7 +106,9 @@ std::optional<ApiError> Api::Authenticate(Incoming& incoming) {
 
 std::optional<ApiError> Api::Prepare(Incoming& incoming, Service** service) {
   const wire::Route& route = incoming.route;
-  if (control_plane_ == ControlPlane::kDown) {
+  const Service* asked = route.model == nullptr ? nullptr : host_.Find(route.model->service);
+  const bool data = asked != nullptr && asked->IsData(route.operation_name);
+  if (control_plane_ == ControlPlane::kDown && !data) {
     return ApiError{"ServiceUnavailable",
                     fmt::format("The control plane of {} is down", host_.region()),
                     503,

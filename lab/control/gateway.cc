@@ -91,8 +91,9 @@ void Gateway::Forward(const std::shared_ptr<os::HttpExchange>& exchange,
       return exchange->Reply(
           {503, {{"Content-Type", "text/plain"}}, result.error().message() + "\n"});
     }
-    std::erase_if(result->headers, [](const auto& header) {
-      return wire::SameText(header.first, "Content-Length") ||
+    const bool head = exchange->request().method == "HEAD";  // says a length that it does not send
+    std::erase_if(result->headers, [head](const auto& header) {
+      return (!head && wire::SameText(header.first, "Content-Length")) ||
              wire::SameText(header.first, "Connection");
     });
     exchange->Reply(std::move(*result));

@@ -183,6 +183,8 @@ class Service {
   virtual std::string_view name() const = 0;
   // Operations it answers; every other one of the model is refused by name before it gets here.
   virtual std::vector<std::string_view> operations() const = 0;
+  // Whether the operation goes on while the Region's control plane is down.
+  virtual bool IsData(std::string_view /*operation*/) const { return false; }
   virtual void Handle(const Call& call, Reply reply) = 0;
   // Reads its saved state and starts what was running, after the process (re)starts.
   virtual base::Status Start() = 0;
