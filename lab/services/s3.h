@@ -1,0 +1,160 @@
+// The lab's S3 in one Region: buckets that live here, their objects with every version, and the
+// names of buckets, which are one list for all Regions (s3_names.cc).
+//
+// What is acknowledged is on the disk (s3_store.h). Versions are known in memory as well, their
+// bytes are not. What changes a key is done one after the other.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "lab/core/service.h"
+#include "lab/services/flow.h"
+#include "lab/services/s3_bucket.h"
+#include "lab/services/s3_checks.h"
+#include "lab/services/s3_store.h"
+
+namespace leeward::lab::s3 {
+
+struct Limits {
+  std::size_t buckets = 10'000;        // as the quota of an account
+  std::size_t deletes = 1000;          // keys of one DeleteObjects
+  std::size_t known = 10'000;          // names of other Regions' buckets that are remembered
+  base::Duration call{3'000'000'000};  // to another Region's S3
+  base::Duration tell{1'000'000'000};  // between attempts to tell it what it does not know yet
+};
+
+class S3 : public Service {
+ public:
+  explicit S3(Host& host) : host_(host), store_(host.StateDirectory("s3")) {}
+
+  std::string_view name() const override { return "s3"; }
+  std::vector<std::string_view> operations() const override;
+  bool IsData(std::string_view operation) const override;
+  void Handle(const Call& call, Reply reply) override;
+  base::Status Start() override;
+  void Hear(const RegionFaults& faults) override {
+    control_plane_down_ = faults.control_plane_down;
+  }
+  void HandleInternal(std::string_view operation, const shapes::Value& input, Reply reply) override;
+
+  Limits limits;
+
+ private:
+  using Value = shapes::Value;
+  // What an operation is asked of: its bucket is found first.
+  using OfBucket = Flow<Answer> (S3::*)(BucketPtr bucket, Value input);
+  using OfBucketNow = Answer (S3::*)(Bucket& bucket, const Value& input);
+  using OfNone = Flow<Answer> (S3::*)(Value input);
+  enum class Plane : std::uint8_t { kData, kControl };
+  struct Row {
+    std::string_view name;
+    Plane plane;
+    std::variant<OfBucket, OfBucketNow, OfNone> method;
+  };
+  static std::span<const Row> Table();
+  struct InternalRow {
+    std::string_view name;
+    OfNone method;
+  };
+  static std::span<const InternalRow> InternalTable();
+  static const Row* RowOf(std::string_view operation);
+  static Flow<> AnswerWith(Flow<Answer> work, Reply reply);
+  Flow<Answer> Run(const Row* row, Value input);
+
+  // s3_buckets.cc
+  Flow<Answer> CreateBucket(Value input);
+  Flow<Answer> MakeBucket(Value input);
+  Flow<Answer> MakeHere(std::string name);
+  Flow<Answer> DeleteBucket(BucketPtr bucket, Value input);
+  Flow<Answer> ListBuckets(Value input);
+  Answer HeadBucket(Bucket& bucket, const Value& input);
+  Answer GetBucketLocation(Bucket& bucket, const Value& input);
+  Answer GetBucketVersioning(Bucket& bucket, const Value& input);
+  Flow<Answer> PutBucketVersioning(BucketPtr bucket, Value input);
+  Flow<Problem> SaveBucket(BucketPtr bucket);
+
+  // s3_names.cc
+  struct Found {
+    BucketPtr bucket;
+    ApiError error;  // when there is none
+  };
+  std::string NamesRegion();
+  Await<Answer> AskNames(std::string operation, Value input);
+  Flow<Found> FindBucket(std::string name);
+  // Whether a bucket's settings may be changed: S3's are, where the names are kept.
+  Flow<Problem> AskLeave();
+  Flow<Answer> Claim(Value input);
+  Flow<Answer> ClaimAgain(Value input);
+  Flow<Answer> Disclaim(Value input);
+  Flow<Answer> Whose(Value input);
+  Flow<Answer> ListNames(Value input);
+  Flow<Answer> Leave(Value input);
+  Flow<Answer> HasBucket(Value input);
+  Flow<Problem> SaveNames();
+  Flow<> Announce();
+
+  // s3_objects.cc
+  struct Draft {
+    std::string key;
+    Version version;
+    std::string bytes;
+    Value conditions;  // IfMatch, IfNoneMatch
+  };
+  Flow<Answer> PutObject(BucketPtr bucket, Value input);
+  Flow<Answer> GetObject(BucketPtr bucket, Value input);
+  Flow<Answer> CopyObject(BucketPtr bucket, Value input);
+  Flow<Answer> TakeSource(BucketPtr bucket, const Value* input, Draft* draft);
+  Answer HeadObject(Bucket& bucket, const Value& input);
+  // The version that a read asks for, or why there is none.
+  std::variant<const Version*, ApiError> Wanted(const Bucket& bucket, std::string_view key,
+                                                std::string_view id) const;
+  Flow<Answer> ReadBytes(BucketPtr bucket, std::string key, Version version, Part part);
+  Value Describe(const Bucket& bucket, const Version& version, const Value& input) const;
+  static Value DescribeWritten(const Bucket& bucket, const Version& version);
+
+  // s3_write.cc
+  // In its turn: checked, written, and known. Answers Id.
+  Flow<Answer> Write(BucketPtr bucket, Draft* draft);
+  Flow<Answer> WriteInTurn(BucketPtr bucket, Draft* draft);
+  Flow<Problem> DropVersion(BucketPtr bucket, std::string key, std::uint64_t number);
+  Flow<Answer> DeleteObject(BucketPtr bucket, Value input);
+  Flow<Answer> DeleteObjects(BucketPtr bucket, Value input);
+  Flow<Answer> DeleteOne(BucketPtr bucket, std::string key, std::string id);
+  Flow<Answer> DeleteVersion(BucketPtr bucket, std::string key, std::string id);
+  Answer ListObjectsV2(Bucket& bucket, const Value& input);
+  Answer ListObjectVersions(Bucket& bucket, const Value& input);
+  std::string NewVersionId();
+  // Ends when what is named is the caller's; EndTurn hands it on.
+  Await<Nothing> Turn(std::string name);
+  void EndTurn(const std::string& name);
+  static std::string TurnOf(const Bucket& bucket, std::string_view key);
+  Value Owner() const;
+
+  Host& host_;
+  Store store_;
+  std::map<std::string, BucketPtr, std::less<>> buckets_;
+  // In the Region that keeps them: the names of all buckets, {Region, Created} each.
+  Value names_ = Value::Struct();
+
+  // Not saved.
+  bool control_plane_down_ = false;
+  std::set<std::string, std::less<>> making_;              // buckets
+  std::map<std::string, std::string, std::less<>> known_;  // names elsewhere: Region
+  std::map<std::string, std::deque<std::function<void()>>, std::less<>> turns_;
+};
+
+}  // namespace leeward::lab::s3
+
+namespace leeward::lab {
+std::unique_ptr<Service> MakeS3(Host& host);
+}
