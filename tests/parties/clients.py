@@ -140,7 +140,7 @@ def command(client, part):
     name, version = client.split("_")
     file, part = {"rds": ("article", "Rds"), "route53": ("article", "Route53"), "elasticache": ("article", "ElastiCache"),
                   "dynamodb": ("dynamodb", "DynamoDB"), "efs": ("files", "Efs"), "datasync": ("files", "DataSync"),
-                  "backup": ("backup", "Backup"), "keys": ("keys", "Keys")}[part]
+                  "backup": ("backup", "Backup"), "keys": ("keys", "Keys"), "objects": ("objects", "Objects")}[part]
     if name == "boto3":
         python = "/usr/bin/python3" if version == "debian" else current(name)
         return [python, os.path.join(HERE, file + "_boto3.py"), part]

@@ -1,0 +1,162 @@
+"""S3 in two Regions, with boto3, against a running lab: buckets, objects, versions, copies in the other Region, refusals."""
+
+import datetime
+import os
+import pathlib
+import subprocess
+import sys
+import unittest
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from article_boto3 import AWAY, HOME, Case
+from tools import until
+
+STATE = pathlib.Path(os.environ["LAB_FOLDER"]) / "lab"
+LIMIT = 30  # seconds that anything may take
+
+
+def lab(*arguments):
+    subprocess.run([os.environ["LEEWARD_LAB"], *arguments, "--state", str(STATE)], check=True, capture_output=True, timeout=90)
+
+
+def client(region=HOME):
+    endpoint = None if "AWS_ENDPOINT_URL" in os.environ else os.environ["LAB_ENDPOINT"]
+    return boto3.client("s3", region_name=region, endpoint_url=endpoint,
+                        config=Config(read_timeout=20, s3={"addressing_style": "path"}, retries={"max_attempts": 1}))
+
+
+class Objects(Case):
+    # S3 does not say whose fault an error is, and answers to HEAD have no body to say what it is.
+    def refused(self, code, call, status=400, **arguments):
+        try:
+            call(**arguments)
+        except ClientError as error:
+            answer = error.response
+            self.assertEqual((answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]), (code, status), answer)
+            return answer
+        return self.fail(f"not refused with {code}: {arguments}")
+
+    def make(self, region, name, versions=True):
+        s3 = client(region)
+        where = {} if region == HOME else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        s3.create_bucket(Bucket=name, **where)
+        if versions:
+            s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        return s3
+
+    def test_buckets_have_one_list_of_names(self):
+        s3 = self.make(HOME, "names-home", versions=False)
+        away = self.make(AWAY, "names-away")
+        self.assertIsNone(s3.get_bucket_location(Bucket="names-home")["LocationConstraint"])
+        self.assertEqual(away.get_bucket_location(Bucket="names-away")["LocationConstraint"], AWAY)
+        headers = away.head_bucket(Bucket="names-away")["ResponseMetadata"]["HTTPHeaders"]
+        self.assertEqual(headers["x-amz-bucket-region"], AWAY)
+        names = {bucket["Name"] for bucket in away.list_buckets()["Buckets"]}
+        self.assertLessEqual({"names-home", "names-away"}, names)
+
+        s3.create_bucket(Bucket="names-home")  # as us-east-1 has always answered
+        self.refused("BucketAlreadyOwnedByYou", away.create_bucket, 409, Bucket="names-home",
+                     CreateBucketConfiguration={"LocationConstraint": AWAY})
+        self.refused("IllegalLocationConstraintException", away.create_bucket, Bucket="names-other")
+        self.refused("InvalidBucketName", s3.create_bucket, Bucket="names..bad")
+        self.refused("NoSuchBucket", s3.list_objects_v2, 404, Bucket="names-nowhere")
+        self.refused("404", s3.head_bucket, 404, Bucket="names-nowhere")
+        s3.delete_bucket(Bucket="names-home")
+        away.create_bucket(Bucket="names-home", CreateBucketConfiguration={"LocationConstraint": AWAY})
+
+    def test_a_bucket_of_another_region_is_found_where_it_is(self):
+        self.make(AWAY, "redirect-away").put_object(Bucket="redirect-away", Key="k", Body=b"there")
+        # boto3 signs again for the Region that it is told.
+        self.assertEqual(client(HOME).get_object(Bucket="redirect-away", Key="k")["Body"].read(), b"there")
+
+    def test_objects_come_back_as_they_were_put(self):
+        s3 = self.make(HOME, "whole", versions=False)
+        body = bytes(range(256)) * 40
+        put = s3.put_object(Bucket="whole", Key="a folder/key +&ü", Body=body, ContentType="text/plain", CacheControl="no-cache",
+                            Metadata={"Colour": "blue"})
+        self.assertNotIn("VersionId", put)
+        got = s3.get_object(Bucket="whole", Key="a folder/key +&ü")
+        self.assertEqual(got["Body"].read(), body)
+        self.assertEqual((got["ETag"], got["ContentType"], got["CacheControl"], got["Metadata"], got["ContentLength"]),
+                         (put["ETag"], "text/plain", "no-cache", {"colour": "blue"}, len(body)))
+        head = s3.head_object(Bucket="whole", Key="a folder/key +&ü")
+        self.assertEqual((head["ETag"], head["ContentLength"], head["Metadata"]), (put["ETag"], len(body), {"colour": "blue"}))
+        files = [path for path in (STATE / "regions" / HOME / "s3" / "buckets" / "whole").rglob("*.data")]
+        self.assertEqual([path.read_bytes() for path in files], [body])
+
+        part = s3.get_object(Bucket="whole", Key="a folder/key +&ü", Range="bytes=10-19")
+        self.assertEqual((part["Body"].read(), part["ContentRange"], part["ResponseMetadata"]["HTTPStatusCode"]),
+                         (body[10:20], f"bytes 10-19/{len(body)}", 206))
+        self.assertEqual(s3.get_object(Bucket="whole", Key="a folder/key +&ü", Range="bytes=-3")["Body"].read(), body[-3:])
+        self.refused("InvalidRange", s3.get_object, 416, Bucket="whole", Key="a folder/key +&ü", Range="bytes=99999-")
+        self.conditions(s3, put["ETag"])
+        copied = s3.copy_object(Bucket="whole", Key="copy", CopySource={"Bucket": "whole", "Key": "a folder/key +&ü"})
+        self.assertEqual(copied["CopyObjectResult"]["ETag"], put["ETag"])
+        self.assertEqual(s3.get_object(Bucket="whole", Key="copy")["Metadata"], {"colour": "blue"})
+        s3.delete_object(Bucket="whole", Key="copy")
+        self.refused("NoSuchKey", s3.get_object, 404, Bucket="whole", Key="copy")
+
+    def conditions(self, s3, etag):
+        key = {"Bucket": "whole", "Key": "a folder/key +&ü"}
+        later = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
+        self.refused("304", s3.get_object, 304, IfNoneMatch=etag, **key)
+        self.refused("304", s3.get_object, 304, IfModifiedSince=later, **key)
+        self.refused("PreconditionFailed", s3.get_object, 412, IfMatch='"other"', **key)
+        self.refused("412", s3.head_object, 412, IfUnmodifiedSince=later - datetime.timedelta(days=1), **key)
+        s3.get_object(IfMatch=etag, IfUnmodifiedSince=later - datetime.timedelta(days=1), **key)
+
+    def test_lists_are_cut_and_rolled_up(self):
+        s3 = self.make(HOME, "lists", versions=False)
+        keys = [f"{folder}/{number}" for folder in "abc" for number in range(3)] + ["top"]
+        for key in keys:
+            s3.put_object(Bucket="lists", Key=key, Body=key.encode())
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket="lists", PaginationConfig={"PageSize": 2})
+        self.assertEqual([item["Key"] for page in pages for item in page.get("Contents", [])], keys)
+        rolled = s3.list_objects_v2(Bucket="lists", Delimiter="/", MaxKeys=2)
+        self.assertEqual([each["Prefix"] for each in rolled["CommonPrefixes"]], ["a/", "b/"])
+        rest = s3.list_objects_v2(Bucket="lists", Delimiter="/", ContinuationToken=rolled["NextContinuationToken"])
+        self.assertEqual(([each["Prefix"] for each in rest["CommonPrefixes"]], [each["Key"] for each in rest["Contents"]]),
+                         (["c/"], ["top"]))
+        inner = s3.list_objects_v2(Bucket="lists", Prefix="b/", StartAfter="b/0")
+        self.assertEqual(([each["Key"] for each in inner["Contents"]], inner["KeyCount"]), (["b/1", "b/2"], 2))
+        gone = s3.delete_objects(Bucket="lists", Delete={"Objects": [{"Key": key} for key in keys]})
+        self.assertEqual(sorted(each["Key"] for each in gone["Deleted"]), sorted(keys))
+        s3.delete_bucket(Bucket="lists")
+
+    def test_versions_are_kept_and_deleted_by_name(self):
+        s3 = self.make(HOME, "kept")
+        first = s3.put_object(Bucket="kept", Key="k", Body=b"first")["VersionId"]
+        second = s3.put_object(Bucket="kept", Key="k", Body=b"second")["VersionId"]
+        marker = s3.delete_object(Bucket="kept", Key="k")
+        self.assertTrue(marker["DeleteMarker"])
+        self.refused("NoSuchKey", s3.get_object, 404, Bucket="kept", Key="k")
+        self.refused("MethodNotAllowed", s3.get_object, 405, Bucket="kept", Key="k", VersionId=marker["VersionId"])
+        self.assertEqual(s3.get_object(Bucket="kept", Key="k", VersionId=first)["Body"].read(), b"first")
+        listed = s3.list_object_versions(Bucket="kept")
+        self.assertEqual([each["VersionId"] for each in listed["Versions"]], [second, first])
+        self.assertEqual([(each["VersionId"], each["IsLatest"]) for each in listed["DeleteMarkers"]], [(marker["VersionId"], True)])
+        s3.delete_object(Bucket="kept", Key="k", VersionId=marker["VersionId"])
+        self.assertEqual(s3.get_object(Bucket="kept", Key="k")["Body"].read(), b"second")
+        self.refused("BucketNotEmpty", s3.delete_bucket, 409, Bucket="kept")
+        for version in (first, second):
+            s3.delete_object(Bucket="kept", Key="k", VersionId=version)
+        self.refused("NoSuchVersion", s3.get_object, 404, Bucket="kept", Key="k", VersionId=first)
+        s3.delete_bucket(Bucket="kept")
+
+    def test_what_is_not_served_is_refused_by_name(self):
+        s3 = self.make(HOME, "refusals")
+        put = {"Bucket": "refusals", "Key": "k", "Body": b"x"}
+        for member, value in {"ServerSideEncryption": "aws:kms", "StorageClass": "GLACIER", "WebsiteRedirectLocation": "/x"}.items():
+            self.refused("NotImplemented", s3.put_object, 501, **put, **{member: value})
+        self.refused("AccessControlListNotSupported", s3.put_object, ACL="public-read", **put)
+        self.refused("NotImplemented", s3.get_bucket_lifecycle_configuration, 501, Bucket="refusals")
+        self.refused("AccessDenied", s3.put_object, 403, ExpectedBucketOwner="999999999999", **put)
+        self.assertEqual(s3.list_objects_v2(Bucket="refusals")["KeyCount"], 0)
+
+
+if __name__ == "__main__":
+    print(f"boto3 {boto3.__version__} of {sys.executable}", flush=True)
+    unittest.main(verbosity=2, warnings="ignore")
