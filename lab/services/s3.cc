@@ -14,9 +14,11 @@ std::span<const S3::Row> S3::Table() {
       {"CopyObject", Plane::kData, &S3::CopyObject},
       {"CreateBucket", Plane::kControl, &S3::CreateBucket},
       {"DeleteBucket", Plane::kControl, &S3::DeleteBucket},
+      {"DeleteBucketReplication", Plane::kControl, &S3::DeleteBucketReplication},
       {"DeleteObject", Plane::kData, &S3::DeleteObject},
       {"DeleteObjects", Plane::kData, &S3::DeleteObjects},
       {"GetBucketLocation", Plane::kData, &S3::GetBucketLocation},
+      {"GetBucketReplication", Plane::kData, &S3::GetBucketReplication},
       {"GetBucketVersioning", Plane::kData, &S3::GetBucketVersioning},
       {"GetObject", Plane::kData, &S3::GetObject},
       {"HeadBucket", Plane::kData, &S3::HeadBucket},
@@ -24,6 +26,7 @@ std::span<const S3::Row> S3::Table() {
       {"ListBuckets", Plane::kData, &S3::ListBuckets},
       {"ListObjectVersions", Plane::kData, &S3::ListObjectVersions},
       {"ListObjectsV2", Plane::kData, &S3::ListObjectsV2},
+      {"PutBucketReplication", Plane::kControl, &S3::PutBucketReplication},
       {"PutBucketVersioning", Plane::kControl, &S3::PutBucketVersioning},
       {"PutObject", Plane::kData, &S3::PutObject},
   });
@@ -36,9 +39,13 @@ std::span<const S3::InternalRow> S3::InternalTable() {
       {"ClaimAgain", &S3::ClaimAgain},
       {"Disclaim", &S3::Disclaim},
       {"HasBucket", &S3::HasBucket},
+      {"KnowBucket", &S3::KnowBucket},
       {"Leave", &S3::Leave},
       {"ListNames", &S3::ListNames},
       {"MakeBucket", &S3::MakeBucket},
+      {"TakeMetrics", &S3::TakeMetrics},
+      {"TakePiece", &S3::TakePiece},
+      {"TakeVersion", &S3::TakeVersion},
       {"Whose", &S3::Whose},
   });
   return kTable;
@@ -99,8 +106,12 @@ Flow<Answer> S3::Run(const Row* row, Value input) {
 base::Status S3::Start() {
   ASSIGN_OR_RETURN(names_, store_.LoadNames());
   ASSIGN_OR_RETURN(const std::vector<BucketPtr> buckets, store_.Load());
-  for (const BucketPtr& bucket : buckets) buckets_.emplace(bucket->name, bucket);
+  for (const BucketPtr& bucket : buckets) {
+    buckets_.emplace(bucket->name, bucket);
+    EnqueueAll(bucket);
+  }
   Announce().Detach();
+  Measure().Detach();
   return base::Ok();
 }
 

@@ -26,11 +26,15 @@
 namespace leeward::lab::s3 {
 
 struct Limits {
-  std::size_t buckets = 10'000;        // as the quota of an account
-  std::size_t deletes = 1000;          // keys of one DeleteObjects
-  std::size_t known = 10'000;          // names of other Regions' buckets that are remembered
-  base::Duration call{3'000'000'000};  // to another Region's S3
-  base::Duration tell{1'000'000'000};  // between attempts to tell it what it does not know yet
+  std::size_t buckets = 10'000;           // as the quota of an account
+  std::size_t deletes = 1000;             // keys of one DeleteObjects
+  std::size_t known = 10'000;             // names of other Regions' buckets that are remembered
+  base::Duration call{3'000'000'000};     // to another Region's S3
+  base::Duration tell{1'000'000'000};     // between attempts to tell it what it does not know yet
+  base::Duration copy{5'000'000'000};     // of one piece of a replica
+  base::Duration measure{1'000'000'000};  // between metrics of a rule
+  std::size_t copies = 4;                 // on their way to one Region
+  std::int64_t piece = 4 << 20;           // bytes of a replica that go at once
 };
 
 class S3 : public Service {
@@ -115,6 +119,7 @@ class S3 : public Service {
   Flow<Answer> CopyObject(BucketPtr bucket, Value input);
   Flow<Answer> TakeSource(BucketPtr bucket, const Value* input, Draft* draft);
   Answer HeadObject(Bucket& bucket, const Value& input);
+  Await<bool> ReckonLater(Draft* draft);
   // The version that a read asks for, or why there is none.
   std::variant<const Version*, ApiError> Wanted(const Bucket& bucket, std::string_view key,
                                                 std::string_view id) const;
@@ -140,6 +145,45 @@ class S3 : public Service {
   static std::string TurnOf(const Bucket& bucket, std::string_view key);
   Value Owner() const;
 
+  // s3_replication.cc
+  Flow<Answer> PutBucketReplication(BucketPtr bucket, Value input);
+  Flow<Answer> DeleteBucketReplication(BucketPtr bucket, Value input);
+  Answer GetBucketReplication(Bucket& bucket, const Value& input);
+  Flow<Problem> PlaceRule(Rule* rule);
+  Flow<Answer> KnowBucket(Value input);
+  Flow<Answer> TakePiece(Value input);
+  Flow<Answer> TakeVersion(Value input);
+  Flow<Answer> TakeBytes(Value input, Draft* draft);
+  Flow<Answer> TakeMetrics(Value input);
+
+  // s3_copies.cc
+  struct Job {
+    BucketPtr bucket;
+    std::string key;
+    std::uint64_t number = 0;  // of the version
+    std::int64_t size = 0;
+    std::string to;
+    std::string rule;
+    bool running = false;
+  };
+  // What is to go to one Region, oldest first.
+  struct Lane {
+    using Jobs = std::map<std::pair<std::int64_t, std::uint64_t>, Job>;
+    Jobs jobs;
+    std::size_t workers = 0;
+  };
+  void Enqueue(const BucketPtr& bucket, const std::string& key, const Version& version);
+  void EnqueueAll(const BucketPtr& bucket);
+  void StartWorkers(const std::string& region);
+  static Lane::Jobs::iterator NextJob(Lane& lane);
+  Flow<> WorkOn(std::string region);
+  Flow<bool> CopyOnce(std::string region, Job job);
+  Flow<Answer> Send(std::string region, Job job, Version version);
+  Flow<Problem> Settle(Job job, CopyState state);
+  Flow<Problem> SettleInTurn(Job job, CopyState state);
+  Flow<> Measure();
+  void PublishRule(const Bucket& bucket, const Rule& rule);
+
   Host& host_;
   Store store_;
   std::map<std::string, BucketPtr, std::less<>> buckets_;
@@ -151,6 +195,11 @@ class S3 : public Service {
   std::set<std::string, std::less<>> making_;              // buckets
   std::map<std::string, std::string, std::less<>> known_;  // names elsewhere: Region
   std::map<std::string, std::deque<std::function<void()>>, std::less<>> turns_;
+  std::map<std::string, Lane> lanes_;  // by Region
+  std::uint64_t next_job_ = 1;
+  using RuleName = std::pair<std::string, std::string>;  // source bucket, rule
+  std::map<RuleName, int> failed_;                       // since the metrics were published last
+  std::set<RuleName> telling_;
 };
 
 }  // namespace leeward::lab::s3

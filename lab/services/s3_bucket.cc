@@ -110,6 +110,7 @@ Value Save(const Version& version) {
                         {"Metadata", version.metadata},
                         {"ChecksumAlgorithm", version.checksum_algorithm},
                         {"Checksum", version.checksum},
+                        {"Crc", std::int64_t{version.crc}},
                         {"Copies", SaveCopies(version.copies)}});
 }
 
@@ -126,6 +127,7 @@ Version LoadVersion(const Value& saved) {
   version.metadata = StructOr(saved.Sub("Metadata"));
   version.checksum_algorithm = saved.String("ChecksumAlgorithm");
   version.checksum = saved.String("Checksum");
+  version.crc = static_cast<std::uint32_t>(saved.Int("Crc"));
   version.copies = LoadCopies(saved.Items("Copies"));
   return version;
 }

@@ -40,6 +40,7 @@ struct Version {
   shapes::Value metadata = shapes::Value::Struct();  // the user's
   std::string checksum_algorithm;                    // "CRC32"
   std::string checksum;
+  std::uint32_t crc = 0;  // CRC-32C of all bytes, for the lab itself
   std::vector<Copy> copies;
 };
 

@@ -37,11 +37,11 @@ void ShowChecksum(const Version& version, Value* answer) {
   answer->Set("ChecksumType", "FULL_OBJECT");
 }
 
-void Reckon(std::string_view algorithm, std::string_view bytes, Version* version) {
+void Reckon(std::string_view bytes, Version* version) {
   version->etag = base::HexEncode(wire::Md5(bytes));
   version->size = static_cast<std::int64_t>(bytes.size());
-  version->checksum_algorithm = algorithm;
-  version->checksum = wire::Checksum(algorithm, bytes).value_or("");
+  version->checksum = wire::Checksum(version->checksum_algorithm, bytes).value_or("");
+  version->crc = base::Crc32c(bytes);
 }
 
 void Override(const Value& input, Value* answer) {
@@ -59,6 +59,14 @@ std::string RangeText(const Part& part, std::int64_t size) {
 
 }  // namespace
 
+// What an object's bytes say of it, off the event thread: they may be many.
+Await<bool> S3::ReckonLater(Draft* draft) {
+  return Offload<bool>(host_, [draft] {
+    Reckon(draft->bytes, &draft->version);
+    return true;
+  });
+}
+
 Flow<Answer> S3::PutObject(BucketPtr bucket, Value input) {
   Draft draft;
   draft.key = input.String("Key");
@@ -72,7 +80,8 @@ Flow<Answer> S3::PutObject(BucketPtr bucket, Value input) {
     if (input.Has(condition)) draft.conditions.Set(condition, input.String(condition));
   }
   if (const Value* body = input.Find("Body")) draft.bytes = body->blob().bytes;
-  Reckon(AlgorithmOf(input), draft.bytes, &draft.version);
+  draft.version.checksum_algorithm = AlgorithmOf(input);
+  co_await ReckonLater(&draft);
   const Answer written = co_await Write(bucket, &draft);
   if (std::holds_alternative<ApiError>(written)) co_return written;
   Value answer = DescribeWritten(*bucket, draft.version);
@@ -221,7 +230,8 @@ Flow<Answer> S3::TakeSource(BucketPtr bucket, const Value* input, Draft* draft) 
   if (std::holds_alternative<ApiError>(read)) co_return read;
   draft->bytes = std::get<Value>(read).blob().bytes;
   const std::string algorithm(input->String("ChecksumAlgorithm", version.checksum_algorithm));
-  Reckon(algorithm, draft->bytes, &draft->version);
+  draft->version.checksum_algorithm = algorithm;
+  co_await ReckonLater(draft);
   if (draft->version.checksum.empty()) co_return NotServedHere(algorithm + " checksums");
   Value answer = Value::Struct();
   if (found.bucket->versioning != Versioning::kNever) answer.Set("CopySourceVersionId", version.id);

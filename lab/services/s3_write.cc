@@ -5,6 +5,7 @@
 
 #include "lab/services/s3.h"
 #include "lab/services/s3_list.h"
+#include "lab/services/s3_rules.h"
 
 namespace leeward::lab::s3 {
 namespace {
@@ -83,6 +84,9 @@ Flow<Answer> S3::WriteInTurn(BucketPtr bucket, Draft* draft) {
         std::max(host_.clock().Now().since_epoch.count(), newest == nullptr ? 0 : newest->time + 1);
     version.id =
         bucket->versioning == Versioning::kEnabled ? NewVersionId() : std::string(kNullVersion);
+    version.copies = CopiesOf(bucket->rules, draft->key, version);
+  } else if (bucket->Find(draft->key, version.id) != nullptr) {
+    co_return Value::Struct();
   }
   version.number = bucket->next++;
   const Store::Place place{bucket->name, draft->key};
@@ -95,6 +99,7 @@ Flow<Answer> S3::WriteInTurn(BucketPtr bucket, Draft* draft) {
   const std::uint64_t old = replaced == nullptr ? 0 : replaced->number;
   if (old != 0) bucket->Remove(draft->key, old);
   bucket->Add(draft->key, version);
+  Enqueue(bucket, draft->key, version);
   if (old != 0) {
     const Problem problem = co_await DropVersion(bucket, draft->key, old);
     if (problem) co_return *problem;
