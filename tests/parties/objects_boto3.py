@@ -146,6 +146,74 @@ class Objects(Case):
         self.refused("NoSuchVersion", s3.get_object, 404, Bucket="kept", Key="k", VersionId=first)
         s3.delete_bucket(Bucket="kept")
 
+    def rule(self, bucket, **members):
+        destination = {"Bucket": "arn:aws:s3:::" + bucket, "Metrics": {"Status": "Enabled", "EventThreshold": {"Minutes": 15}},
+                       "ReplicationTime": {"Status": "Enabled", "Time": {"Minutes": 15}}}
+        return {"ID": "all", "Priority": 1, "Status": "Enabled", "Filter": {"Prefix": ""},
+                "DeleteMarkerReplication": {"Status": "Enabled"}, "Destination": destination, **members}
+
+    def replicate(self, s3, source, rule):
+        role = "arn:aws:iam::123456789012:role/copies"
+        s3.put_bucket_replication(Bucket=source, ReplicationConfiguration={"Role": role, "Rules": [rule]})
+
+    def status(self, s3, key, bucket="copies-from"):
+        return s3.head_object(Bucket=bucket, Key=key).get("ReplicationStatus")
+
+    def metric(self, name):
+        """Its newest value in the Region that the copies go to."""
+        now = datetime.datetime.now(datetime.timezone.utc)
+        dimensions = {"SourceBucket": "copies-from", "DestinationBucket": "copies-to", "RuleId": "all"}
+        endpoint = None if "AWS_ENDPOINT_URL" in os.environ else os.environ["LAB_ENDPOINT"]
+        found = boto3.client("cloudwatch", region_name=AWAY, endpoint_url=endpoint).get_metric_statistics(
+            Namespace="AWS/S3", MetricName=name, Period=60, Statistics=["Maximum"], EndTime=now + datetime.timedelta(minutes=1),
+            StartTime=now - datetime.timedelta(minutes=5), Dimensions=[{"Name": key, "Value": dimensions[key]} for key in dimensions])
+        return max((point["Maximum"] for point in found["Datapoints"]), default=None)
+
+    def test_what_is_written_is_copied_through_cuts_and_kills(self):
+        s3, away = self.make(HOME, "copies-from"), self.make(AWAY, "copies-to")
+        s3.put_object(Bucket="copies-from", Key="early", Body=b"before the rule")
+        self.replicate(s3, "copies-from", self.rule("copies-to"))
+        large = bytes(range(256)) * (40 << 10)  # ten megabytes
+        version = s3.put_object(Bucket="copies-from", Key="large", Body=large, Metadata={"kind": "order"})["VersionId"]
+        until(lambda: self.status(s3, "large") == "COMPLETED", LIMIT, "a copy")
+        there = away.get_object(Bucket="copies-to", Key="large")
+        self.assertEqual((there["VersionId"], there["ReplicationStatus"], there["Metadata"]), (version, "REPLICA", {"kind": "order"}))
+        self.assertEqual(there["Body"].read(), large)
+        self.refused("404", away.head_object, 404, Bucket="copies-to", Key="early")
+
+        lab("isolate", HOME, AWAY)
+        keys = [f"cut/{number}" for number in range(20)]
+        written = {key: s3.put_object(Bucket="copies-from", Key=key, Body=key.encode())["VersionId"] for key in keys}
+        self.assertEqual({self.status(s3, key) for key in keys}, {"PENDING"})
+        s3.delete_object(Bucket="copies-from", Key="large")
+        self.assertEqual(away.list_objects_v2(Bucket="copies-to")["KeyCount"], 1)
+        lab("kill", HOME)
+        self.assertEqual(away.get_object(Bucket="copies-to", Key="large")["VersionId"], version)
+        away.put_object(Bucket="copies-to", Key="of-away", Body=b"while home is gone")
+        self.refused("ServiceUnavailable", away.delete_bucket_replication, 503, Bucket="copies-to")
+        lab("heal", HOME)
+        lab("heal")
+        for key in keys:
+            until(lambda key=key: self.status(s3, key) == "COMPLETED", LIMIT, "what was written before the kill: " + key)
+        listed = away.list_object_versions(Bucket="copies-to", Prefix="cut/")["Versions"]
+        self.assertEqual({each["Key"]: each["VersionId"] for each in listed}, written)
+        until(lambda: away.list_object_versions(Bucket="copies-to", Prefix="large").get("DeleteMarkers"), LIMIT, "the delete marker")
+        for name in ("BytesPendingReplication", "OperationsPendingReplication", "ReplicationLatency"):
+            until(lambda name=name: self.metric(name) is not None, LIMIT, name)
+
+    def test_rules_are_refused_as_s3_does(self):
+        s3 = self.make(HOME, "rules")
+        self.make(AWAY, "rules-plain", versions=False)
+        self.refused("ReplicationConfigurationNotFoundError", s3.get_bucket_replication, 404, Bucket="rules")
+        role = "arn:aws:iam::123456789012:role/copies"
+
+        def put(rule):
+            return {"Bucket": "rules", "ReplicationConfiguration": {"Role": role, "Rules": [rule]}}
+        self.refused("InvalidRequest", s3.put_bucket_replication, **put(self.rule("rules-nowhere")))
+        self.refused("InvalidRequest", s3.put_bucket_replication, **put(self.rule("rules-plain")))
+        tagged = self.rule("rules-plain", Filter={"Tag": {"Key": "a", "Value": "b"}})
+        self.refused("NotImplemented", s3.put_bucket_replication, 501, **put(tagged))
+
     def test_what_is_not_served_is_refused_by_name(self):
         s3 = self.make(HOME, "refusals")
         put = {"Bucket": "refusals", "Key": "k", "Body": b"x"}
