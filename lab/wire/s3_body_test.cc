@@ -81,6 +81,14 @@ TEST(S3BodyTest, NoOtherServiceTakesAChunkedBody) {
   EXPECT_EQ(put.Check(), AuthProblem::kMismatch);
 }
 
+TEST(S3BodyTest, TheEndOfAnUploadStatesTheChecksumOfTheObject) {
+  SignedPut put("hello", {{"x-amz-checksum-crc32", "AAAAAA=="}});
+  EXPECT_EQ(put.Open(), "BadDigest");
+  put.request.method = "POST";
+  put.request.target = "/shop/k?uploadId=an-id";
+  EXPECT_EQ(put.Open(), "done");
+}
+
 TEST(S3BodyTest, NothingOfAPresignedRequestsBodyIsSigned) {
   SignedPut put("hello");
   put.claim.place = Claim::Place::kQuery;
