@@ -11,8 +11,11 @@ namespace leeward::lab::s3 {
 
 std::span<const S3::Row> S3::Table() {
   static constexpr auto kTable = std::to_array<Row>({
+      {"AbortMultipartUpload", Plane::kData, &S3::AbortMultipartUpload},
+      {"CompleteMultipartUpload", Plane::kData, &S3::CompleteMultipartUpload},
       {"CopyObject", Plane::kData, &S3::CopyObject},
       {"CreateBucket", Plane::kControl, &S3::CreateBucket},
+      {"CreateMultipartUpload", Plane::kData, &S3::CreateMultipartUpload},
       {"DeleteBucket", Plane::kControl, &S3::DeleteBucket},
       {"DeleteBucketReplication", Plane::kControl, &S3::DeleteBucketReplication},
       {"DeleteObject", Plane::kData, &S3::DeleteObject},
@@ -24,11 +27,14 @@ std::span<const S3::Row> S3::Table() {
       {"HeadBucket", Plane::kData, &S3::HeadBucket},
       {"HeadObject", Plane::kData, &S3::HeadObject},
       {"ListBuckets", Plane::kData, &S3::ListBuckets},
+      {"ListMultipartUploads", Plane::kData, &S3::ListMultipartUploads},
       {"ListObjectVersions", Plane::kData, &S3::ListObjectVersions},
       {"ListObjectsV2", Plane::kData, &S3::ListObjectsV2},
+      {"ListParts", Plane::kData, &S3::ListParts},
       {"PutBucketReplication", Plane::kControl, &S3::PutBucketReplication},
       {"PutBucketVersioning", Plane::kControl, &S3::PutBucketVersioning},
       {"PutObject", Plane::kData, &S3::PutObject},
+      {"UploadPart", Plane::kData, &S3::UploadPart},
   });
   return kTable;
 }

@@ -29,6 +29,9 @@ struct Limits {
   std::size_t buckets = 10'000;           // as the quota of an account
   std::size_t deletes = 1000;             // keys of one DeleteObjects
   std::size_t known = 10'000;             // names of other Regions' buckets that are remembered
+  std::size_t uploads = 1000;             // in parts, of a bucket, not yet completed
+  std::int64_t smallest_part = 5 << 20;   // bytes, of all but the last
+  std::int64_t object = 60 << 20;         // bytes, of all parts together
   base::Duration call{3'000'000'000};     // to another Region's S3
   base::Duration tell{1'000'000'000};     // between attempts to tell it what it does not know yet
   base::Duration copy{5'000'000'000};     // of one piece of a replica
@@ -144,6 +147,21 @@ class S3 : public Service {
   void EndTurn(const std::string& name);
   static std::string TurnOf(const Bucket& bucket, std::string_view key);
   Value Owner() const;
+
+  // s3_parts.cc
+  Flow<Answer> CreateMultipartUpload(BucketPtr bucket, Value input);
+  Flow<Answer> UploadPart(BucketPtr bucket, Value input);
+  Flow<Answer> UploadInTurn(BucketPtr bucket, const Value* input, Draft* draft);
+  Flow<Answer> CompleteMultipartUpload(BucketPtr bucket, Value input);
+  Flow<Answer> Complete(BucketPtr bucket, const Value* input, const Upload* upload,
+                        const std::vector<UploadedPart>* parts);
+  Flow<Problem> DropUpload(BucketPtr bucket, std::string id);
+  Flow<Answer> AbortMultipartUpload(BucketPtr bucket, Value input);
+  Answer ListParts(Bucket& bucket, const Value& input);
+  Answer ListMultipartUploads(Bucket& bucket, const Value& input);
+  static Problem CheckPart(const Value& input);
+  // Null for one that is not of the key, or being completed.
+  static Upload* FindUpload(Bucket& bucket, const Value& input);
 
   // s3_replication.cc
   Flow<Answer> PutBucketReplication(BucketPtr bucket, Value input);

@@ -51,6 +51,11 @@ Rule LoadRule(const Value& saved) {
           std::string(saved.String("Bucket")), std::string(saved.String("Region"))};
 }
 
+base::WallTime TimeIn(const Value& saved, std::string_view member) {
+  const Value* time = saved.Find(member);
+  return time != nullptr && time->is_time() ? time->time() : base::WallTime{};
+}
+
 Value StructOr(const Value& value) { return value.is_members() ? value : Value::Struct(); }
 
 }  // namespace
@@ -110,6 +115,7 @@ Value Save(const Version& version) {
                         {"Metadata", version.metadata},
                         {"ChecksumAlgorithm", version.checksum_algorithm},
                         {"Checksum", version.checksum},
+                        {"Composite", version.composite},
                         {"Crc", std::int64_t{version.crc}},
                         {"Copies", SaveCopies(version.copies)}});
 }
@@ -127,6 +133,7 @@ Version LoadVersion(const Value& saved) {
   version.metadata = StructOr(saved.Sub("Metadata"));
   version.checksum_algorithm = saved.String("ChecksumAlgorithm");
   version.checksum = saved.String("Checksum");
+  version.composite = saved.Flag("Composite", false);
   version.crc = static_cast<std::uint32_t>(saved.Int("Crc"));
   version.copies = LoadCopies(saved.Items("Copies"));
   return version;
@@ -142,11 +149,54 @@ Value Save(const Bucket& bucket) {
                         {"Rules", Value(std::move(rules))}});
 }
 
+Value Save(const Upload& upload) {
+  return Value::Struct({{"Id", upload.id},
+                        {"Key", upload.key},
+                        {"Created", upload.created},
+                        {"Headers", upload.headers},
+                        {"Metadata", upload.metadata},
+                        {"Algorithm", upload.algorithm},
+                        {"Chosen", upload.chosen},
+                        {"Composite", upload.composite}});
+}
+
+Upload LoadUpload(const Value& saved) {
+  Upload upload;
+  upload.id = saved.String("Id");
+  upload.key = saved.String("Key");
+  upload.created = TimeIn(saved, "Created");
+  upload.headers = StructOr(saved.Sub("Headers"));
+  upload.metadata = StructOr(saved.Sub("Metadata"));
+  upload.algorithm = saved.String("Algorithm");
+  upload.chosen = saved.Flag("Chosen", false);
+  upload.composite = saved.Flag("Composite", false);
+  return upload;
+}
+
+Value Save(const UploadedPart& part) {
+  return Value::Struct({{"Number", part.number},
+                        {"File", static_cast<std::int64_t>(part.file)},
+                        {"ETag", part.etag},
+                        {"Size", part.size},
+                        {"Checksum", part.checksum},
+                        {"Time", part.time}});
+}
+
+UploadedPart LoadPart(const Value& saved) {
+  UploadedPart part;
+  part.number = static_cast<int>(saved.Int("Number"));
+  part.file = static_cast<std::uint64_t>(saved.Int("File"));
+  part.etag = saved.String("ETag");
+  part.size = saved.Int("Size");
+  part.checksum = saved.String("Checksum");
+  part.time = TimeIn(saved, "Time");
+  return part;
+}
+
 BucketPtr LoadBucket(const Value& saved) {
   auto bucket = std::make_shared<Bucket>();
   bucket->name = saved.String("Name");
-  const Value* created = saved.Find("Created");
-  if (created != nullptr && created->is_time()) bucket->created = created->time();
+  bucket->created = TimeIn(saved, "Created");
   bucket->versioning = static_cast<Versioning>(saved.Int("Versioning"));
   bucket->replication = saved.Sub("Replication");
   for (const Value& rule : saved.Items("Rules")) bucket->rules.push_back(LoadRule(rule));

@@ -39,6 +39,7 @@ struct Version {
   shapes::Value headers = shapes::Value::Struct();   // ContentType, CacheControl, ...
   shapes::Value metadata = shapes::Value::Struct();  // the user's
   std::string checksum_algorithm;                    // "CRC32"
+  bool composite = false;                            // the checksum is one of parts' checksums
   std::string checksum;
   std::uint32_t crc = 0;  // CRC-32C of all bytes, for the lab itself
   std::vector<Copy> copies;
@@ -60,6 +61,29 @@ struct Rule {
   std::string region;  // where that was when the rule was made
 };
 
+struct UploadedPart {
+  int number = 0;
+  std::uint64_t file = 0;  // with the number, names its file
+  std::string etag;        // hex
+  std::int64_t size = 0;
+  std::string checksum;
+  base::WallTime time{};
+};
+
+// An object that is uploaded in parts, until it is completed or aborted.
+struct Upload {
+  std::string id;
+  std::string key;
+  base::WallTime created{};
+  shapes::Value headers = shapes::Value::Struct();
+  shapes::Value metadata = shapes::Value::Struct();
+  std::string algorithm;
+  bool chosen = false;  // the algorithm: parts may state no other
+  bool composite = false;
+  std::map<int, UploadedPart> parts;
+  bool ending = false;  // being completed
+};
+
 enum class Versioning : std::uint8_t { kNever, kEnabled, kSuspended };
 
 struct Bucket {
@@ -71,9 +95,10 @@ struct Bucket {
   shapes::Value replication;  // as it was put, with the ids of its rules
   std::vector<Rule> rules;
   std::map<std::string, Versions, std::less<>> keys;
-  std::uint64_t next = 1;  // number
-  int writing = 0;         // writes that are under way
-  bool gone = false;       // deleted while somebody still has it
+  std::map<std::string, Upload, std::less<>> uploads;  // by id
+  std::uint64_t next = 1;                              // number
+  int writing = 0;                                     // writes that are under way
+  bool gone = false;                                   // deleted while somebody still has it
 
   const Version* Newest(std::string_view key) const;
   const Version* Find(std::string_view key, std::string_view id) const;
@@ -86,6 +111,10 @@ using BucketPtr = std::shared_ptr<Bucket>;
 shapes::Value Save(const Version& version);
 Version LoadVersion(const shapes::Value& saved);
 shapes::Value Save(const Bucket& bucket);  // without its keys
+shapes::Value Save(const Upload& upload);  // without its parts
+Upload LoadUpload(const shapes::Value& saved);
+shapes::Value Save(const UploadedPart& part);
+UploadedPart LoadPart(const shapes::Value& saved);
 BucketPtr LoadBucket(const shapes::Value& saved);
 
 }  // namespace leeward::lab::s3

@@ -68,7 +68,7 @@ Value Prefixes(const Wish& wish, const std::vector<std::string>& prefixes) {
 void DescribeChecksum(const Version& version, Value* entry) {
   if (version.checksum.empty()) return;
   entry->Set("ChecksumAlgorithm", Value(Value::List{Value(version.checksum_algorithm)}));
-  entry->Set("ChecksumType", "FULL_OBJECT");
+  entry->Set("ChecksumType", version.composite ? "COMPOSITE" : "FULL_OBJECT");
 }
 
 Value Begin(const Bucket& bucket, const Value& input, const Wish& wish) {

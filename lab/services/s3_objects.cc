@@ -3,39 +3,13 @@
 
 #include "base/bytes.h"
 #include "lab/services/s3.h"
+#include "lab/services/s3_checksums.h"
 #include "lab/wire/checksum.h"
 
 namespace leeward::lab::s3 {
 namespace {
 
 using shapes::Value;
-
-constexpr std::string_view kDefaultChecksum = "CRC64NVME";
-
-struct Algorithm {
-  std::string_view name;    // "CRC32"
-  std::string_view member;  // "ChecksumCRC32"
-};
-constexpr auto kAlgorithms = std::to_array<Algorithm>({{"CRC32", "ChecksumCRC32"},
-                                                       {"CRC32C", "ChecksumCRC32C"},
-                                                       {"CRC64NVME", "ChecksumCRC64NVME"},
-                                                       {"SHA1", "ChecksumSHA1"},
-                                                       {"SHA256", "ChecksumSHA256"}});
-
-// The checksum that the request stated, which the front has held the body to; otherwise S3's own.
-std::string_view AlgorithmOf(const Value& input) {
-  for (const Algorithm& each : kAlgorithms) {
-    if (input.Has(each.member)) return each.name;
-  }
-  return kDefaultChecksum;
-}
-
-void ShowChecksum(const Version& version, Value* answer) {
-  for (const Algorithm& each : kAlgorithms) {
-    if (each.name == version.checksum_algorithm) answer->Set(each.member, version.checksum);
-  }
-  answer->Set("ChecksumType", "FULL_OBJECT");
-}
 
 void Reckon(std::string_view bytes, Version* version) {
   version->etag = base::HexEncode(wire::Md5(bytes));
@@ -129,6 +103,7 @@ Value S3::Describe(const Bucket& bucket, const Version& version, const Value& in
 
 Answer S3::HeadObject(Bucket& bucket, const Value& input) {
   if (auto problem = CheckWrite(input)) return *problem;
+  if (input.Has("PartNumber")) return NotServedHere("PartNumber of a read");
   const auto wanted = Wanted(bucket, input.String("Key"), input.String("VersionId"));
   if (const auto* error = std::get_if<ApiError>(&wanted)) return *error;
   const Version& version = *std::get<const Version*>(wanted);
@@ -145,6 +120,7 @@ Answer S3::HeadObject(Bucket& bucket, const Value& input) {
 
 Flow<Answer> S3::GetObject(BucketPtr bucket, Value input) {
   if (auto problem = CheckWrite(input)) co_return *problem;
+  if (input.Has("PartNumber")) co_return NotServedHere("PartNumber of a read");
   const std::string key(input.String("Key"));
   const auto wanted = Wanted(*bucket, key, input.String("VersionId"));
   if (const auto* error = std::get_if<ApiError>(&wanted)) co_return *error;

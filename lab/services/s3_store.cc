@@ -216,6 +216,7 @@ base::Result<BucketPtr> Store::LoadOne(const fs::path& folder) const {
     if (!wanted) left.push_back(entry.path());
   }
   for (const fs::path& path : left) unlink(path.c_str());
+  RETURN_IF_ERROR(LoadUploads(folder, bucket.get()));
   return bucket;
 }
 

@@ -4,6 +4,7 @@
 //   buckets/<name>/bucket.json                              the bucket itself
 //   buckets/<name>/objects/<xx>/<hash of key>.<number>.json  a version: it is there once this is
 //   buckets/<name>/objects/<xx>/<hash of key>.<number>.data  its bytes, written before
+//   buckets/<name>/uploads/<id>/                             parts, likewise
 //
 // Every member may be called from any thread. Two callers never write the same version.
 #pragma once
@@ -42,6 +43,14 @@ class Store {
   base::Result<std::string> Read(const Place& place, const Version& version, std::int64_t offset,
                                  std::int64_t count) const;
 
+  base::Status MakeUpload(const std::string& bucket, const Upload& upload) const;
+  base::Status PutPart(const std::string& bucket, const std::string& id, const UploadedPart& part,
+                       std::string_view bytes) const;
+  void DropPart(const std::string& bucket, const std::string& id, const UploadedPart& part) const;
+  base::Result<std::string> ReadParts(const std::string& bucket, const std::string& id,
+                                      const std::vector<UploadedPart>& parts) const;
+  base::Status DropUpload(const std::string& bucket, const std::string& id) const;
+
   // The names that this Region answers for, in the one that keeps them.
   base::Status SaveNames(const shapes::Value& names) const;
   base::Result<shapes::Value> LoadNames() const;
@@ -57,6 +66,8 @@ class Store {
  private:
   std::filesystem::path BucketPath(const std::string& name) const;
   std::filesystem::path FileOf(const Place& place, std::uint64_t number) const;
+  std::filesystem::path UploadPath(const std::string& bucket, const std::string& id) const;
+  base::Status LoadUploads(const std::filesystem::path& folder, Bucket* bucket) const;
   std::filesystem::path PiecesOf(const std::string& upload) const;
   base::Result<BucketPtr> LoadOne(const std::filesystem::path& folder) const;
 
