@@ -1,6 +1,7 @@
 """S3 in two Regions, with boto3, against a running lab: buckets, objects, versions, copies in the other Region, refusals."""
 
 import datetime
+import io
 import os
 import pathlib
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import unittest
 
 import boto3
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -145,6 +147,20 @@ class Objects(Case):
             s3.delete_object(Bucket="kept", Key="k", VersionId=version)
         self.refused("NoSuchVersion", s3.get_object, 404, Bucket="kept", Key="k", VersionId=first)
         s3.delete_bucket(Bucket="kept")
+
+    def test_large_files_go_up_in_parts(self):
+        s3 = self.make(HOME, "parts")
+        body = os.urandom(9 << 20)
+        s3.upload_fileobj(io.BytesIO(body), "parts", "large", ExtraArgs={"Metadata": {"kind": "film"}},
+                          Config=TransferConfig(multipart_threshold=5 << 20, multipart_chunksize=5 << 20))
+        got = s3.get_object(Bucket="parts", Key="large")
+        self.assertEqual((got["Body"].read() == body, got["Metadata"]), (True, {"kind": "film"}))
+        self.assertRegex(got["ETag"], '^"[0-9a-f]{32}-2"$')
+        left = s3.create_multipart_upload(Bucket="parts", Key="left")["UploadId"]
+        s3.upload_part(Bucket="parts", Key="left", UploadId=left, PartNumber=1, Body=b"x")
+        self.assertEqual([each["UploadId"] for each in s3.list_multipart_uploads(Bucket="parts")["Uploads"]], [left])
+        s3.abort_multipart_upload(Bucket="parts", Key="left", UploadId=left)
+        self.refused("NoSuchUpload", s3.list_parts, 404, Bucket="parts", Key="left", UploadId=left)
 
     def rule(self, bucket, **members):
         destination = {"Bucket": "arn:aws:s3:::" + bucket, "Metrics": {"Status": "Enabled", "EventThreshold": {"Minutes": 15}},
