@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "lab/services/s3_policy.h"
 
 namespace leeward::lab::s3 {
 
@@ -17,10 +18,12 @@ std::span<const S3::Row> S3::Table() {
       {"CreateBucket", Plane::kControl, &S3::CreateBucket},
       {"CreateMultipartUpload", Plane::kData, &S3::CreateMultipartUpload},
       {"DeleteBucket", Plane::kControl, &S3::DeleteBucket},
+      {"DeleteBucketPolicy", Plane::kControl, &S3::DeleteBucketPolicy},
       {"DeleteBucketReplication", Plane::kControl, &S3::DeleteBucketReplication},
       {"DeleteObject", Plane::kData, &S3::DeleteObject},
       {"DeleteObjects", Plane::kData, &S3::DeleteObjects},
       {"GetBucketLocation", Plane::kData, &S3::GetBucketLocation},
+      {"GetBucketPolicy", Plane::kData, &S3::GetBucketPolicy},
       {"GetBucketReplication", Plane::kData, &S3::GetBucketReplication},
       {"GetBucketVersioning", Plane::kData, &S3::GetBucketVersioning},
       {"GetObject", Plane::kData, &S3::GetObject},
@@ -31,6 +34,7 @@ std::span<const S3::Row> S3::Table() {
       {"ListObjectVersions", Plane::kData, &S3::ListObjectVersions},
       {"ListObjectsV2", Plane::kData, &S3::ListObjectsV2},
       {"ListParts", Plane::kData, &S3::ListParts},
+      {"PutBucketPolicy", Plane::kControl, &S3::PutBucketPolicy},
       {"PutBucketReplication", Plane::kControl, &S3::PutBucketReplication},
       {"PutBucketVersioning", Plane::kControl, &S3::PutBucketVersioning},
       {"PutObject", Plane::kData, &S3::PutObject},
@@ -83,7 +87,7 @@ Flow<> S3::AnswerWith(Flow<Answer> work, Reply reply) {
 void S3::Handle(const Call& call, Reply reply) {
   const Row* row = RowOf(call.operation->name);
   CHECK_MSG(row != nullptr, std::string(call.operation->name).c_str());
-  AnswerWith(Run(row, call.input), std::move(reply)).Detach();
+  AnswerWith(Run(row, call.input, call.caller_arn), std::move(reply)).Detach();
 }
 
 void S3::HandleInternal(std::string_view operation, const Value& input, Reply reply) {
@@ -94,7 +98,7 @@ void S3::HandleInternal(std::string_view operation, const Value& input, Reply re
   Service::HandleInternal(operation, input, std::move(reply));
 }
 
-Flow<Answer> S3::Run(const Row* row, Value input) {
+Flow<Answer> S3::Run(const Row* row, Value input, std::string caller) {
   if (auto problem = CheckCaller(input, host_.account())) co_return *problem;
   if (const auto* none = std::get_if<OfNone>(&row->method)) {
     Answer answer = co_await (this->**none)(std::move(input));
@@ -102,6 +106,9 @@ Flow<Answer> S3::Run(const Row* row, Value input) {
   }
   Found found = co_await FindBucket(std::string(input.String("Bucket")));
   if (found.bucket == nullptr) co_return found.error;
+  const Attempt attempt{ActionOf(row->name, input), std::string(input.String("Key")), caller};
+  if (auto problem = CheckAllowed(*found.bucket, attempt)) co_return *problem;
+  input.Set(kCaller, caller);
   if (const auto* now = std::get_if<OfBucketNow>(&row->method))
     co_return (this->**now)(*found.bucket, input);
   Flow<Answer> work = (this->*std::get<OfBucket>(row->method))(found.bucket, std::move(input));

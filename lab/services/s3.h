@@ -76,7 +76,8 @@ class S3 : public Service {
   static std::span<const InternalRow> InternalTable();
   static const Row* RowOf(std::string_view operation);
   static Flow<> AnswerWith(Flow<Answer> work, Reply reply);
-  Flow<Answer> Run(const Row* row, Value input);
+  // `caller`: who signed it.
+  Flow<Answer> Run(const Row* row, Value input, std::string caller);
 
   // s3_buckets.cc
   Flow<Answer> CreateBucket(Value input);
@@ -88,6 +89,9 @@ class S3 : public Service {
   Answer GetBucketLocation(Bucket& bucket, const Value& input);
   Answer GetBucketVersioning(Bucket& bucket, const Value& input);
   Flow<Answer> PutBucketVersioning(BucketPtr bucket, Value input);
+  Flow<Answer> PutBucketPolicy(BucketPtr bucket, Value input);
+  Flow<Answer> DeleteBucketPolicy(BucketPtr bucket, Value input);
+  Answer GetBucketPolicy(Bucket& bucket, const Value& input);
   Flow<Problem> SaveBucket(BucketPtr bucket);
 
   // s3_names.cc

@@ -146,6 +146,7 @@ Value Save(const Bucket& bucket) {
                         {"Created", bucket.created},
                         {"Versioning", static_cast<int>(bucket.versioning)},
                         {"Replication", bucket.replication},
+                        {"Policy", bucket.policy},
                         {"Rules", Value(std::move(rules))}});
 }
 
@@ -199,6 +200,7 @@ BucketPtr LoadBucket(const Value& saved) {
   bucket->created = TimeIn(saved, "Created");
   bucket->versioning = static_cast<Versioning>(saved.Int("Versioning"));
   bucket->replication = saved.Sub("Replication");
+  bucket->policy = saved.String("Policy");
   for (const Value& rule : saved.Items("Rules")) bucket->rules.push_back(LoadRule(rule));
   return bucket;
 }

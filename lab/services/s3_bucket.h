@@ -94,6 +94,7 @@ struct Bucket {
   Versioning versioning = Versioning::kNever;
   shapes::Value replication;  // as it was put, with the ids of its rules
   std::vector<Rule> rules;
+  std::string policy;  // as it was put; empty: none
   std::map<std::string, Versions, std::less<>> keys;
   std::map<std::string, Upload, std::less<>> uploads;  // by id
   std::uint64_t next = 1;                              // number

@@ -4,6 +4,7 @@
 #include "lab/services/ask_region.h"
 #include "lab/services/dispatch.h"
 #include "lab/services/s3.h"
+#include "lab/services/s3_policy.h"
 
 namespace leeward::lab::s3 {
 namespace {
@@ -206,6 +207,34 @@ Flow<Answer> S3::PutBucketVersioning(BucketPtr bucket, Value input) {
   const Problem problem = co_await SaveBucket(bucket);
   if (problem) co_return *problem;
   co_return Value::Struct();
+}
+
+Flow<Answer> S3::PutBucketPolicy(BucketPtr bucket, Value input) {
+  const std::string policy(input.String("Policy"));
+  if (auto problem = CheckPolicy(policy, bucket->name)) co_return *problem;
+  const Problem leave = co_await AskLeave();
+  if (leave) co_return *leave;
+  if (bucket->gone) co_return NoSuchBucket(bucket->name);
+  bucket->policy = policy;
+  const Problem saved = co_await SaveBucket(bucket);
+  if (saved) co_return *saved;
+  co_return Value::Struct();
+}
+
+Flow<Answer> S3::DeleteBucketPolicy(BucketPtr bucket, Value /*input*/) {
+  const Problem leave = co_await AskLeave();
+  if (leave) co_return *leave;
+  if (bucket->gone) co_return NoSuchBucket(bucket->name);
+  bucket->policy.clear();
+  const Problem saved = co_await SaveBucket(bucket);
+  if (saved) co_return *saved;
+  co_return Value::Struct();
+}
+
+Answer S3::GetBucketPolicy(Bucket& bucket, const Value& /*input*/) {
+  if (!bucket.policy.empty()) return Value::Struct({{"Policy", bucket.policy}});
+  return ApiError{"NoSuchBucketPolicy", "The bucket policy does not exist", 404,
+                  Value::Struct({{"BucketName", bucket.name}})};
 }
 
 // As it is when its turn has come.

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "lab/services/s3.h"
 #include "lab/services/s3_checksums.h"
+#include "lab/services/s3_policy.h"
 #include "lab/wire/checksum.h"
 
 namespace leeward::lab::s3 {
@@ -181,6 +182,11 @@ Flow<Answer> S3::TakeSource(BucketPtr bucket, const Value* input, Draft* draft) 
   if (found.bucket == nullptr && found.error.code == "PermanentRedirect")
     co_return NotServedHere("copies from another Region's bucket");
   if (found.bucket == nullptr) co_return found.error;
+  Value reading = Value::Struct();
+  if (!source->id.empty()) reading.Set("VersionId", source->id);
+  const Attempt attempt{ActionOf("GetObject", reading), source->key,
+                        std::string(input->String(kCaller))};
+  if (auto problem = CheckAllowed(*found.bucket, attempt)) co_return *problem;
   const auto wanted = Wanted(*found.bucket, source->key, source->id);
   if (const auto* error = std::get_if<ApiError>(&wanted)) {
     if (error->code != "MethodNotAllowed") co_return *error;

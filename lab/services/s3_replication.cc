@@ -6,6 +6,7 @@
 #include "lab/services/ask_region.h"
 #include "lab/services/region_links.h"
 #include "lab/services/s3.h"
+#include "lab/services/s3_policy.h"
 #include "lab/services/s3_rules.h"
 
 namespace leeward::lab::s3 {
@@ -129,6 +130,9 @@ Flow<Answer> S3::TakeVersion(Value input) {
   draft.key = input.String("Key");
   draft.version = LoadVersion(input.Sub("Version"));
   if (bucket->Find(draft.key, draft.version.id) != nullptr) co_return Value::Struct();
+  const Attempt attempt{draft.version.is_marker ? "s3:ReplicateDelete" : "s3:ReplicateObject",
+                        draft.key, ""};
+  if (auto problem = CheckAllowed(*bucket, attempt)) co_return *problem;
   draft.version.copies.clear();
   draft.version.is_replica = true;
   if (!draft.version.is_marker) {

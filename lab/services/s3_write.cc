@@ -5,6 +5,7 @@
 
 #include "lab/services/s3.h"
 #include "lab/services/s3_list.h"
+#include "lab/services/s3_policy.h"
 #include "lab/services/s3_rules.h"
 
 namespace leeward::lab::s3 {
@@ -175,7 +176,10 @@ Flow<Answer> S3::DeleteObjects(BucketPtr bucket, Value input) {
   for (const Value& object : objects) {
     const std::string key(object.String("Key"));
     const std::string id(object.String("VersionId"));
-    Problem problem = CheckKey(key);
+    const Attempt attempt{ActionOf("DeleteObject", object), key,
+                          std::string(input.String(kCaller))};
+    Problem problem = CheckAllowed(*bucket, attempt);
+    if (!problem) problem = CheckKey(key);
     for (const char* condition : {"ETag", "LastModifiedTime", "Size"}) {
       if (object.Has(condition)) problem = NotServedHere("conditional deletes");
     }
