@@ -2,6 +2,7 @@
 
 import datetime
 import io
+import json
 import os
 import pathlib
 import subprocess
@@ -229,6 +230,19 @@ class Objects(Case):
         self.refused("InvalidRequest", s3.put_bucket_replication, **put(self.rule("rules-plain")))
         tagged = self.rule("rules-plain", Filter={"Tag": {"Key": "a", "Value": "b"}})
         self.refused("NotImplemented", s3.put_bucket_replication, 501, **put(tagged))
+
+    def test_a_policy_closes_a_bucket_to_writers(self):
+        s3 = self.make(HOME, "fenced")
+        s3.put_object(Bucket="fenced", Key="k", Body=b"x")
+        deny = {"Effect": "Deny", "Principal": "*", "Action": ["s3:PutObject", "s3:DeleteObject*"], "Resource": "arn:aws:s3:::fenced/*"}
+        s3.put_bucket_policy(Bucket="fenced", Policy=json.dumps({"Version": "2012-10-17", "Statement": [deny]}))
+        self.assertEqual(json.loads(s3.get_bucket_policy(Bucket="fenced")["Policy"])["Statement"], [deny])
+        self.refused("AccessDenied", s3.put_object, 403, Bucket="fenced", Key="k", Body=b"y")
+        self.assertEqual(s3.delete_objects(Bucket="fenced", Delete={"Objects": [{"Key": "k"}]})["Errors"][0]["Code"], "AccessDenied")
+        self.assertEqual(s3.get_object(Bucket="fenced", Key="k")["Body"].read(), b"x")
+        s3.delete_bucket_policy(Bucket="fenced")
+        s3.put_object(Bucket="fenced", Key="k", Body=b"y")
+        self.refused("NoSuchBucketPolicy", s3.get_bucket_policy, 404, Bucket="fenced")
 
     def test_what_is_not_served_is_refused_by_name(self):
         s3 = self.make(HOME, "refusals")
