@@ -376,6 +376,10 @@ constexpr std::array kActs = {
     Entry{"rds.retire-old", PutAside},
     Entry{"route53.confirm", Confirm},
     Entry{"route53.shift", Shift},
+    Entry{"s3.drain", Measure},
+    Entry{"s3.fence", Unreachable},
+    Entry{"s3.measure", Measure},
+    Entry{"s3.ready", TakesWrites},
     Entry{"secretsmanager.promote", TakesWrites},
     Entry{"secretsmanager.ready", Nothing},
 };

@@ -14,6 +14,7 @@
 #include "steps/ebs.h"
 #include "steps/files.h"
 #include "steps/kms_keys.h"
+#include "steps/s3.h"
 
 namespace leeward::cli {
 namespace {
@@ -171,6 +172,24 @@ base::Status CheckMultiRegionKey(World& world, const Project& project, const Reg
                  Elsewhere(world, project, region, "kms", "DescribeKey", input));
 }
 
+// Of both Regions: a bucket for copies is nobody's to make but its owner's.
+base::Status CheckBuckets(World& world, const Project& project, const model::Component& component,
+                          const model::S3& s3) {
+  const model::Regions& regions = project.application.regions;
+  for (const Region& region : {regions.home, regions.recovery}) {
+    const std::string& name = s3.bucket(regions, region);
+    const auto answer = Ask(world, region, "s3", "HeadBucket", Value::Struct({{"Bucket", name}}));
+    if (!answer.ok() && answer.error().code() == ErrorCode::kNotFound)
+      return Missing(project, component, region, "S3 bucket '" + name + "'");
+    if (const std::string why = steps::WhyNotInRegion(answer, region); !why.empty()) {
+      return base::WrongState(
+          fmt::format("S3 bucket '{}' of {} {}; check the spec", name, component.name.str(), why));
+    }
+    if (!answer.ok()) return WithAdvice(answer.error(), world);
+  }
+  return base::Ok();
+}
+
 // Keys and aliases are of one Region; a service says so late, or not at all.
 base::Status CheckKey(World& world, const Project& project, const Region& active,
                       const model::Component& component) {
@@ -300,6 +319,8 @@ base::Status CheckNamed(World& world, const Project& project, const model::Snaps
     } else if (const auto* kms = std::get_if<model::Kms>(&component.kind)) {
       RETURN_IF_ERROR(CheckMultiRegionKey(world, project, region, component, *kms));
     }
+    if (const auto* s3 = std::get_if<model::S3>(&component.kind))
+      RETURN_IF_ERROR(CheckBuckets(world, project, component, *s3));
     RETURN_IF_ERROR(CheckKey(world, project, region, component));
   }
   return base::Ok();

@@ -4,6 +4,7 @@
 
 #include "cli/store_address.h"
 #include "steps/items.h"
+#include "steps/objects.h"
 
 namespace leeward::cli {
 namespace {
@@ -38,6 +39,23 @@ struct Into {
                              probe::CanaryOf(where.str()), canary.stamp);
     };
   }
+  probe::WriteOne operator()(const model::S3& s3) const {
+    const std::string name(inventory.Fact(component, region, "bucket.name"));
+    if (name.empty()) return {};
+    return [this_world = &world, name, prefix = s3.prefix, where = region](
+               const probe::Canary& canary, base::MonotonicTime deadline,
+               const probe::Cancelled&) -> base::Status {
+      aws::CallOptions options;
+      options.region = where.str();
+      options.deadline = deadline - this_world->clock.Monotonic();
+      options.max_attempts = 1;
+      const steps::Bucket bucket{name, prefix,
+                                 [&](std::string_view operation, const shapes::Value& input) {
+                                   return this_world->aws->Call("s3", operation, input, options);
+                                 }};
+      return steps::PutStamp(bucket, probe::CanaryOf(where.str()), canary.stamp);
+    };
+  }
   // A canary would be a file, and nobody here mounts the file system; EFS and DataSync tell how
   // old its copy is.
   probe::WriteOne operator()(const model::Efs&) const { return {}; }
@@ -50,6 +68,10 @@ struct Into {
   probe::WriteOne operator()(const model::Route53&) const { return {}; }
 };
 
+// Each canary of a bucket is a version in two buckets, and paid for.
+constexpr probe::CanaryWriter::Options kIntoBuckets{std::chrono::seconds(10),
+                                                    std::chrono::seconds(5)};
+
 }  // namespace
 
 std::vector<std::unique_ptr<probe::CanaryWriter>> StartCanaries(
@@ -60,8 +82,10 @@ std::vector<std::unique_ptr<probe::CanaryWriter>> StartCanaries(
     probe::WriteOne write =
         std::visit(Into{world, inventory, component.name, region, resolver}, component.kind);
     if (!write) continue;
+    const bool bucket = std::holds_alternative<model::S3>(component.kind);
     writers.push_back(std::make_unique<probe::CanaryWriter>(
-        std::move(write), observer, probe::CanaryWriter::Options{}, world.clock));
+        std::move(write), observer, bucket ? kIntoBuckets : probe::CanaryWriter::Options{},
+        world.clock));
   }
   return writers;
 }

@@ -15,6 +15,7 @@
 #include "steps/items.h"
 #include "steps/kms.h"
 #include "steps/rds.h"
+#include "steps/s3.h"
 #include "steps/secretsmanager.h"
 
 namespace leeward::cli {
@@ -35,6 +36,7 @@ struct LookAtKind {
   const model::Region& other;  // where it is written when it is not here
   const model::ApplicationName& application;
   StoreSeen& seen;
+  const model::Regions& regions;
 
   base::Status operator()(const model::Rds& rds) const {
     probe::SqlAddress address = StoreAddress(world, rds, inventory, seen.component, seen.region);
@@ -260,6 +262,41 @@ struct LookAtKind {
         world.aws->Call("kms", "DescribeKey", Value::Struct({{"KeyId", kms.key}}), options));
     return steps::ReadKey(told);
   }
+  // Both buckets take writes; what is told of one besides is what keeps the other from its copies.
+  base::Status operator()(const model::S3& s3) const {
+    const steps::Bucket bucket{bucket_here(s3), s3.prefix,
+                               [this](std::string_view operation, const Value& input) {
+                                 return Ask("s3", operation, input);
+                               }};
+    ASSIGN_OR_RETURN(const auto canary, steps::GetStamp(bucket, probe::CanaryOf(other.str())));
+    if (canary) seen.newest_canary = canary->stamp;
+    seen.role = StoreRole::kPeer;
+    const std::string why = WhyNotCopied(s3);
+    if (!why.empty()) seen.standing = {false, "takes writes, " + why};
+    return base::Ok();
+  }
+  const std::string& bucket_here(const model::S3& s3) const {
+    return seen.region == regions.home ? s3.home_bucket : s3.recovery_bucket;
+  }
+  std::string WhyNotCopied(const model::S3& s3) const {
+    const Value input = Value::Struct({{"Bucket", bucket_here(s3)}});
+    const auto versioning = Ask("s3", "GetBucketVersioning", input);
+    if (!versioning.ok()) return "its versioning unknown: " + versioning.error().message();
+    if (versioning->String("Status") != "Enabled") return "not versioned, so nothing is copied";
+    const auto replication = Ask("s3", "GetBucketReplication", input);
+    const bool none = !replication.ok() &&
+                      replication.error().service_code() == "ReplicationConfigurationNotFoundError";
+    if (!replication.ok() && !none) return "its rules unknown: " + replication.error().message();
+    const std::string id = steps::ReplicationRuleId(application, seen.component);
+    if (!none) {
+      for (const Value& rule : replication->Sub("ReplicationConfiguration").Items("Rules")) {
+        if (rule.String("ID") == id && rule.String("Status") == "Enabled") return "";
+      }
+    }
+    return "its rule " + id +
+           " is not there or disabled, so nothing is copied; run `leeward "
+           "protect`";
+  }
   base::Status operator()(const model::Ecs&) const { return base::Ok(); }
   base::Status operator()(const model::Route53&) const { return base::Ok(); }
 };
@@ -270,8 +307,8 @@ StoreSeen LookAtStore(World& world, const model::Inventory& inventory,
   StoreSeen seen{component.name, region};
   const model::Regions& regions = application.regions;
   const Region& other = region == regions.home ? regions.recovery : regions.home;
-  const base::Status looked =
-      std::visit(LookAtKind{world, inventory, other, application.name, seen}, component.kind);
+  const base::Status looked = std::visit(
+      LookAtKind{world, inventory, other, application.name, seen, regions}, component.kind);
   if (!looked.ok()) seen.failure = looked.error().message();
   return seen;
 }
@@ -334,7 +371,8 @@ std::optional<Region> RoutedTo(const Seen& seen, const model::Regions& regions) 
 
 // Whether one Region at a time is the store's writer by the store's own word.
 bool HasWriter(const model::ComponentKind& kind) {
-  return model::IsStore(kind) && !std::holds_alternative<model::Dynamodb>(kind);
+  return model::IsStore(kind) && !std::holds_alternative<model::Dynamodb>(kind) &&
+         !std::holds_alternative<model::S3>(kind);
 }
 
 model::Verdict VerdictFromHere(const Seen& seen, const Region& region) {
@@ -360,7 +398,7 @@ model::Verdict VerdictFromHere(const Seen& seen, const Region& region) {
 enum class Tables { kLeftOut, kAsked };
 
 bool IsLookedAt(const model::ComponentKind& kind, Tables tables) {
-  if (std::holds_alternative<model::Dynamodb>(kind) ||
+  if (std::holds_alternative<model::Dynamodb>(kind) || std::holds_alternative<model::S3>(kind) ||
       std::holds_alternative<model::Secret>(kind) || std::holds_alternative<model::Kms>(kind))
     return tables == Tables::kAsked;
   return model::IsStore(kind);

@@ -185,6 +185,22 @@ struct Kms {
   std::string key;  // an alias that is there in both Regions, or the id
 };
 
+// Whether AWS holds a bucket's copies to 15 minutes (S3 Replication Time Control).
+enum class TimeControl { kOn, kOff };
+
+// A bucket in each Region, for names of buckets are the world's; what is written to either is
+// copied to the other, by a rule in each. Both take writes at any time.
+struct S3 {
+  std::string home_bucket, recovery_bucket;
+  std::string role;    // ARN of the IAM role that S3 assumes to copy, either way
+  std::string prefix;  // of the keys that are copied; empty: all
+  TimeControl time_control = TimeControl::kOn;
+
+  const std::string& bucket(const Regions& regions, const Region& region) const {
+    return region == regions.home ? home_bucket : recovery_bucket;
+  }
+};
+
 // Whether the standby's Region has nothing of it but backups.
 inline bool IsRestored(const Rds& rds) { return rds.restores(); }
 inline bool IsRestored(const Dynamodb& table) { return table.backup.restores(); }
@@ -195,13 +211,14 @@ bool IsRestored(const Other& /*kind*/) {
 }
 
 using ComponentKind =
-    std::variant<Rds, Ecs, Route53, Dynamodb, Elasticache, Efs, DataSync, Ebs, Secret, Kms>;
+    std::variant<Rds, Ecs, Route53, Dynamodb, Elasticache, Efs, DataSync, Ebs, Secret, Kms, S3>;
 
 // Whether the kind keeps what the application writes: it takes writes in one Region at a time.
 inline bool IsStore(const ComponentKind& kind) {
   return std::holds_alternative<Rds>(kind) || std::holds_alternative<Dynamodb>(kind) ||
          std::holds_alternative<Elasticache>(kind) || std::holds_alternative<Efs>(kind) ||
-         std::holds_alternative<DataSync>(kind) || std::holds_alternative<Ebs>(kind);
+         std::holds_alternative<DataSync>(kind) || std::holds_alternative<Ebs>(kind) ||
+         std::holds_alternative<S3>(kind);
 }
 
 // Of a kind that is a file system; else null.
@@ -211,9 +228,10 @@ inline const Files* FilesOf(const ComponentKind& kind) {
 }
 
 // Whether an observer can ask the store itself. A file system is reached through a mount alone, and
-// nobody here mounts one; a volume is reached by its instance.
+// nobody here mounts one; a volume is reached by its instance; a bucket's requests are paid for.
 inline bool IsProbed(const ComponentKind& kind) {
-  return IsStore(kind) && FilesOf(kind) == nullptr && !std::holds_alternative<Ebs>(kind);
+  return IsStore(kind) && FilesOf(kind) == nullptr && !std::holds_alternative<Ebs>(kind) &&
+         !std::holds_alternative<S3>(kind);
 }
 
 // The key of the Region that gets a copy, as the spec names it; empty: none is named.

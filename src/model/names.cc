@@ -284,6 +284,16 @@ std::string_view Name(SecretPrimary primary) {
   CHECK_NEVER("SecretPrimary outside its enum");
 }
 
+std::string_view Name(TimeControl control) {
+  switch (control) {
+    case TimeControl::kOn:
+      return "on";
+    case TimeControl::kOff:
+      return "off";
+  }
+  CHECK_NEVER("TimeControl outside its enum");
+}
+
 std::string NameOf(const Combination& together) {
   std::string text;
   for (const Signal signal : together) {
@@ -316,6 +326,7 @@ LEEWARD_ENUM(SyncDeleted, kKeep, kRemove)
 LEEWARD_ENUM(SyncAttribute, kKeep, kDrop)
 LEEWARD_ENUM(SyncTransfer, kChanged, kEverything)
 LEEWARD_ENUM(SecretPrimary, kFollows, kStays)
+LEEWARD_ENUM(TimeControl, kOn, kOff)
 
 std::string_view KindName(const ComponentKind& kind) {
   struct Visitor {
@@ -329,6 +340,7 @@ std::string_view KindName(const ComponentKind& kind) {
     std::string_view operator()(const Ebs&) const { return "ebs"; }
     std::string_view operator()(const Secret&) const { return "secretsmanager"; }
     std::string_view operator()(const Kms&) const { return "kms"; }
+    std::string_view operator()(const S3&) const { return "s3"; }
   };
   return std::visit(Visitor{}, kind);
 }

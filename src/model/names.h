@@ -33,6 +33,7 @@ std::string_view Name(SyncDeleted deleted);
 std::string_view Name(SyncAttribute attribute);
 std::string_view Name(SyncTransfer transfer);
 std::string_view Name(SecretPrimary primary);
+std::string_view Name(TimeControl control);
 
 // "application and store"
 std::string NameOf(const Combination& together);
@@ -60,6 +61,7 @@ bool FromName(std::string_view name, SyncDeleted* value);
 bool FromName(std::string_view name, SyncAttribute* value);
 bool FromName(std::string_view name, SyncTransfer* value);
 bool FromName(std::string_view name, SecretPrimary* value);
+bool FromName(std::string_view name, TimeControl* value);
 
 // Every value of one of the enums above, in its order. For messages that list what is allowed, and
 // for tests.
@@ -67,7 +69,7 @@ template <typename Enum>
 const std::vector<Enum>& AllOf();
 
 // "rds", "ecs", "route53", "dynamodb", "elasticache", "efs", "datasync", "ebs",
-// "secretsmanager", "kms": the component's kind as in the spec.
+// "secretsmanager", "kms", "s3": the component's kind as in the spec.
 std::string_view KindName(const ComponentKind& kind);
 
 }  // namespace leeward::model

@@ -134,6 +134,8 @@ const std::vector<StepTemplate> kCommonTemplates = {
       {"secretsmanager", "DescribeSecret", Where::kOther},
       {"kms", "DescribeKey"},
       {"kms", "DescribeKey", Where::kOther},
+      {"s3", "HeadBucket"},
+      {"s3", "HeadBucket", Where::kOther},
       {"route53-recovery-control-config", "DescribeCluster", Where::kGlobal},
       {"route53-recovery-control-config", "ListControlPanels", Where::kGlobal},
       {"route53-recovery-control-config", "ListRoutingControls", Where::kGlobal}}},

@@ -38,7 +38,7 @@ const std::vector<const Recipe*>& Recipes() {
       &RdsRecipe(),      &EcsRecipe(),         &Route53Recipe(),
       &DynamodbRecipe(), &ElasticacheRecipe(), &EfsRecipe(),
       &DataSyncRecipe(), &EbsRecipe(),         &SecretsManagerRecipe(),
-      &KmsRecipe()};
+      &KmsRecipe(),      &S3Recipe()};
   return kRecipes;
 }
 

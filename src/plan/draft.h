@@ -157,6 +157,7 @@ const Recipe& DataSyncRecipe();
 const Recipe& EbsRecipe();
 const Recipe& SecretsManagerRecipe();
 const Recipe& KmsRecipe();
+const Recipe& S3Recipe();
 
 // Steps of the whole application: gates, verification, inventory.
 const std::vector<StepTemplate>& GateTemplates();

@@ -20,6 +20,14 @@ constexpr GlobalService kGlobalServices[] = {
 };
 constexpr char kDataPlane[] = "route53-recovery-cluster";
 
+// What is set of a bucket goes through one Region for all, wherever the bucket is; its objects, and
+// what is asked of it, do not.
+constexpr char kBucketSettings[] = "us-east-1";
+bool SetsBucket(const CallTemplate& call) {
+  return std::string_view(call.service) == "s3" &&
+         std::string_view(call.operation).starts_with("PutBucket");
+}
+
 const GlobalService* FindGlobal(std::string_view service) {
   for (const GlobalService& one : kGlobalServices) {
     if (one.service == service) return &one;
@@ -45,7 +53,8 @@ model::AwsCall CallOf(const CallTemplate& one, const Draft& draft, const model::
     case Where::kData:
       break;
   }
-  call.control_plane = ControlPlaneOf(one.service, call.region);
+  call.control_plane =
+      SetsBucket(one) ? model::Region(kBucketSettings) : ControlPlaneOf(one.service, call.region);
   return call;
 }
 

@@ -590,7 +590,7 @@ TEST(PlanTest, WhatCannotBePlannedIsSaid) {
     return !std::holds_alternative<model::Dynamodb>(component.kind);
   });
   EXPECT_EQ(Make(Action::kFailover, tables, {}, model::Snapshot(), {}).error().message(),
-            "it is not known where the application is active: its tables take writes in every "
+            "it is not known where the application is active: its stores take writes in every "
             "Region alike; say --to us-west-2 to leave us-east-1, --to us-east-1 the other way "
             "round");
   EXPECT_EQ(MakeFor(Action::kFailback, kAllWell).error().code(), ErrorCode::kWrongState);

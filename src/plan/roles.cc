@@ -64,9 +64,10 @@ std::string WhyUnknown(const Draft& draft) {
   const auto& components = draft.application.components;
   const bool tables =
       std::all_of(components.begin(), components.end(), [](const model::Component& component) {
-        return std::holds_alternative<model::Dynamodb>(component.kind);
+        return std::holds_alternative<model::Dynamodb>(component.kind) ||
+               std::holds_alternative<model::S3>(component.kind);
       });
-  return tables ? ": its tables take writes in every Region alike" : "";
+  return tables ? ": its stores take writes in every Region alike" : "";
 }
 
 base::Result<Region> Origin(const Draft& draft) {

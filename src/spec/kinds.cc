@@ -58,7 +58,8 @@ const Kind* KindOf(Context& context, const YAML::Node& node, const std::string& 
 const std::vector<const Kind*>& Kinds() {
   static const std::vector<const Kind*> kKinds = {
       &RdsKind(), &EcsKind(),      &Route53Kind(), &DynamodbKind(),       &ElasticacheKind(),
-      &EfsKind(), &DataSyncKind(), &EbsKind(),     &SecretsManagerKind(), &KmsKind()};
+      &EfsKind(), &DataSyncKind(), &EbsKind(),     &SecretsManagerKind(), &KmsKind(),
+      &S3Kind()};
   return kKinds;
 }
 

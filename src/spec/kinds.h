@@ -29,6 +29,7 @@ const Kind& DataSyncKind();
 const Kind& EbsKind();
 const Kind& SecretsManagerKind();
 const Kind& KmsKind();
+const Kind& S3Kind();
 
 // Fields of a kind's own struct as fields of a component of that kind.
 template <typename K>

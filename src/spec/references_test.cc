@@ -68,7 +68,7 @@ TEST(ReferencesTest, MistakesAreNamedWithWhatToDo) {
        "reference 'a' names component 'order', which does not exist; did you mean orders?"},
       {"{ name: a, from: orders, sql: s, to: web, get: \"/{x}\" }",
        "names something in web, which is not a store; write a component of kind rds, dynamodb, "
-       "elasticache, efs, datasync or ebs"},
+       "elasticache, efs, datasync, ebs or s3"},
       {"{ name: a, from: orders, sql: s, to: carts }",
        "does not say what a row names in carts; add key: such as \"{id}\""},
       {"{ name: a, from: orders, sql: s, to: uploads }",

@@ -188,6 +188,8 @@ class Relations {
       CheckSynced(component, *synced, where);
     if (const auto* ebs = std::get_if<model::Ebs>(&component.kind))
       CheckSchedule(component, *ebs, where);
+    if (const auto* s3 = std::get_if<model::S3>(&component.kind))
+      CheckBuckets(component, *s3, where);
   }
 
   void CheckAddress(const std::string& name, const std::string& variable,
@@ -312,6 +314,39 @@ class Relations {
              where + " gets a set of snapshots every " + base::FormatDuration(ebs.every) +
                  ", which cannot keep an RPO of " + base::FormatDuration(rpo),
              "write a shorter 'every' (1m at least), or a longer 'rpo' in it");
+  }
+
+  void CheckBuckets(const Component& component, const model::S3& s3, const std::string& where) {
+    const std::string& name = component.name.str();
+    CheckWriters(component, where);
+    if (!s3.home_bucket.empty() && s3.home_bucket == s3.recovery_bucket) {
+      Complain({"components", name, "recovery-bucket"},
+               where + " has the bucket '" + s3.home_bucket +
+                   "' in both Regions, and a bucket is in one",
+               "make a second bucket in " + application_.regions.recovery.str() +
+                   ", and write its name");
+    }
+    for (const Component& other : application_.components) {
+      const auto* same = std::get_if<model::S3>(&other.kind);
+      if (same == nullptr || other.name == component.name || !Overlap(s3, *same)) continue;
+      Complain({"components", name},
+               where + " and component " + other.name.str() + " copy keys of one bucket twice",
+               "give them prefixes of which none begins with the other, or make them one");
+      break;
+    }
+    // Its canary is written so often, and S3 says nothing of how long a copy takes.
+    constexpr base::Duration kShortest = std::chrono::minutes(1);
+    const base::Duration rpo = application_.RpoOf(component.name);
+    if (rpo >= kShortest) return;
+    Complain({"components", name},
+             where + " is copied by S3 in its own time, which cannot keep an RPO of " +
+                 base::FormatDuration(rpo),
+             "write a longer 'rpo' in it: 15m is what AWS holds S3 Replication Time Control to");
+  }
+  static bool Overlap(const model::S3& one, const model::S3& other) {
+    const bool shared =
+        one.home_bucket == other.home_bucket || one.recovery_bucket == other.recovery_bucket;
+    return shared && (one.prefix.starts_with(other.prefix) || other.prefix.starts_with(one.prefix));
   }
 
   // A table is strong with three members in three Regions, and with nothing less.

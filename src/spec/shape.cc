@@ -40,6 +40,28 @@ bool AllowsSecret(std::string_view text) {
     return IsAlnum(c) || std::string_view("/_+=.@-").find(c) != std::string_view::npos;
   });
 }
+// S3's rule for buckets.
+bool AllowsBucket(std::string_view text) {
+  return text.size() >= 3 && text.size() <= 63 && text.find("..") == std::string_view::npos &&
+         (IsLower(text.front()) || IsDigit(text.front())) &&
+         (IsLower(text.back()) || IsDigit(text.back())) &&
+         AllOf(text, [](char c) { return IsLower(c) || IsDigit(c) || c == '-' || c == '.'; });
+}
+// "arn:aws:iam::123456789012:role/path/name".
+bool AllowsRole(std::string_view text) {
+  constexpr std::string_view kIam = ":iam::", kRole = ":role/";
+  constexpr std::size_t kAccount = 12;
+  if (!text.starts_with("arn:aws") || text.size() > 512 || !AllOf(text, IsPrintable)) return false;
+  const std::size_t iam = text.find(kIam);
+  if (iam == std::string_view::npos) return false;
+  const std::string_view rest = text.substr(iam + kIam.size());
+  return rest.size() > kAccount + kRole.size() && AllOf(rest.substr(0, kAccount), IsDigit) &&
+         rest.substr(kAccount).starts_with(kRole);
+}
+// Leeward's own keys come behind it, and a key has at most 1,024 bytes.
+bool AllowsKeyPrefix(std::string_view text) {
+  return !text.empty() && text.size() <= 900 && AllOf(text, IsPrintable);
+}
 bool AllowsHost(std::string_view text) {
   return !text.empty() && text.size() <= kMaxHost && IsAlnum(text.front()) &&
          IsAlnum(text.back()) && text.find("..") == std::string_view::npos &&
@@ -149,6 +171,14 @@ const TextRule kCacheName = {
     "^[A-Za-z](-?[A-Za-z0-9]){0,39}$", AllowsCache};
 const TextRule kSecretName = {"a secret's name: 1 to 400 letters, digits and /_+=.@-",
                               "^[A-Za-z0-9/_+=.@-]{1,400}$", AllowsSecret};
+const TextRule kBucketName = {
+    "a bucket's name: 3 to 63 lower-case letters, digits, '-' and '.', the first and the last a "
+    "letter or a digit",
+    "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", AllowsBucket};
+const TextRule kRoleArn = {"the ARN of an IAM role, such as arn:aws:iam::123456789012:role/copier",
+                           "^arn:aws[a-z-]*:iam::[0-9]{12}:role/[!-~]+$", AllowsRole};
+const TextRule kKeyPrefix = {"1 to 900 printable bytes without a space", "^[!-~]{1,900}$",
+                             AllowsKeyPrefix};
 const TextRule kHostName = {"a host name such as shop.example.com",
                             "^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", AllowsHost};
 const TextRule kHealthPath = {"a path that begins with '/', such as /health", "^/[!-~]*$",

@@ -17,7 +17,8 @@ struct TextRule {
   bool (*allows)(std::string_view text);
 };
 extern const TextRule kAnyText, kName, kHostName, kHealthPath, kUrl, kRequestLine, kRate, kVariable,
-    kFilePath, kSharedStore, kSignals, kProgram, kArgument, kTableName, kCacheName, kSecretName;
+    kFilePath, kSharedStore, kSignals, kProgram, kArgument, kTableName, kCacheName, kSecretName,
+    kBucketName, kRoleArn, kKeyPrefix;
 
 enum class Need { kRequired, kOptional };
 

@@ -559,7 +559,7 @@ TEST(SpecTest, MistakesInTablesAndCachesAreNamed) {
        "and single '-', beginning with a letter and not ending with '-'"},
       {"REDIS: sessions", "REDIS: web", "web }",
        "component web names component 'web', which is not a store; write a component of kind "
-       "rds, dynamodb, elasticache, efs, datasync or ebs"},
+       "rds, dynamodb, elasticache, efs, datasync, ebs or s3"},
       {"carts: \"GET /carts/{id}\"", "carts: \"GET /carts\"", "\"GET /carts",
        "'carts' in 'reads' asks for no write: its path has no {id}; write a path such as "
        "/carts/{id}"},
@@ -567,7 +567,7 @@ TEST(SpecTest, MistakesInTablesAndCachesAreNamed) {
        "'reads' in workload names component 'cart', which does not exist; did you mean carts?"},
       {"sessions: \"HEAD", "web: \"HEAD", "\"HEAD",
        "'reads' in workload names component 'web', which is not a store; write a component of "
-       "kind rds, dynamodb, elasticache, efs, datasync or ebs"},
+       "kind rds, dynamodb, elasticache, efs, datasync, ebs or s3"},
   };
   for (const Mistake& mistake : mistakes) {
     const std::string text = Replaced(kStores, mistake.from, mistake.to);

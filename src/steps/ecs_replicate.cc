@@ -72,6 +72,9 @@ struct ValueOf {
     if (!found && efs.backup.restores()) return std::string();
     return IdOf(efs);
   }
+  Result<std::string> operator()(const model::S3& s3) const {
+    return s3.bucket(work.application().regions, work.region());
+  }
   Result<std::string> operator()(const model::DataSync& synced) const { return IdOf(synced); }
   Result<std::string> IdOf(const model::Files& files) const {
     ASSIGN_OR_RETURN(const FileSystem system, NeedFileSystem(work, work.region(), files));
@@ -83,7 +86,7 @@ struct ValueOf {
   template <typename Other>
   Result<std::string> operator()(const Other&) const {
     return base::Invalid(
-        "it is no store; name a component of kind rds, dynamodb, elasticache, efs or datasync");
+        "it is no store; name a component of kind rds, dynamodb, elasticache, efs, datasync or s3");
   }
 };
 

@@ -8,6 +8,7 @@
 #include "steps/kms.h"
 #include "steps/rds.h"
 #include "steps/route53.h"
+#include "steps/s3.h"
 #include "steps/secretsmanager.h"
 
 namespace leeward::steps {
@@ -181,6 +182,14 @@ class Refresh {
     for (const Region& region : BothRegions()) {
       ASSIGN_OR_RETURN(const KeyTold told, NeedMultiRegionKey(work_, region, kms.key));
       Put(name, region, "key.arn", told.arn);
+    }
+    return base::Ok();
+  }
+
+  Status Learn(const model::ComponentName& name, const model::S3& s3) {
+    for (const Region& region : BothRegions()) {
+      RETURN_IF_ERROR(NeedBucket(work_, s3, region));
+      Put(name, region, "bucket.name", s3.bucket(work_.application().regions, region));
     }
     return base::Ok();
   }

@@ -128,6 +128,18 @@ Result<Finding> LookAtSecretPreserveOld(const Look& look);
 Result<Finding> LookAtKeySource(const Look& look);
 Result<Finding> LookAtKeyReplicate(const Look& look);
 Result<Finding> LookAtKeyReady(const Look& look);
+// look_s3.cc
+Result<Finding> LookAtBucketSource(const Look& look);
+Result<Finding> LookAtBucketReplicate(const Look& look);
+Result<Finding> LookAtBucketMeasure(const Look& look);
+Result<Finding> LookAtBucketFence(const Look& look);
+Result<Finding> LookAtBucketDrain(const Look& look);
+Result<Finding> LookAtBucketReady(const Look& look);
+Result<Finding> LookAtBucketConverge(const Look& look);
+Result<Finding> LookAtBucketGap(const Look& look);
+Result<Finding> LookAtBucketQuiesce(const Look& look);
+Result<Finding> LookAtBucketDrainTo(const Look& look);
+Result<Finding> LookAtBucketOpen(const Look& look);
 // look_ecs.cc
 Result<Finding> LookAtEcsQuiesce(const Look& look);
 Result<Finding> LookAtEcsScale(const Look& look);

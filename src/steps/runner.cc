@@ -18,6 +18,7 @@
 #include "steps/lease.h"
 #include "steps/rds.h"
 #include "steps/route53.h"
+#include "steps/s3.h"
 #include "steps/secretsmanager.h"
 #include "steps/work.h"
 
@@ -126,6 +127,17 @@ constexpr std::array kRunners = {
     Entry{"route53.confirm", Route53Confirm},
     Entry{"route53.protect", Route53Protect},
     Entry{"route53.shift", Route53Shift},
+    Entry{"s3.check-source", S3CheckSource},
+    Entry{"s3.converge", S3Converge},
+    Entry{"s3.drain", S3Drain},
+    Entry{"s3.drain-to", S3DrainTo},
+    Entry{"s3.fence", S3Fence},
+    Entry{"s3.gap", S3Gap},
+    Entry{"s3.measure", S3Measure},
+    Entry{"s3.open", S3Open},
+    Entry{"s3.quiesce", S3Quiesce},
+    Entry{"s3.ready", S3Ready},
+    Entry{"s3.replicate", S3Replicate},
     Entry{"secretsmanager.check-source", SecretCheckSource},
     Entry{"secretsmanager.drain-to", SecretDrainTo},
     Entry{"secretsmanager.preserve-old", SecretPreserveOld},

@@ -85,4 +85,20 @@ inline Application ShopWithSecret() {
   return shop;
 }
 
+// The shop with pictures in a bucket in each Region, which its service writes.
+inline Application ShopWithBuckets() {
+  Application shop = Shop();
+  S3 pictures;
+  pictures.home_bucket = "shop-pictures-east";
+  pictures.recovery_bucket = "shop-pictures-west";
+  pictures.role = "arn:aws:iam::123456789012:role/shop-copier";
+  Component component{ComponentName("pictures"), pictures, {}};
+  component.rpo = std::chrono::minutes(15);
+  shop.components.insert(shop.components.begin() + 1, std::move(component));
+  for (Component& one : shop.components) {
+    if (std::holds_alternative<Ecs>(one.kind)) one.needs.emplace_back("pictures");
+  }
+  return shop;
+}
+
 }  // namespace leeward::model::testing
