@@ -337,6 +337,63 @@ TEST_F(Moto, Ec2OpensAndClosesSecurityGroups) {
   EXPECT_GT(Must("ec2", "DescribeRegions").Items("Regions").size(), 10u);
 }
 
+Value StatusOf(const char* status) { return Value::Struct({{"Status", status}}); }
+
+TEST_F(Moto, S3KeepsBucketsTheirRulesAndObjects) {
+  const Value east = Value::Struct({{"Bucket", "pictures-east"}});
+  const Value west = Value::Struct({{"Bucket", "pictures-west"}});
+  Must("s3", "CreateBucket", east);
+  Value there = west;
+  there.Set("CreateBucketConfiguration", Value::Struct({{"LocationConstraint", "us-west-2"}}));
+  Must("s3", "CreateBucket", there, "us-west-2");
+  EXPECT_EQ(Must("s3", "HeadBucket", west, "us-west-2").String("BucketRegion", "us-west-2"),
+            "us-west-2");
+  for (const auto& [bucket, region] :
+       {std::pair(east, "us-east-1"), std::pair(west, "us-west-2")}) {
+    Value versioned = bucket;
+    versioned.Set("VersioningConfiguration", StatusOf("Enabled"));
+    Must("s3", "PutBucketVersioning", versioned, region);
+    EXPECT_EQ(Must("s3", "GetBucketVersioning", bucket, region).String("Status"), "Enabled");
+  }
+
+  EXPECT_EQ(Refused("s3", "GetBucketReplication", east).service_code(),
+            "ReplicationConfigurationNotFoundError");
+  const Value rule =
+      Value::Struct({{"ID", "leeward-shop-pictures"},
+                     {"Priority", 1},
+                     {"Filter", Value::Struct({{"Prefix", ""}})},  // moto keeps no other
+                     {"Status", "Enabled"},
+                     {"Destination", Value::Struct({{"Bucket", "arn:aws:s3:::pictures-west"}})},
+                     {"DeleteMarkerReplication", StatusOf("Enabled")}});
+  Value put = east;
+  put.Set("ReplicationConfiguration",
+          Value::Struct(
+              {{"Role", "arn:aws:iam::123456789012:role/copier"}, {"Rules", Value::List{rule}}}));
+  Must("s3", "PutBucketReplication", put);
+  const Value kept = Must("s3", "GetBucketReplication", east).Sub("ReplicationConfiguration");
+  EXPECT_EQ(kept.String("Role"), "arn:aws:iam::123456789012:role/copier");
+  ASSERT_EQ(kept.Items("Rules").size(), 1u);
+  EXPECT_EQ(kept.Items("Rules")[0].String("ID"), "leeward-shop-pictures");
+  EXPECT_TRUE(kept.Items("Rules")[0].Sub("Filter").Has("Prefix"));
+
+  Value object = east;
+  object.Set("Key", "a&b/.leeward/canary/us east 1+é");
+  EXPECT_EQ(Refused("s3", "HeadObject", object).code(), ErrorCode::kNotFound);
+  Value stamped = object;
+  stamped.Set("Metadata", Value::Struct({{"leeward-stamp", "1763887253000000000"}}));
+  Must("s3", "PutObject", stamped);
+  Must("s3", "PutObject", stamped);
+  const Value seen = Must("s3", "HeadObject", object);
+  EXPECT_EQ(seen.Sub("Metadata").String("leeward-stamp"), "1763887253000000000");
+  EXPECT_EQ(seen.Int("ContentLength", -1), 0);
+  const Value listed = Must("s3", "ListObjectVersions", east);
+  ASSERT_EQ(listed.Items("Versions").size(), 2u);
+  EXPECT_EQ(listed.Items("Versions")[0].String("Key"), object.String("Key"));
+  EXPECT_NE(listed.Items("Versions")[0].String("VersionId"), "");
+  EXPECT_EQ(Refused("s3", "ListObjectVersions", Value::Struct({{"Bucket", "no-such"}})).code(),
+            ErrorCode::kNotFound);
+}
+
 TEST_F(Moto, ADeadEndpointIsUnreachable) {
   const base::Result<Value> answer =
       client_->Call("sts", "GetCallerIdentity", {},
