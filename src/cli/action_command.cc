@@ -72,12 +72,23 @@ base::Status SetParted(const Acting& acting, const std::vector<model::Event>& hi
   return base::Ok();
 }
 
+// The Region that need not answer besides the one that is known to be left: where a move that is
+// called off was to go, or what a failover of stores that tell no writer leaves by --to.
+model::Region SparedOf(const Acting& acting, const model::Snapshot& snapshot,
+                       const std::optional<Interrupted>& called_off) {
+  if (called_off) return called_off->plan.to;
+  if (acting.action != model::Action::kFailover || IsKnown(snapshot)) return {};
+  const model::Regions& regions = acting.project.application.regions;
+  if (acting.arguments.to == regions.recovery.str()) return regions.home;
+  return acting.arguments.to == regions.home.str() ? regions.recovery : model::Region();
+}
+
 base::Result<model::Plan> MakePlan(Acting& acting, const std::vector<model::Event>& history,
                                    const std::optional<Interrupted>& called_off) {
   RETURN_IF_ERROR(CheckProtected(acting.project, acting.inventory.current(), acting.action));
   const Seen seen = LookAround(acting.world, acting.project, acting.inventory.current());
   const model::Snapshot snapshot = SnapshotOf(seen, acting.project, acting.inventory.current());
-  const model::Region spared = called_off ? called_off->plan.to : model::Region();
+  const model::Region spared = SparedOf(acting, snapshot, called_off);
   RETURN_IF_ERROR(CheckReach(acting.world, seen, snapshot, acting.action, spared));
   RETURN_IF_ERROR(CheckNamed(acting.world, acting.project, snapshot, acting.action));
   plan::Options options;
