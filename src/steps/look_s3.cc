@@ -113,6 +113,9 @@ Result<Finding> LookAtBucketGap(const Look& look) {
 Result<Finding> LookAtBucketQuiesce(const Look& look) {
   ASSIGN_OR_RETURN(const std::vector<const model::Ecs*> writers, WritersOf(look.work()));
   ASSIGN_OR_RETURN(const std::int64_t left, TasksLeft(look.work(), writers));
+  ASSIGN_OR_RETURN(const S3* s3, look.work().Component<S3>());
+  ASSIGN_OR_RETURN(const CopyGap gap, GapOf(look.work(), *s3, look.work().region()));
+  RETURN_IF_ERROR(CheckNothingGivenUp(look.work(), *s3, look.work().region(), gap));
   Finding finding = Act("would end the " + std::to_string(left) + " tasks that write to it");
   finding.outputs["proof"] = "closed";
   return finding;

@@ -69,7 +69,14 @@ struct CopyGap {
 
   std::int64_t count() const { return pending + failed + never; }
 };
-Result<CopyGap> GapOf(const Work& work, const model::S3& s3, const Region& region);
+// Of what was written by then; absent: of everything.
+Result<CopyGap> GapOf(const Work& work, const model::S3& s3, const Region& region,
+                      std::optional<base::WallTime> before = {});
+// kWrongState: what no waiting brings over, by name.
+Status CheckNothingGivenUp(const Work& work, const model::S3& s3, const Region& region,
+                           const CopyGap& gap);
+// Waits until all that was written to the other Region's bucket by then is in the step's.
+Status AwaitCopied(const Work& work, const model::S3& s3, base::WallTime before);
 // "3 objects of shop-pictures in us-east-1 are not in us-west-2: ...".
 std::string GapTold(const CopyGap& gap, const std::string& place, const Region& other);
 

@@ -24,7 +24,8 @@ struct Listed {
   bool whole = true;
 };
 
-Result<Listed> ListVersionsOf(const Work& work, const S3& s3, const Region& region) {
+Result<Listed> ListVersionsOf(const Work& work, const S3& s3, const Region& region,
+                              std::optional<base::WallTime> before) {
   Listed listed;
   Value input = Value::Struct({{"Bucket", s3.bucket(work.application().regions, region)}});
   if (!s3.prefix.empty()) input.Set("Prefix", s3.prefix);
@@ -35,6 +36,7 @@ Result<Listed> ListVersionsOf(const Work& work, const S3& s3, const Region& regi
       const std::string key(one.String("Key"));
       const Value* modified = one.Find("LastModified");
       if (modified == nullptr || IsLeewards(s3.prefix, key)) continue;
+      if (before && modified->time() > *before) continue;
       listed.versions.push_back({key, std::string(one.String("VersionId")), modified->time()});
     }
     if (!told.Flag("IsTruncated", false)) return listed;
@@ -69,8 +71,9 @@ void Count(const ObjectVersion& version, const std::string& status, CopyGap& gap
 
 }  // namespace
 
-Result<CopyGap> GapOf(const Work& work, const S3& s3, const Region& region) {
-  ASSIGN_OR_RETURN(Listed listed, ListVersionsOf(work, s3, region));
+Result<CopyGap> GapOf(const Work& work, const S3& s3, const Region& region,
+                      std::optional<base::WallTime> before) {
+  ASSIGN_OR_RETURN(Listed listed, ListVersionsOf(work, s3, region, before));
   std::sort(listed.versions.begin(), listed.versions.end(),
             [](const ObjectVersion& one, const ObjectVersion& other) {
               return one.modified > other.modified;
@@ -104,6 +107,31 @@ std::string GapTold(const CopyGap& gap, const std::string& place, const Region& 
             " that failed or had no rule only when told to: start S3 Batch Replication for them";
   }
   return text;
+}
+
+Status CheckNothingGivenUp(const Work& work, const S3& s3, const Region& region,
+                           const CopyGap& gap) {
+  if (gap.failed + gap.never == 0) return base::Ok();
+  return base::WrongState(GapTold(gap, BucketPlace(work, s3, region), work.Other(region)) +
+                          "; then run the same command again");
+}
+
+// By each object's own word where they can all be asked, else by CloudWatch's for those that were
+// not.
+Status AwaitCopied(const Work& work, const S3& s3, base::WallTime before) {
+  const Region& source = work.Other(work.region());
+  const auto copied =
+      work.Await<bool>("what was written to " + BucketPlace(work, s3, source) + " to be copied",
+                       work.ApiPace(), [&]() -> Result<std::optional<bool>> {
+                         ASSIGN_OR_RETURN(const CopyGap gap, GapOf(work, s3, source, before));
+                         RETURN_IF_ERROR(CheckNothingGivenUp(work, s3, source, gap));
+                         if (gap.pending > 0) return std::optional<bool>();
+                         if (gap.whole) return std::optional<bool>(true);
+                         ASSIGN_OR_RETURN(const std::optional<CopyLag> lag, LagInto(work, s3));
+                         if (lag && lag->whole_until() >= before) return std::optional<bool>(true);
+                         return std::optional<bool>();
+                       });
+  return copied.ok() ? base::Ok() : Status(copied.error());
 }
 
 Result<StepOutcome> S3Gap(const Work& work) {

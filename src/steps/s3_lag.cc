@@ -41,9 +41,9 @@ void TellLag(const std::optional<CopyLag>& lag, StepOutcome& outcome) {
   outcome.outputs["pending_bytes"] = std::to_string(lag->bytes);
   outcome.outputs["pending_at"] = base::FormatIso8601(lag->at);
   if (lag->operations > 0) {
-    outcome.detail += "; " + std::to_string(lag->operations) + " copies of " +
-                      std::to_string(lag->bytes) + " bytes were under way at " +
-                      base::FormatIso8601(lag->at);
+    outcome.detail += "; copies under way at " + base::FormatIso8601(lag->at) + ": " +
+                      std::to_string(lag->operations) + ", of " + std::to_string(lag->bytes) +
+                      " bytes";
   }
 }
 
@@ -145,12 +145,14 @@ Result<StepOutcome> S3Converge(const Work& work) {
   RETURN_IF_ERROR(PutStamp(BucketIn(work, *s3, writer, work.limits().call),
                            probe::CanaryOf(writer.str()), stamp));
   RETURN_IF_ERROR(AwaitCanary(work, *s3, work.region(), stamp));
+  // A canary overtakes what is large.
+  RETURN_IF_ERROR(AwaitCopied(work, *s3, stamp));
   // From the one that was lost: the last canary that it took before.
   ASSIGN_OR_RETURN(const auto last, GetStamp(BucketIn(work, *s3, work.region(), work.limits().call),
                                              probe::CanaryOf(work.region().str())));
   if (last) RETURN_IF_ERROR(AwaitCanary(work, *s3, writer, last->stamp));
   return StepOutcome{
-      "a canary of " + writer.str() + " came over, and the last one of " + work.region().str() +
+      "all of " + writer.str() + " came over, and the last canary of " + work.region().str() +
           (last ? ", of " + base::FormatIso8601(last->stamp) + ", is there" : " was never written"),
       {{"last_ns", last ? std::to_string(last->stamp.since_epoch.count()) : ""}}};
 }

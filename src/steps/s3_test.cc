@@ -241,6 +241,23 @@ TEST_F(S3MoveTest, APlannedMoveStopsAtWhatS3GaveUp) {
   ExpectRefused(DrainTo(), ErrorCode::kWrongState, "bad.png (FAILED)");
 }
 
+TEST_F(S3StepsTest, NobodyIsEndedForAMoveThatCannotCome) {
+  aws_.Write(kEast, "old.png");
+  ASSERT_TRUE(Replicate().ok());
+  ExpectRefused(Run("s3.quiesce", shop_.home), ErrorCode::kWrongState, "old.png (no rule)");
+  EXPECT_EQ(Count("ecs:UpdateService"), 0u);
+}
+
+TEST_F(S3StepsTest, TheWayHomeWaitsForWhatItsCanaryHasOvertaken) {
+  ASSERT_TRUE(Replicate().ok());
+  aws_.looks = 40;
+  aws_.Write(kWest, "large.png");
+  aws_.looks = 2;
+  const auto home = Run("s3.converge", shop_.home);
+  ASSERT_TRUE(home.ok()) << home.error().message();
+  EXPECT_TRUE(aws_.Has(kEast, "large.png"));
+}
+
 TEST_F(S3StepsTest, TheWayHomeIsProvenBothWaysAndTheGapIsNamed) {
   ASSERT_TRUE(Replicate().ok());
   ASSERT_TRUE(Run("s3.ready", shop_.recovery).ok());
