@@ -63,9 +63,8 @@ std::map<model::ComponentName, std::string> PartedOf(const std::vector<model::Ev
   for (const model::Event& event : events) {
     const std::string_view at = event.Field("out.parted");
     if (event.kind != model::EventKind::kStepDone || at.empty()) continue;
-    for (const char* kind :
-         {"efs.promote", "efs.restore", "datasync.promote", "ebs.promote", "dynamodb.restore",
-          "s3.ready"}) {
+    for (const char* kind : {"efs.promote", "efs.restore", "datasync.promote", "ebs.promote",
+                             "dynamodb.restore", "s3.ready"}) {
       if (const auto store = ComponentOf(event.step, kind)) parted[*store] = std::string(at);
     }
   }
