@@ -99,7 +99,8 @@ class Drill {
   std::vector<std::unique_ptr<probe::CanaryWriter>> canaries_;
   std::unique_ptr<driver::Watch> watch_;
   std::unique_ptr<class Vantage> vantage_;
-  std::optional<base::WallTime> fault_;
+  std::optional<base::WallTime> fault_;   // when the kill began
+  std::optional<base::WallTime> killed_;  // when nothing of it was left
   std::optional<driver::Ruling> ruling_;
   report::LoadSeries series_;
 };

@@ -50,6 +50,7 @@ model::ComponentName Drill::ReadStore() const {
 base::Result<std::string> Drill::Fault() {
   const model::Region& home = project_.application.regions.home;
   ASSIGN_OR_RETURN(fault_, lab_.Kill(home));
+  killed_ = world_.clock.Now();
   // After their stores and their network: what was acknowledged and had not crossed is lost.
   if (sessions_) sessions_->LoseHome();
   RETURN_IF_ERROR(Record({report::Fault(arguments_.fault, home, *fault_)}));
@@ -68,7 +69,7 @@ base::Result<std::string> Drill::Detect() {
 base::Result<std::string> Drill::Failover() {
   plan::Options options;
   options.reason = ruling_->decision.reason;
-  options.killed = plan::KilledByDrill{project_.application.regions.home, *fault_};
+  options.killed = plan::KilledByDrill{project_.application.regions.home, *killed_};
   ASSIGN_OR_RETURN(const model::Plan plan,
                    plan::Make(model::Action::kFailover, project_.application, inventory_.current(),
                               ruling_->snapshot, options));

@@ -125,7 +125,7 @@ struct StoreFence {
   OldWriter writer = OldWriter::kNotTried;
   bool guarded = true;  // a guard closes it when its Region's lease ends
 };
-// A drill's own statement that it ended the Region's processes.
+// A drill's own statement that it has ended the Region's processes, and when the last was gone.
 struct KilledByDrill {
   model::Region region;
   base::WallTime at;
@@ -148,8 +148,8 @@ struct FenceEvidence {
 // released or expired and taken, or a signed override, or the drill's kill. A store that no guard
 // closes rests, under the lease, on the application's asking before it writes; the reason says so.
 GateAnswer FenceProof(const FenceEvidence& evidence);
-// The time from which the proof says that nothing is written: the end of an expired lease where the
-// proof rests on it, `now` otherwise. A loss counts up to it and grows no more.
+// The time from which the proof says that nothing is written: the end of the drill's kill, or of an
+// expired lease, where the proof rests on it, `now` otherwise. A loss counts up to it and grows no more.
 base::WallTime NoWritesAfter(const FenceEvidence& evidence, base::WallTime now);
 
 }  // namespace leeward::decide

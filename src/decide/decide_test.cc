@@ -320,5 +320,18 @@ TEST(FenceProofTest, ADrillsKillCountsForTheRegionItKilled) {
   EXPECT_EQ(FenceProof(evidence).answer, Answer::kPass);
 }
 
+TEST(FenceProofTest, WritesEndWithADrillsKill) {
+  const base::WallTime now{100 * kSecond}, gone{90 * kSecond};
+  FenceEvidence evidence = Evidence({OldWriter::kUnreachable});
+  evidence.killed = KilledByDrill{evidence.old_region, gone};
+  EXPECT_EQ(NoWritesAfter(evidence, now), gone);
+  EXPECT_EQ(NoWritesAfter(evidence, base::WallTime{80 * kSecond}), base::WallTime{80 * kSecond});
+  evidence.killed->region = model::Region("us-west-2");
+  EXPECT_EQ(NoWritesAfter(evidence, now), now) << "another Region's";
+  evidence.killed->region = evidence.old_region;
+  evidence.stores[0].writer = OldWriter::kClosed;
+  EXPECT_EQ(NoWritesAfter(evidence, now), now) << "it was closed, so somebody was there to do it";
+}
+
 }  // namespace
 }  // namespace leeward::decide

@@ -187,8 +187,10 @@ GateAnswer FenceProof(const FenceEvidence& evidence) {
 }
 
 base::WallTime NoWritesAfter(const FenceEvidence& evidence, base::WallTime now) {
-  const bool by_lease = FirstOpen(evidence) != nullptr && evidence.lease &&
-                        IsProof(*evidence.lease, evidence.old_region);
+  const bool open = FirstOpen(evidence) != nullptr;
+  if (open && evidence.killed && evidence.killed->region == evidence.old_region)
+    return std::min(evidence.killed->at, now);
+  const bool by_lease = open && evidence.lease && IsProof(*evidence.lease, evidence.old_region);
   if (!by_lease || evidence.lease->ground != "expired" || !evidence.lease->ended) return now;
   return std::min(*evidence.lease->ended, now);
 }
