@@ -1,5 +1,7 @@
 #include "steps/app.h"
 
+#include <algorithm>
+
 #include "steps/rds.h"
 
 namespace leeward::steps {
@@ -35,16 +37,16 @@ std::string Listed(const std::vector<std::string>& names) {
   return text;
 }
 
-// A guard that runs has its door open within a lease of the promotion: it looks several times in
-// one.
+// A guard that runs looks several times in a lease, and has its door open within one of the
+// promotion.
 constexpr int kLeasesToOpen = 3;
 
 // The sessions that an application has from before stay, so that it may seem well for as long as
 // they live although nobody can log in any more.
 Status AwaitLogins(const Work& work, const model::Component& component, const model::Rds& rds) {
   ASSIGN_OR_RETURN(const probe::SqlAddress address, DatabaseIn(work, rds, work.region()));
-  const base::MonotonicTime deadline =
-      work.Within(kLeasesToOpen * work.application().failover.lease);
+  const base::MonotonicTime deadline = work.Within(
+      std::max(kLeasesToOpen * work.application().failover.lease, work.limits().guard_opens));
   const auto cancelled = [&] { return work.Cancelled(); };
   while (true) {
     ASSIGN_OR_RETURN(

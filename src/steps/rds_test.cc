@@ -434,18 +434,21 @@ TEST_F(RdsTest, ReplicateAdoptsItsReplicaAndRefusesAnythingElse) {
 
 // Pooled sessions outlive the time until which their login is let in: the application seems well.
 TEST_F(RdsTest, AnApplicationThatNoGuardLetsInIsNotVerified) {
+  Limits limits;
+  limits.guard_opens = std::chrono::milliseconds(300);
+  Shop shop(limits);
   home_->Sql("postgres", "create role leeward_held nologin");
   home_->Sql("postgres", "create role web login");
   home_->Sql("postgres", "grant leeward_held to web");
   home_->Sql("postgres", "alter role web valid until '2020-01-01'");
-  shop_.aws.On("rds:DescribeDBInstances", [this](const SeenCall&) -> Result<Value> {
+  shop.aws.On("rds:DescribeDBInstances", [this](const SeenCall&) -> Result<Value> {
     return Answer(InstanceValue(*home_, "available"));
   });
-  shop_.application.failover.store = model::SharedStorePlace{};
-  shop_.application.failover.lease = std::chrono::milliseconds(50);
-  const auto shut_out = shop_.AddAndRun("app.verify", shop_.home);
+  shop.application.failover.store = model::SharedStorePlace{};
+  shop.application.failover.lease = std::chrono::milliseconds(50);
+  const auto shut_out = shop.AddAndRun("app.verify", shop.home);
   home_->Sql("postgres", "alter role web valid until 'infinity'");
-  const auto let_in = shop_.Run("app.verify");
+  const auto let_in = shop.Run("app.verify");
   home_->Sql("postgres", "drop role web");
   home_->Sql("postgres", "drop role leeward_held");
   ASSERT_FALSE(shut_out.ok());

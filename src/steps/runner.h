@@ -82,6 +82,8 @@ struct Limits {
   base::Duration both_regions =
       std::chrono::seconds(5);  // what both Regions' EFS must agree on, before one alone is asked;
                                 // 100 ms to 10 min
+  base::Duration guard_opens = std::chrono::seconds(
+      30);  // at least, for a guard that has to find its database again; 0 to 5 min
   base::Duration take_set =
       std::chrono::seconds(30);  // EC2's answer to a set of snapshots; 1 s to 10 min
   base::Duration writes_held =

@@ -57,7 +57,7 @@ class Orders:
 class HandOverTest(cleaned.TestCase):
     def move(self, shop, action):
         done = shop.leeward(action, shop.spec, "--state", shop.state, "--yes", "--json")
-        self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
+        self.assertEqual(done.returncode, 0, "\n".join([done.stderr, done.stdout, *(shop.said("guard-" + region) for region in (HOME, RECOVERY))]))
         document = json.loads(done.stdout)
         self.assertEqual(document["outcome"], "done")
         return {step["id"]: step["detail"] for step in document["steps"]}
