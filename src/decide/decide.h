@@ -149,7 +149,8 @@ struct FenceEvidence {
 // closes rests, under the lease, on the application's asking before it writes; the reason says so.
 GateAnswer FenceProof(const FenceEvidence& evidence);
 // The time from which the proof says that nothing is written: the end of the drill's kill, or of an
-// expired lease, where the proof rests on it, `now` otherwise. A loss counts up to it and grows no more.
+// expired lease, where the proof rests on it, `now` otherwise. A loss counts up to it and grows no
+// more.
 base::WallTime NoWritesAfter(const FenceEvidence& evidence, base::WallTime now);
 
 }  // namespace leeward::decide
