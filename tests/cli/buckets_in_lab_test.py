@@ -134,7 +134,7 @@ class BucketsTest(BucketsLab):
         wait(lambda: self.has(RECOVERY, "first.png"), "a copy")
         self.run_program(LAB, "kill", HOME, "--state", self.lab_state)
         told = self.act("failover", *AWAY, "--override-fence", "ANA: this test killed it")
-        self.assertRegex(told, r"pictures may lose up to [0-9.]+ (ms|s), within the RPO")
+        self.assertRegex(told, r"pictures may lose up to ([0-9]+ min )?[0-9.]+ (ms|s), within the RPO")
         self.put(RECOVERY, "away.png")
         self.run_program(LAB, "heal", HOME, "--state", self.lab_state, timeout=120)
         told = self.act("failback")
