@@ -6,6 +6,7 @@
 
 #include "ports/http.h"
 #include "shapes/model.h"
+#include "shapes/value.h"
 
 namespace leeward::lab::wire {
 
