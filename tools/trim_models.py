@@ -121,6 +121,7 @@ SERVICES = {
         GetBucketReplication GetBucketVersioning GetObject GetObjectTagging HeadBucket HeadObject ListBuckets
         ListMultipartUploads ListObjectVersions ListObjectsV2 ListParts PutBucketPolicy PutBucketReplication
         PutBucketVersioning PutObject PutObjectTagging UploadPart""".split(),
+    "s3control": "CreateJob DescribeJob ListJobs UpdateJobPriority UpdateJobStatus".split(),
     "application-autoscaling": """
         DeleteScalingPolicy DeleteScheduledAction DeregisterScalableTarget DescribeScalableTargets
         DescribeScalingActivities DescribeScalingPolicies ListTagsForResource PutScalingPolicy

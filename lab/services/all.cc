@@ -16,6 +16,7 @@
 #include "lab/services/rds.h"
 #include "lab/services/route53.h"
 #include "lab/services/s3.h"
+#include "lab/services/s3control.h"
 #include "lab/services/secretsmanager.h"
 #include "lab/services/sts.h"
 
@@ -35,6 +36,7 @@ constexpr auto kServices = std::to_array<ServiceEntry>({
     {"kms", Place::kRegion, "", MakeKms},  // before what its keys protect
     {"secretsmanager", Place::kRegion, "", MakeSecretsManager},
     {"s3", Place::kRegion, "", MakeS3},
+    {"s3control", Place::kRegion, "", MakeS3Control},  // after the buckets
     {"route53-recovery-control-config", Place::kGlobal, "us-west-2", MakeArcConfig},
     {"dynamodb", Place::kRegion, "", MakeDynamoDb},  // and dynamodbstreams
     {"backup", Place::kRegion, "", MakeBackup},  // after what it backs up

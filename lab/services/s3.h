@@ -19,6 +19,7 @@
 
 #include "lab/core/service.h"
 #include "lab/services/flow.h"
+#include "lab/services/s3_again.h"
 #include "lab/services/s3_bucket.h"
 #include "lab/services/s3_checks.h"
 #include "lab/services/s3_store.h"
@@ -40,7 +41,7 @@ struct Limits {
   std::int64_t piece = 4 << 20;           // bytes of a replica that go at once
 };
 
-class S3 : public Service {
+class S3 : public Service, public CopiesAgain {
  public:
   explicit S3(Host& host) : host_(host), store_(host.StateDirectory("s3")) {}
 
@@ -53,6 +54,13 @@ class S3 : public Service {
     control_plane_down_ = faults.control_plane_down;
   }
   void HandleInternal(std::string_view operation, const shapes::Value& input, Reply reply) override;
+
+  // s3_again.cc
+  std::variant<std::vector<AgainTask>, ApiError> WhatToCopy(
+      std::string_view bucket, const AgainFilter& filter) const override;
+  void CopyAgain(std::string_view bucket, const AgainTask& task,
+                 std::function<void(AgainState)> done) override;
+  AgainState StateOf(std::string_view bucket, const AgainTask& task) const override;
 
   Limits limits;
 
@@ -205,6 +213,10 @@ class S3 : public Service {
   Flow<Problem> SettleInTurn(Job job, CopyState state);
   Flow<> Measure();
   void PublishRule(const Bucket& bucket, const Rule& rule);
+
+  // s3_again.cc
+  Flow<> LineUp(BucketPtr bucket, AgainTask task, std::function<void(AgainState)> done);
+  Flow<AgainState> LineUpInTurn(BucketPtr bucket, AgainTask task);
 
   Host& host_;
   Store store_;

@@ -12,17 +12,26 @@
 #include "lab/core/testing.h"
 #include "lab/services/cloudwatch.h"
 #include "lab/services/s3.h"
+#include "lab/services/s3control.h"
 
 namespace leeward::lab::s3 {
 
 class Side {
  public:
-  Side(std::string region, int block) : region_(std::move(region)), block_(block) { Begin({}); }
+  Side(std::string region, int block) : region_(std::move(region)), block_(block) {
+    Begin(nullptr);
+  }
   FakeHost& host() { return *host_; }
   S3& service() { return *service_; }
+  s3control::S3Control& control() { return *control_; }
 
   Answer Ask(std::string_view operation, shapes::Value input) {
     return host_->CallOperation(*service_, operation, std::move(input));
+  }
+  // Of S3 Control, for the host's account.
+  Answer AskControl(std::string_view operation, shapes::Value input) {
+    if (!input.Has("AccountId")) input.Set("AccountId", host_->account());
+    return host_->CallOperation(*control_, operation, std::move(input));
   }
   // What is expected to be answered, not refused.
   shapes::Value Get(std::string_view operation, shapes::Value input) {
@@ -42,25 +51,29 @@ class Side {
   void Restart() {
     const auto saved = std::exchange(host_, nullptr);
     const auto gone = std::exchange(service_, nullptr);
-    Begin(saved->StateDirectory("s3"));
+    const auto control_gone = std::exchange(control_, nullptr);
+    Begin(saved.get());
   }
 
  private:
-  void Begin(const std::filesystem::path& saved) {
+  void Begin(FakeHost* saved) {
     FakeHostOptions options;
     options.region = region_;
     options.block = block_;
     options.seed = static_cast<std::uint64_t>(block_) + starts_++;
     host_ = std::make_unique<FakeHost>(options);
-    if (!saved.empty()) {
-      std::filesystem::copy(saved, host_->StateDirectory("s3"),
+    for (const char* name : {"s3", "s3control"}) {
+      if (saved == nullptr) break;
+      std::filesystem::copy(saved->StateDirectory(name), host_->StateDirectory(name),
                             std::filesystem::copy_options::recursive);
     }
     service_ = std::make_unique<S3>(*host_);
     host_->Add(*service_);
+    control_ = std::make_unique<s3control::S3Control>(*host_);
+    host_->Add(*control_);
     FakeHost::Connect({host_.get()});
-    const base::Status started = service_->Start();
-    EXPECT_TRUE(started.ok());
+    EXPECT_TRUE(service_->Start().ok());
+    EXPECT_TRUE(control_->Start().ok());
   }
 
   std::string region_;
@@ -68,6 +81,7 @@ class Side {
   std::uint64_t starts_ = 0;
   std::unique_ptr<FakeHost> host_;
   std::unique_ptr<S3> service_;
+  std::unique_ptr<s3control::S3Control> control_;
 };
 
 inline shapes::Value Of(std::string_view bucket, std::string_view key = "") {

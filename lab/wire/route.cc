@@ -17,6 +17,7 @@ using shapes::Protocol;
 using Models = std::span<const Model* const>;
 
 constexpr std::string_view kS3 = "s3";
+constexpr std::string_view kS3Control = "s3control";
 
 bool Speaks(const Model& model, Protocol protocol) {
   return std::find(model.protocols.begin(), model.protocols.end(), protocol) !=
@@ -207,6 +208,13 @@ const Op* BestMatch(const Request& request, std::span<const Op> operations, cons
   return found;
 }
 
+// S3 and S3 Control are signed alike; S3 Control's requests say an account, and are under its
+// version, which a bucket may be called as well.
+bool IsOfAnother(const Model& model, const Request& request) {
+  if (model.signing_name != kS3) return false;
+  return IsForS3Control(request) != (model.service == kS3Control);
+}
+
 void RouteRest(const Request& request, std::string_view signing_name, Models models, Route* route) {
   route->protocol = Protocol::kRestJson;
   auto pairs = ParsePairs(request.Query());
@@ -215,6 +223,7 @@ void RouteRest(const Request& request, std::string_view signing_name, Models mod
     const bool xml = Speaks(*model, Protocol::kRestXml);
     if ((!xml && !Speaks(*model, Protocol::kRestJson)) || model->signing_name != signing_name)
       continue;
+    if (IsOfAnother(*model, request)) continue;
     route->model = model;
     route->protocol = xml ? Protocol::kRestXml : Protocol::kRestJson;
     if (model->service == kS3) return RouteS3(request, route);

@@ -63,6 +63,10 @@ bool IsAt(const Op& operation, std::string_view method, std::string_view pattern
 
 }  // namespace
 
+bool IsForS3Control(const Request& request) {
+  return request.HasHeader("x-amz-account-id") && request.Path().starts_with("/v20180820/");
+}
+
 void RouteS3(const Request& request, Route* route) {
   const auto place = ReadPlace(request.Path());
   if (!place) {

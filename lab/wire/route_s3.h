@@ -9,4 +9,7 @@ namespace leeward::lab::wire {
 // Sets operation, labels and refusal of a route whose model and parameters are set.
 void RouteS3(const Request& request, Route* route);
 
+// Whether it is one of S3 Control's, which is signed as S3's are.
+bool IsForS3Control(const Request& request);
+
 }  // namespace leeward::lab::wire

@@ -79,5 +79,20 @@ TEST(RouteS3Test, AFormIsAnObjectLikeAnyOther) {
   EXPECT_EQ(Asked("GET", "/shop?list-type=2&prefix=Action="), "ListObjectsV2");
 }
 
+// A bucket may be called as S3 Control's paths are; the account tells.
+TEST(RouteS3Test, S3ControlIsToldByItsPathAndAccount) {
+  const ports::Headers account = {{"x-amz-account-id", "123456789012"}};
+  EXPECT_EQ(Asked("POST", "/v20180820/jobs", account), "CreateJob");
+  EXPECT_EQ(Asked("GET", "/v20180820/jobs", account), "ListJobs");
+  EXPECT_EQ(Asked("GET", "/v20180820/jobs/a-b", account), "DescribeJob");
+  EXPECT_EQ(Asked("POST", "/v20180820/jobs/a-b/status?requestedJobStatus=Ready", account),
+            "UpdateJobStatus");
+  EXPECT_EQ(Asked("GET", "/v20180820/mrap/instances", account),
+            "NotImplemented ListMultiRegionAccessPoints");
+  EXPECT_EQ(Asked("GET", "/v20180820/jobs"), "GetObject");
+  EXPECT_EQ(Asked("GET", "/shop/jobs", account), "GetObject");
+  EXPECT_EQ(RouteOf("GET", "/v20180820/jobs/a-b", account).model->service, "s3control");
+}
+
 }  // namespace
 }  // namespace leeward::lab::wire

@@ -152,6 +152,7 @@ std::string_view CodeFor(const shapes::Model& model, Protocol protocol) {
   if (model.service == "route53") return "InvalidInput";
   if (model.service == "ecs") return "InvalidParameterException";
   if (model.service == "efs") return "BadRequest";
+  if (model.service == "s3control") return "BadRequestException";
   if (model.service == "cloudwatch" || protocol == Protocol::kQuery) return "ValidationError";
   return "ValidationException";
 }

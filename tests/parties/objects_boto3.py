@@ -31,6 +31,18 @@ def client(region=HOME):
                         config=Config(read_timeout=20, s3={"addressing_style": "path"}, retries={"max_attempts": 1}))
 
 
+def control(region=HOME):
+    endpoint = None if "AWS_ENDPOINT_URL" in os.environ else os.environ["LAB_ENDPOINT"]
+    # boto3 sets the account before the host, whatever it is told (inject_host_prefix), and nothing can stand before an address.
+    jobs = boto3.client("s3control", region_name=region, endpoint_url=endpoint,
+                        config=Config(read_timeout=20, retries={"max_attempts": 1}))
+
+    def without_account(request, **_):
+        request.url = request.url.replace("//123456789012.", "//").replace("//999999999999.", "//")
+    jobs.meta.events.register("before-sign.s3-control", without_account)
+    return jobs
+
+
 class Objects(Case):
     # S3 does not say whose fault an error is, and answers to HEAD have no body to say what it is.
     def refused(self, code, call, status=400, **arguments):
@@ -217,6 +229,44 @@ class Objects(Case):
         until(lambda: away.list_object_versions(Bucket="copies-to", Prefix="large").get("DeleteMarkers"), LIMIT, "the delete marker")
         for name in ("BytesPendingReplication", "OperationsPendingReplication", "ReplicationLatency"):
             until(lambda name=name: self.metric(name) is not None, LIMIT, name)
+
+    def test_what_was_there_before_the_rule_is_copied_by_a_job(self):
+        s3 = self.make(HOME, "batch-from")
+        away = self.make(AWAY, "batch-to")
+        before = [s3.put_object(Bucket="batch-from", Key=f"k{number}", Body=b"before")["VersionId"] for number in range(3)]
+        role = "arn:aws:iam::123456789012:role/copies"
+        rules = {"Role": role, "Rules": [self.rule("batch-to")]}
+        s3.put_bucket_replication(Bucket="batch-from", ReplicationConfiguration=rules)
+        lists = {"SourceBucket": "arn:aws:s3:::batch-from", "EnableManifestOutput": False,
+                 "Filter": {"EligibleForReplication": True, "ObjectReplicationStatuses": ["NONE", "FAILED"]}}
+        job = {"AccountId": "123456789012", "Operation": {"S3ReplicateObject": {}}, "Report": {"Enabled": False}, "Priority": 1,
+               "RoleArn": role, "ConfirmationRequired": False, "ClientRequestToken": "once",
+               "ManifestGenerator": {"S3JobManifestGenerator": lists}}
+        jobs = control()
+
+        def told(job_id):
+            return jobs.describe_job(AccountId="123456789012", JobId=job_id)["Job"]
+        started = jobs.create_job(**job)["JobId"]
+        self.assertEqual(jobs.create_job(**job)["JobId"], started)
+        until(lambda: told(started)["Status"] == "Complete", LIMIT, "the job")
+        self.assertLessEqual({"TotalNumberOfTasks": 3, "NumberOfTasksSucceeded": 3, "NumberOfTasksFailed": 0}.items(),
+                             told(started)["ProgressSummary"].items())
+        listed = away.list_object_versions(Bucket="batch-to")["Versions"]
+        self.assertEqual([each["VersionId"] for each in listed], before)
+        self.assertEqual(self.status(s3, "k0", bucket="batch-from"), "COMPLETED")
+
+        waiting = jobs.create_job(**{**job, "ClientRequestToken": "again", "ConfirmationRequired": True})["JobId"]
+        until(lambda: told(waiting)["Status"] == "Failed", LIMIT, "a job without work")
+        self.assertIn("no keys", told(waiting)["FailureReasons"][0]["FailureReason"])
+        names = [each["JobId"] for each in jobs.list_jobs(AccountId="123456789012", JobStatuses=["Complete"])["Jobs"]]
+        self.assertEqual(names, [started])
+        self.refused("JobStatusException", jobs.update_job_status, AccountId="123456789012", JobId=started,
+                     RequestedJobStatus="Cancelled")
+        self.refused("IdempotencyException", jobs.create_job, **{**job, "Priority": 2})
+        self.refused("NotImplemented", jobs.create_job, 501, **{**job, "Report": {"Enabled": True}})
+        self.refused("AccessDenied", jobs.list_jobs, 403, AccountId="999999999999")
+        self.refused("NotImplemented", jobs.list_access_points, 501, AccountId="123456789012")
+        self.refused("NoSuchJobException", jobs.describe_job, 404, AccountId="123456789012", JobId="none-such")
 
     def test_rules_are_refused_as_s3_does(self):
         s3 = self.make(HOME, "rules")
