@@ -17,6 +17,13 @@ struct Place {
   std::string path;
 };
 
+// Nothing can stand before an address, nor before the name that this machine has for itself.
+bool TakesPrefix(std::string_view host) {
+  if (host.starts_with('[')) return false;
+  host = host.substr(0, host.find(':'));
+  return host != "localhost" && host.find_first_not_of("0123456789.") != std::string_view::npos;
+}
+
 Place Locate(const Attempt& attempt) {
   const std::string& url = attempt.endpoint.url;
   const std::size_t start = url.find("://") + 3;
@@ -26,13 +33,14 @@ Place Locate(const Attempt& attempt) {
     if (out.scheme == scheme && out.host.ends_with(port))
       out.host.resize(out.host.size() - std::string_view(port).size());
   }
-  out.host = attempt.wire->host_prefix + out.host;
+  if (TakesPrefix(out.host)) out.host = attempt.wire->host_prefix + out.host;
   out.path = JoinPaths(EndpointPath(url), attempt.wire->path);
   return out;
 }
 
 SigningOptions OptionsFor(const shapes::Model& model) {
-  if (model.service != "s3") return {};
+  // S3 and S3 Control.
+  if (model.signing_name != "s3") return {};
   return {.path_style = PathStyle::kS3,
           .token_rule = TokenRule::kSigned,
           .content_hash = ContentHash::kAsHeader};
