@@ -195,6 +195,8 @@ struct S3 {
   std::string role;    // ARN of the IAM role that S3 assumes to copy, either way
   std::string prefix;  // of the keys that are copied; empty: all
   TimeControl time_control = TimeControl::kOn;
+  std::string
+      batch_role;  // ARN of the one that S3 Batch Operations assumes; empty: no job is begun
 
   const std::string& bucket(const Regions& regions, const Region& region) const {
     return region == regions.home ? home_bucket : recovery_bucket;

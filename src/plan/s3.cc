@@ -47,6 +47,18 @@ const std::vector<StepTemplate> kTemplates = {
       {kObjects, "HeadObject", Where::kOther},
       {kObjects, "HeadObject"}},
      Part::kReplicates},
+    {"s3.backfill",
+     Phase::kPrepare,
+     "copy what of {component} in {other} had no rule, or failed",
+     "S3 copies that only when it is told to, by a job of S3 Batch Replication",
+     "nothing to take back: what is copied stays",
+     &Timeouts::create,
+     Attempts::kSeveral,
+     OnFailure::kStop,
+     {{kObjects, "ListObjectVersions", Where::kOther},
+      {kObjects, "HeadObject", Where::kOther},
+      {"s3control", "CreateJob", Where::kOther},
+      {"s3control", "DescribeJob", Where::kOther}}},
     {"s3.measure",
      Phase::kDecide,
      "measure what {component} would lose",
@@ -164,6 +176,10 @@ const std::vector<OrderRule>& Order() {
   static const std::vector<OrderRule> kOrder = {
       {"s3.check-source@from", "s3.replicate@to", Scope::kSame},
       {"s3.replicate@to", "s3.converge@to", Scope::kSame},
+      {"s3.replicate@to", "s3.backfill@to", Scope::kSame},
+      {"s3.replicate@to", "s3.backfill@from", Scope::kSame},
+      {"s3.backfill@to", "s3.converge@to", Scope::kSame},
+      {"s3.backfill@from", "s3.gap@to", Scope::kSame},
       {"s3.converge@to", "s3.gap@to", Scope::kSame},
       {"s3.gap@to", "s3.quiesce@from", Scope::kSame},
       {"s3.quiesce@from", "s3.drain-to@to", Scope::kSame},
@@ -193,9 +209,19 @@ void Replicate(const model::Component& component, Draft& draft) {
   TellSource(draft, step);
 }
 
+// Into a Region, where somebody may be told to.
+void Backfill(const model::Component& component, const model::Region& into, Draft& draft) {
+  const auto& s3 = std::get<model::S3>(component.kind);
+  if (s3.batch_role.empty()) return;
+  model::Step& step = EmitFor("s3.backfill", component, into, draft);
+  step.parameters["batch-role"] = s3.batch_role;
+  step.parameters["source-region"] = draft.Other(into).str();
+}
+
 void Protect(const model::Component& component, Draft& draft) {
   EmitFor("s3.check-source", component, draft.plan.from, draft);
   Replicate(component, draft);
+  Backfill(component, draft.plan.to, draft);
 }
 
 void Failover(const model::Component& component, Draft& draft) {
@@ -212,6 +238,7 @@ void Move(const model::Component& component, Draft& draft) {
   const model::Region& to = draft.plan.to;
   if (draft.plan.action == model::Action::kFailback) {
     Replicate(component, draft);
+    for (const model::Region& into : {to, from}) Backfill(component, into, draft);
     TellWriter(draft, EmitFor("s3.converge", component, to, draft));
     TellWriter(draft, EmitFor("s3.gap", component, to, draft));
   }

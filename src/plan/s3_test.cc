@@ -19,8 +19,11 @@ using model::StepId;
 
 const Region kBucketHome("us-east-1"), kBucketRecovery("us-west-2");
 
-Plan WithBuckets(Action action, const Region& active, Health home) {
-  const model::Application shop = model::testing::ShopWithBuckets();
+Plan WithBuckets(Action action, const Region& active, Health home, std::string batch_role = "") {
+  model::Application shop = model::testing::ShopWithBuckets();
+  for (model::Component& component : shop.components) {
+    if (auto* s3 = std::get_if<model::S3>(&component.kind)) s3->batch_role = batch_role;
+  }
   model::Snapshot snapshot;
   snapshot.at = base::WallTime{base::Duration(1'763'887'253'000'000'000)};
   for (const auto& [region, health] :
@@ -97,6 +100,28 @@ TEST(S3PlanTest, TheWayHomeIsProvenBeforeTheWritersEnd) {
   EXPECT_TRUE(StandsBehind(plan, "s3.quiesce/pictures", "s3.gap/pictures"));
   EXPECT_TRUE(StandsBehind(plan, "s3.drain-to/pictures", "s3.quiesce/pictures"));
   EXPECT_TRUE(StandsBehind(plan, "s3.ready/pictures", "s3.drain-to/pictures"));
+}
+
+TEST(S3PlanTest, WhatHadNoRuleIsCopiedWhereARoleIsGivenForIt) {
+  const auto told = [](Action action, const Region& active) {
+    std::string ids;
+    for (const model::Step& step :
+         WithBuckets(action, active, Health::kUp, "arn:aws:iam::123456789012:role/batch").steps) {
+      if (step.kind.str() == "s3.backfill") ids += step.id.str() + " ";
+    }
+    return ids;
+  };
+  EXPECT_EQ(told(Action::kProtect, kBucketHome), "s3.backfill/pictures ");
+  EXPECT_EQ(told(Action::kSwitchover, kBucketHome), "");
+  EXPECT_EQ(told(Action::kFailback, kBucketRecovery),
+            "s3.backfill/pictures@us-east-1 s3.backfill/pictures@us-west-2 ");
+  const Plan home = WithBuckets(Action::kFailback, kBucketRecovery, Health::kUp,
+                                "arn:aws:iam::123456789012:role/batch");
+  EXPECT_TRUE(StandsBehind(home, "s3.backfill/pictures@us-east-1", "s3.replicate/pictures"));
+  EXPECT_TRUE(StandsBehind(home, "s3.converge/pictures", "s3.backfill/pictures@us-east-1"));
+  EXPECT_TRUE(StandsBehind(home, "s3.gap/pictures", "s3.backfill/pictures@us-west-2"));
+  const Plan without = WithBuckets(Action::kProtect, kBucketHome, Health::kUp);
+  EXPECT_EQ(without.Find(StepId("s3.backfill/pictures")), nullptr);
 }
 
 }  // namespace

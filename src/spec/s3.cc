@@ -36,7 +36,10 @@ const Kind& S3Kind() {
                     WordField("replication-time-control", &S3::time_control,
                               model::AllOf<model::TimeControl>(), Need::kOptional,
                               "whether AWS holds the copies to 15 minutes, for which it asks a "
-                              "price by the byte; default: on")})};
+                              "price by the byte; default: on"),
+                    TextField("batch-role", &S3::batch_role, kRoleArn, Need::kOptional,
+                              "ARN of the IAM role with which S3 Batch Replication copies what was "
+                              "there before the rule, or failed; default: that is named only")})};
   return kKind;
 }
 

@@ -24,6 +24,7 @@ components:
     role: arn:aws:iam::123456789012:role/service-role/shop-copier
     prefix: paid/
     replication-time-control: off
+    batch-role: arn:aws:iam::123456789012:role/shop-batch
   web: { kind: ecs, needs: [pictures, papers] }
 )";
 
@@ -62,6 +63,8 @@ TEST(S3SpecTest, ABucketIsNamedInEachRegion) {
   const auto& papers = std::get<model::S3>(shop.components[1].kind);
   EXPECT_EQ(papers.prefix, "paid/");
   EXPECT_EQ(papers.time_control, model::TimeControl::kOff);
+  EXPECT_EQ(pictures.batch_role, "");
+  EXPECT_EQ(papers.batch_role, "arn:aws:iam::123456789012:role/shop-batch");
 }
 
 TEST(S3SpecTest, WrongNamesAreRefusedByName) {

@@ -116,6 +116,7 @@ constexpr std::array kLooks = {
     Entry{"route53.confirm", LookAtConfirm},
     Entry{"route53.protect", LookAtRoute53Protect},
     Entry{"route53.shift", LookAtShift},
+    Entry{"s3.backfill", LookAtBucketBackfill},
     Entry{"s3.check-source", LookAtBucketSource},
     Entry{"s3.converge", LookAtBucketConverge},
     Entry{"s3.drain", LookAtBucketDrain},

@@ -130,6 +130,7 @@ Result<Finding> LookAtKeyReplicate(const Look& look);
 Result<Finding> LookAtKeyReady(const Look& look);
 // look_s3.cc
 Result<Finding> LookAtBucketSource(const Look& look);
+Result<Finding> LookAtBucketBackfill(const Look& look);
 Result<Finding> LookAtBucketReplicate(const Look& look);
 Result<Finding> LookAtBucketMeasure(const Look& look);
 Result<Finding> LookAtBucketFence(const Look& look);

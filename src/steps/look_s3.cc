@@ -55,6 +55,18 @@ Result<Finding> LookAtBucketReplicate(const Look& look) {
   return Act("would " + there + (there.empty() || here.empty() ? "" : ", and ") + here);
 }
 
+Result<Finding> LookAtBucketBackfill(const Look& look) {
+  const Work& work = look.work();
+  ASSIGN_OR_RETURN(const S3* s3, work.Component<S3>());
+  const Region& source = work.Other(work.region());
+  ASSIGN_OR_RETURN(const CopyGap gap, GapOf(work, *s3, source));
+  const std::string place = BucketPlace(work, *s3, source);
+  if (!NeedsJob(gap)) return Nothing(place + " has nothing that had no rule, or failed");
+  return Act("would start S3 Batch Replication in " + source.str() + " for " +
+             std::to_string(gap.given_up()) + " objects of " + place +
+             (gap.whole ? "" : " and those that were not looked at") + " and wait for it");
+}
+
 Result<Finding> LookAtBucketMeasure(const Look& look) {
   ASSIGN_OR_RETURN(StepOutcome measured, S3Measure(look.work()));
   return Pass(std::move(measured));

@@ -127,6 +127,7 @@ constexpr std::array kRunners = {
     Entry{"route53.confirm", Route53Confirm},
     Entry{"route53.protect", Route53Protect},
     Entry{"route53.shift", Route53Shift},
+    Entry{"s3.backfill", S3Backfill},
     Entry{"s3.check-source", S3CheckSource},
     Entry{"s3.converge", S3Converge},
     Entry{"s3.drain", S3Drain},

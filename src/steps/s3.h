@@ -16,6 +16,8 @@ Result<StepOutcome> S3CheckSource(const Work& work);
 Result<StepOutcome> S3Ready(const Work& work);
 // s3_replicate.cc
 Result<StepOutcome> S3Replicate(const Work& work);
+// s3_backfill.cc
+Result<StepOutcome> S3Backfill(const Work& work);
 // s3_lag.cc
 Result<StepOutcome> S3Measure(const Work& work);
 Result<StepOutcome> S3Drain(const Work& work);
@@ -66,8 +68,10 @@ struct CopyGap {
   bool whole = true;  // every version was looked at
   std::int64_t pending = 0, failed = 0, never = 0;
   std::vector<std::string> names;  // "a.png (FAILED)", the newest first; bounded
+  std::string cure;                // what brings over what waiting does not
 
   std::int64_t count() const { return pending + failed + never; }
+  std::int64_t given_up() const { return failed + never; }
 };
 // Of what was written by then; absent: of everything.
 Result<CopyGap> GapOf(const Work& work, const model::S3& s3, const Region& region,
@@ -75,6 +79,8 @@ Result<CopyGap> GapOf(const Work& work, const model::S3& s3, const Region& regio
 // kWrongState: what no waiting brings over, by name.
 Status CheckNothingGivenUp(const Work& work, const model::S3& s3, const Region& region,
                            const CopyGap& gap);
+// Whether a job of S3 Batch Replication has something to do, as far as is known.
+inline bool NeedsJob(const CopyGap& gap) { return gap.given_up() > 0 || !gap.whole; }
 // Waits until all that was written to the other Region's bucket by then is in the step's.
 Status AwaitCopied(const Work& work, const model::S3& s3, base::WallTime before);
 // "3 objects of shop-pictures in us-east-1 are not in us-west-2: ...".

@@ -79,6 +79,9 @@ Result<CopyGap> GapOf(const Work& work, const S3& s3, const Region& region,
               return one.modified > other.modified;
             });
   CopyGap gap;
+  gap.cure = s3.batch_role.empty()
+                 ? "start S3 Batch Replication for them, or write `batch-role` in the spec"
+                 : "`leeward protect` starts S3 Batch Replication for them, as the failback does";
   gap.listed = static_cast<std::int64_t>(listed.versions.size());
   gap.whole = listed.whole && listed.versions.size() <= kMostAsked;
   if (listed.versions.size() > kMostAsked) listed.versions.resize(kMostAsked);
@@ -102,16 +105,16 @@ std::string GapTold(const CopyGap& gap, const std::string& place, const Region& 
                      other.str() + looked + ": ";
   for (std::size_t i = 0; i < gap.names.size(); ++i) text += (i == 0 ? "" : ", ") + gap.names[i];
   if (static_cast<std::size_t>(gap.count()) > gap.names.size()) text += ", ...";
-  if (gap.failed + gap.never > 0) {
-    text += "; S3 copies the " + std::to_string(gap.failed + gap.never) +
-            " that failed or had no rule only when told to: start S3 Batch Replication for them";
+  if (gap.given_up() > 0) {
+    text += "; S3 copies the " + std::to_string(gap.given_up()) +
+            " that failed or had no rule only when told to: " + gap.cure;
   }
   return text;
 }
 
 Status CheckNothingGivenUp(const Work& work, const S3& s3, const Region& region,
                            const CopyGap& gap) {
-  if (gap.failed + gap.never == 0) return base::Ok();
+  if (gap.given_up() == 0) return base::Ok();
   return base::WrongState(GapTold(gap, BucketPlace(work, s3, region), work.Other(region)) +
                           "; then run the same command again");
 }

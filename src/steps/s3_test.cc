@@ -213,6 +213,73 @@ TEST_F(S3StepsTest, WhatIsUnderWayIsWaitedForOnlyWhereTheOldRegionLives) {
   EXPECT_TRUE(dark->outputs.contains("bound_ns"));
 }
 
+class S3BackfillTest : public S3StepsTest {
+ protected:
+  S3BackfillTest() {
+    spec().batch_role = "arn:aws:iam::123456789012:role/batch";
+    aws_.Write(kEast, "old.png");
+    CHECK(Replicate().ok());
+    shop_.Add("s3.backfill/pictures", shop_.recovery, {{"batch-role", spec().batch_role}})
+        .component = model::ComponentName("pictures");
+    shop_.execution = model::ExecutionId("e1");
+  }
+  Result<StepOutcome> Backfill() { return shop_.Run("s3.backfill/pictures"); }
+};
+
+TEST_F(S3BackfillTest, WhatWasThereBeforeTheRuleIsCopiedByOneJob) {
+  const auto done = Backfill();
+  ASSERT_TRUE(done.ok()) << done.error().message();
+  EXPECT_TRUE(aws_.Has(kWest, "old.png"));
+  EXPECT_EQ(done->outputs.at("not_copied"), "0");
+  EXPECT_NE(done->detail.find("copied 1 of 1 objects"), std::string::npos) << done->detail;
+  const SeenCall made = shop_.aws.Calls("s3control:CreateJob").front();
+  EXPECT_EQ(made.options.region, kEast);
+  EXPECT_EQ(made.input.String("AccountId"), "123456789012");
+  EXPECT_EQ(made.input.String("ClientRequestToken").size(), 64u);
+  EXPECT_FALSE(made.input.Flag("ConfirmationRequired", true));
+  const auto again = Backfill();
+  ASSERT_TRUE(again.ok()) << again.error().message();
+  EXPECT_NE(again->detail.find("no job"), std::string::npos) << again->detail;
+  EXPECT_EQ(Count("s3control:CreateJob"), 1u);
+}
+
+TEST_F(S3BackfillTest, ATokenIsOfOneStepOfOneExecution) {
+  aws_.jobs_hang = true;
+  shop_.patience = std::chrono::milliseconds(200);
+  const auto token = [&](const char* execution) {
+    shop_.execution = model::ExecutionId(execution);
+    EXPECT_TRUE(Backfill().ok());
+    return std::string(
+        shop_.aws.Calls("s3control:CreateJob").back().input.String("ClientRequestToken"));
+  };
+  const std::string first = token("e1");
+  EXPECT_EQ(token("e1"), first);
+  EXPECT_NE(token("e2"), first);
+}
+
+TEST_F(S3BackfillTest, AJobThatTakesLongerIsToldOfAndGoesOn) {
+  aws_.jobs_hang = true;
+  shop_.patience = std::chrono::milliseconds(200);
+  const auto done = Backfill();
+  ASSERT_TRUE(done.ok()) << done.error().message();
+  EXPECT_NE(done->detail.find("goes on by itself"), std::string::npos) << done->detail;
+  EXPECT_NE(done->detail.find("old.png (no rule)"), std::string::npos) << done->detail;
+}
+
+TEST_F(S3BackfillTest, AJobThatFailsLeavesItsReasonAndTheNames) {
+  aws_.job_fails = "the role cannot be assumed";
+  ExpectRefused(Backfill(), ErrorCode::kWrongState, "the role cannot be assumed");
+  ExpectRefused(Backfill(), ErrorCode::kWrongState, "old.png (no rule)");
+}
+
+TEST_F(S3BackfillTest, WhatFailsAgainIsNamed) {
+  aws_.refused.insert("old.png");
+  const auto done = Backfill();
+  ASSERT_TRUE(done.ok()) << done.error().message();
+  EXPECT_NE(done->detail.find("0 of 1 objects, 1 failed"), std::string::npos) << done->detail;
+  EXPECT_NE(done->detail.find("old.png (FAILED)"), std::string::npos) << done->detail;
+}
+
 class S3MoveTest : public S3StepsTest {
  protected:
   // The writers ended just now.

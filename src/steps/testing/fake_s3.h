@@ -43,6 +43,8 @@ class FakeS3 {
     On("s3:PutObject", &FakeS3::PutObject);
     On("s3:HeadObject", &FakeS3::HeadObject);
     On("s3:ListObjectVersions", &FakeS3::ListVersions);
+    On("s3control:CreateJob", &FakeS3::CreateJob);
+    On("s3control:DescribeJob", &FakeS3::DescribeJob);
     On("cloudwatch:GetMetricData", &FakeS3::GetMetrics);
   }
 
@@ -72,7 +74,9 @@ class FakeS3 {
   std::map<std::string, Metrics> metrics;  // by the Region that gets the copies
   std::set<std::string> dark;
   std::set<std::string> refused;  // keys whose copies fail
-  int looks = 2;                  // until a copy comes over
+  std::string job_fails;          // why every job does; empty: none does
+  bool jobs_hang = false;
+  int looks = 2;  // until a copy comes over
 
  private:
   void On(const std::string& operation, Result<Value> (FakeS3::*answer)(const SeenCall& call)) {
@@ -192,6 +196,44 @@ class FakeS3 {
     if (more) answer.Set("NextKeyMarker", "key").Set("NextVersionIdMarker", last);
     return answer;
   }
+  // One job a token: the versions that it is to copy, by id.
+  Result<Value> CreateJob(const SeenCall& call) {
+    const std::string token(call.input.String("ClientRequestToken"));
+    const auto [found, fresh] = jobs_.try_emplace(token, std::set<std::string>());
+    if (!fresh || !job_fails.empty() || jobs_hang) return Value::Struct({{"JobId", token}});
+    const std::string_view arn =
+        call.input.Sub("ManifestGenerator").Sub("S3JobManifestGenerator").String("SourceBucket");
+    for (Version& version : buckets.at(std::string(arn.substr(arn.rfind(':') + 1))).versions) {
+      if (!version.status.empty() && version.status != "FAILED") continue;
+      version.status = "PENDING";
+      version.looks = looks;
+      found->second.insert(version.id);
+    }
+    return Value::Struct({{"JobId", token}});
+  }
+  Result<Value> DescribeJob(const SeenCall& call) {
+    const std::string id(call.input.String("JobId"));
+    const std::set<std::string>& wanted = jobs_.at(id);
+    std::int64_t done = 0, failed = 0;
+    for (const auto& [name, bucket] : buckets) {
+      for (const Version& version : bucket.versions) {
+        if (!wanted.contains(version.id)) continue;
+        done += version.status == "COMPLETED" ? 1 : 0;
+        failed += version.status == "FAILED" ? 1 : 0;
+      }
+    }
+    const auto total = static_cast<std::int64_t>(wanted.size());
+    const bool whole = !jobs_hang && done + failed == total;
+    Value job = Value::Struct({{"JobId", id}, {"Status", whole ? "Complete" : "Active"}});
+    if (!job_fails.empty()) {
+      job.Set("Status", "Failed");
+      job.Set("FailureReasons", Value::List{Value::Struct({{"FailureReason", job_fails}})});
+    }
+    job.Set("ProgressSummary", Value::Struct({{"TotalNumberOfTasks", total},
+                                              {"NumberOfTasksSucceeded", done},
+                                              {"NumberOfTasksFailed", failed}}));
+    return Value::Struct({{"Job", job}});
+  }
   Result<Value> GetMetrics(const SeenCall& call) {
     Value::List results;
     const auto found = metrics.find(call.options.region);
@@ -209,6 +251,7 @@ class FakeS3 {
   }
 
   Shop& shop_;
+  std::map<std::string, std::set<std::string>> jobs_;
   int ids_ = 0;
 };
 
