@@ -17,6 +17,9 @@ bool IsWanted(const AgainFilter& filter, const Bucket& bucket, std::string_view 
               const Version& version) {
   if (!filter.statuses.empty() && !filter.statuses.contains(AgainStatus(version))) return false;
   const base::WallTime time = TimeOf(version);
+  const bool there = std::any_of(filter.prefixes.begin(), filter.prefixes.end(),
+                                 [&](const std::string& each) { return key.starts_with(each); });
+  if (!filter.prefixes.empty() && !there) return false;
   if (filter.after && time <= *filter.after) return false;
   if (filter.before && time >= *filter.before) return false;
   return filter.rules == AgainFilter::Rules::kAny || !CopiesOf(bucket.rules, key, version).empty();

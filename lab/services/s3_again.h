@@ -17,6 +17,7 @@ namespace leeward::lab::s3 {
 struct AgainFilter {
   std::set<std::string, std::less<>> statuses;  // "NONE", "FAILED", ...; empty: any
   std::optional<base::WallTime> after, before;  // neither of them included
+  std::vector<std::string> prefixes;            // any of them; none: all keys
   enum class Rules : std::uint8_t { kAny, kWithRule } rules = Rules::kAny;
 };
 

@@ -45,9 +45,12 @@ Problem CheckGenerator(const Value& generator, std::string_view account) {
     return BadJob("The source bucket must be the ARN of a bucket.");
   if (generator.Flag("EnableManifestOutput", false) || generator.Has("ManifestOutputLocation"))
     return NoSuchPart("the manifest as an object (EnableManifestOutput)");
-  for (const char* member :
-       {"KeyNameConstraint", "ObjectSizeGreaterThanBytes", "ObjectSizeLessThanBytes",
-        "MatchAnyStorageClass", "MatchAnyObjectEncryption"}) {
+  for (const char* member : {"MatchAnySuffix", "MatchAnySubstring"}) {
+    if (generator.Sub("Filter").Sub("KeyNameConstraint").Has(member))
+      return NoSuchPart(fmt::format("a filter by {}", member));
+  }
+  for (const char* member : {"ObjectSizeGreaterThanBytes", "ObjectSizeLessThanBytes",
+                             "MatchAnyStorageClass", "MatchAnyObjectEncryption"}) {
     if (generator.Sub("Filter").Has(member))
       return NoSuchPart(fmt::format("a filter by {}", member));
   }
@@ -107,6 +110,8 @@ s3::AgainFilter FilterOf(const Job& job) {
   s3::AgainFilter out;
   for (const Value& status : filter.Items("ObjectReplicationStatuses"))
     out.statuses.insert(status.str());
+  for (const Value& prefix : filter.Sub("KeyNameConstraint").Items("MatchAnyPrefix"))
+    out.prefixes.push_back(prefix.str());
   out.after = TimeAt(filter, "CreatedAfter");
   out.before = TimeAt(filter, "CreatedBefore");
   if (filter.Flag("EligibleForReplication", false)) out.rules = s3::AgainFilter::Rules::kWithRule;

@@ -197,6 +197,20 @@ TEST_F(S3ControlTest, TimesOfTheFilterBoundWhatIsCopied) {
   EXPECT_THAT(Away(), ElementsAre(late));
 }
 
+TEST_F(S3ControlTest, KeysOfTheFilterBoundWhatIsCopied) {
+  const std::string inside = Put("in/a/1");
+  Put("in/b/1");
+  Replicate();
+  Value job = JobOf("orders", "t", Statuses({"NONE"}));
+  Value& filter = *job.Find("ManifestGenerator")->Find("S3JobManifestGenerator")->Find("Filter");
+  filter.Set("KeyNameConstraint", Value::Struct({{"MatchAnyPrefix", Statuses({"in/a/", "c/"})}}));
+  const std::string id = Start(job);
+  ASSERT_TRUE(Becomes(id, "Complete"));
+  EXPECT_THAT(Away(), ElementsAre(inside));
+  filter.Set("KeyNameConstraint", Value::Struct({{"MatchAnySuffix", Statuses({"1"})}}));
+  EXPECT_EQ(Refused("CreateJob", job), "NotImplemented");
+}
+
 TEST_F(S3ControlTest, AJobWaitsForItsConfirmationUnlessToldNotTo) {
   Put("in/k");
   Replicate();
