@@ -18,6 +18,7 @@ import signed
 
 BUCKETS = {HOME: "shop-pictures-east", RECOVERY: "shop-pictures-west"}
 ROLE = "arn:aws:iam::000000000000:role/copier"
+BATCH_ROLE = "arn:aws:iam::123456789012:role/batch"  # of the lab's account, which S3 Control is asked for
 SPEC = f"""apiVersion: leeward/v1
 application: shop
 regions: {{ home: us-east-1, recovery: us-west-2 }}
@@ -79,6 +80,13 @@ class BucketsLab(FilesLab):
     def keys(self, region):
         told = self.s3(region, "GET", query="list-type=2")[1]
         return {key for key in re.findall("<Key>(.*?)</Key>", told) if not key.startswith(".leeward/")}
+
+    def status(self, region, key):
+        return self.s3(region, "HEAD", key)[2].get("x-amz-replication-status")
+
+    def deny_replicas(self, region):
+        statement = {"Effect": "Deny", "Principal": "*", "Action": "s3:ReplicateObject", "Resource": f"arn:aws:s3:::{BUCKETS[region]}/refused*"}
+        self.s3(region, "PUT", query="policy=", body=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
 
     def replication(self, region):
         return self.s3(region, "GET", query="replication=", codes=(200, 404))[1]
@@ -150,6 +158,25 @@ class BucketsTest(BucketsLab):
         self.assertFalse(self.has(RECOVERY, "old.png"))
         service = self.ecs(HOME, "DescribeServices", {"cluster": "shop", "services": ["writer"]})["services"][0]
         self.assertEqual(service["desiredCount"], 1, "nobody was ended for it")
+
+    def test_what_was_there_before_the_rule_or_failed_is_copied_where_a_role_is_given_for_it(self):
+        self.spec = self.write("shop.yaml", SPEC.replace("home-bucket:", f'batch-role: "{BATCH_ROLE}", home-bucket:'))
+        self.make_home()
+        old = {f"old/{number}.png" for number in range(3)}
+        for key in sorted(old):
+            self.put(HOME, key)
+        told = self.act("protect")
+        self.assertRegex(told, "job [0-9a-f-]+ of S3 Batch Replication in us-east-1 copied 3 of 3 objects")
+        self.assertEqual(self.keys(RECOVERY), old)
+        self.assertIn("no job of S3 Batch Replication is needed", self.act("protect"))
+
+        self.act("switchover", *AWAY)
+        self.deny_replicas(HOME)
+        self.put(RECOVERY, "refused.png")
+        wait(lambda: self.status(RECOVERY, "refused.png") == "FAILED", "a copy to be refused")
+        self.s3(HOME, "DELETE", query="policy=")
+        self.assertRegex(self.act("failback"), "S3 Batch Replication in us-west-2 copied 1 of 1 objects")
+        self.assertEqual(self.keys(HOME), old | {"refused.png"})
 
     def test_what_is_in_the_way_is_refused_by_name_and_nothing_is_changed(self):
         self.make_bucket(HOME)
