@@ -26,6 +26,7 @@
 #include "lab/services/backup_resource.h"
 #include "lab/services/dispatch.h"
 #include "lab/services/flow.h"
+#include "lab/services/recovery_points.h"
 
 namespace leeward::lab::backup {
 
@@ -40,7 +41,7 @@ struct Limits {
   IncomingLimits incoming;             // of copies that come here, and of calls
 };
 
-class Backup : public Service {
+class Backup : public Service, public RecoveryPoints {
  public:
   Backup(Host& host, BackupResources resources);
   ~Backup() override;
@@ -50,6 +51,7 @@ class Backup : public Service {
   void Handle(const Call& call, Reply reply) override;
   base::Status Start() override;
   void HandleInternal(std::string_view operation, const shapes::Value& input, Reply reply) override;
+  bool Holds(std::string_view point_arn) const override { return points_.contains(point_arn); }
 
   Limits limits;
 

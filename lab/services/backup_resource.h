@@ -91,6 +91,7 @@ using BackupResources = std::vector<std::unique_ptr<BackupResource>>;
 BackupResources MakeBackupResources(Host& host);
 
 std::unique_ptr<BackupResource> MakeDynamoDbBackups(Host& host);
+std::unique_ptr<BackupResource> MakeEbsBackups(Host& host);
 std::unique_ptr<BackupResource> MakeEfsBackups(Host& host);
 std::unique_ptr<BackupResource> MakeRdsBackups(Host& host);
 

@@ -20,7 +20,7 @@ Flow<base::Status> BackupResource::Forget(std::string point_arn) {
 
 BackupResources MakeBackupResources(Host& host) {
   BackupResources resources;
-  for (const auto make : {MakeDynamoDbBackups, MakeEfsBackups, MakeRdsBackups})
+  for (const auto make : {MakeDynamoDbBackups, MakeEbsBackups, MakeEfsBackups, MakeRdsBackups})
     resources.push_back(make(host));
   return resources;
 }

@@ -55,7 +55,7 @@ class Ebs : public VolumeSnapshots {
     CreateSnapshot(input, std::move(reply));
   }
   void CopyIn(const shapes::Value& input, Reply reply) override {
-    CopySnapshot(input, std::move(reply));
+    CheckCopy(Asker::kService, input, std::move(reply));
   }
   Answer RestoreVolume(const shapes::Value& input) override { return CreateVolume(input); }
   Answer DropSnapshot(const shapes::Value& input) override { return DeleteSnapshot(input); }
@@ -75,6 +75,8 @@ class Ebs : public VolumeSnapshots {
   struct Running {
     ChildId child = 0;
   };
+  // Another service may read in the source's Region; a client shows that it may.
+  enum class Asker { kClient, kService };
   // One snapshot or a set of them, as asked for.
   struct Wanted {
     std::vector<std::string> volumes;
@@ -118,7 +120,8 @@ class Ebs : public VolumeSnapshots {
 
   // ebs_copy.cc
   void CopySnapshot(const Value& input, Reply reply);
-  Flow<> BeginCopy(Value input, Reply reply);
+  void CheckCopy(Asker asker, const Value& input, Reply reply);
+  Flow<> BeginCopy(Asker asker, Value input, Reply reply);
   Flow<> RunCopy(std::string id);
   Flow<base::Status> Fetch(std::string id, Copying from);
   Flow<base::Status> FetchBlock(std::string id, Copying from, std::string digest);

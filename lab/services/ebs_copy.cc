@@ -43,6 +43,10 @@ std::optional<ApiError> Ebs::CheckPresigned(const Value& input) const {
 }
 
 void Ebs::CopySnapshot(const Value& input, Reply reply) {
+  CheckCopy(Asker::kClient, input, std::move(reply));
+}
+
+void Ebs::CheckCopy(Asker asker, const Value& input, Reply reply) {
   if (auto error = CheckId(input.String("SourceSnapshotId"), "snap-")) return reply(*error);
   if (auto refused = RefuseMembers(input, {"DestinationOutpostArn", "CompletionDurationMinutes",
                                            "DestinationAvailabilityZone"}))
@@ -64,10 +68,10 @@ void Ebs::CopySnapshot(const Value& input, Reply reply) {
                           400,
                           {}});
   }
-  BeginCopy(input, std::move(reply)).Detach();
+  BeginCopy(asker, input, std::move(reply)).Detach();
 }
 
-Flow<> Ebs::BeginCopy(Value input, Reply reply) {
+Flow<> Ebs::BeginCopy(Asker asker, Value input, Reply reply) {
   const std::string region(input.String("SourceRegion"));
   const std::string source(input.String("SourceSnapshotId"));
   const Value ask = Value::Struct({{"SnapshotId", source}});
@@ -80,7 +84,7 @@ Flow<> Ebs::BeginCopy(Value input, Reply reply) {
   }
   const Value& from = std::get<Value>(told).Sub("Record");
   const bool encrypted = from.Flag("Encrypted", false);
-  if (encrypted && !input.Has("PresignedUrl")) {
+  if (encrypted && asker == Asker::kClient && !input.Has("PresignedUrl")) {
     reply(ApiError{"MissingParameter",
                    "The request must contain the parameter presignedUrl: the snapshot is encrypted",
                    400,

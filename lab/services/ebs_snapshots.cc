@@ -6,6 +6,8 @@
 
 #include "lab/services/ebs.h"
 #include "lab/services/ebs_checks.h"
+#include "lab/services/recovery_points.h"
+#include "lab/services/region_links.h"
 
 namespace leeward::lab::ebs {
 namespace {
@@ -203,6 +205,12 @@ Answer Ebs::DeleteSnapshot(const Value& input) {
   const std::string id(input.String("SnapshotId"));
   if (auto error = CheckId(id, "snap-")) return *error;
   if (!snapshots_.contains(id)) return SnapshotNotFound(id);
+  const auto* points = FindSibling<RecoveryPoints>(host_, "backup");
+  if (points != nullptr && points->Holds(SnapshotArn(host_.region(), id))) {
+    return BadValue(
+        "This snapshot is managed by the AWS Backup service and cannot be deleted via EC2 APIs. If "
+        "you wish to delete this snapshot, please do so via the Backup console.");
+  }
   snapshots_.erase(id);
   copying_.erase(id);  // whoever copies sees it, and lets its blocks go
   Save();

@@ -19,11 +19,17 @@ struct SnapshotSeen {
   base::WallTime started;
 };
 
+// In ARNs of snapshots there is no account.
+inline std::string SnapshotArn(std::string_view region, std::string_view id) {
+  return "arn:aws:ec2:" + std::string(region) + "::snapshot/" + std::string(id);
+}
+
 class VolumeSnapshots {
  public:
   virtual ~VolumeSnapshots() = default;
   // EC2's CreateSnapshot, CopySnapshot, CreateVolume and DeleteSnapshot with their own inputs and
-  // answers.
+  // answers. A copy needs no PresignedUrl; a snapshot is made with the tags of its volume where
+  // CopyTagsFromSource is "volume".
   virtual void MakeSnapshot(const shapes::Value& input, Reply reply) = 0;
   virtual void CopyIn(const shapes::Value& input, Reply reply) = 0;
   virtual Answer RestoreVolume(const shapes::Value& input) = 0;
