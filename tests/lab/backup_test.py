@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""AWS Backup in a lab that is broken: a file system and a table, backed up, copied away, and restored when their Region is gone."""
+"""AWS Backup in a lab that is broken: files, a table, a database and a volume, backed up, copied away, restored when their Region is gone."""
 
 import datetime
 import json
@@ -205,6 +205,39 @@ class BackupTest(cleaned.TestCase):
         self.assertEqual(self.restore(B, point, {"DBInstanceIdentifier": "orders-again", "DBInstanceClass": "db.t3.micro"}),
                          f"arn:aws:rds:{B}:123456789012:db:orders-again")
         self.assertEqual(self.psql(B, "orders-again", "SELECT count(*), sum(x) FROM t"), "1000|500500")
+
+    def ec2(self, region, action, status=200, **parameters):
+        answered, body = signed.call(self.lab["gateway"], region, action, "ec2", "2016-11-15", timeout=20, parameters=parameters)
+        self.assertEqual(answered, status, body)
+        return xml.etree.ElementTree.fromstring(re.sub(r' xmlns="[^"]+"', "", body, count=1))
+
+    def volume(self, region, name):
+        return self.state / "regions" / region / "ebs" / "volumes" / name
+
+    def test_a_volume_is_restored_away_when_its_region_is_killed(self):
+        made = self.ec2(A, "CreateVolume", AvailabilityZone=A + "a", Size="1", Encrypted="true").findtext("volumeId")
+        until(lambda: self.ec2(A, "DescribeVolumes", **{"VolumeId.1": made}).findtext(".//item/status") == "available", "a volume")
+        text = os.urandom(3 << 20)
+        with self.volume(A, made).open("r+b") as file:
+            file.seek(5 << 20)
+            file.write(text)
+        point = self.back_up(A, f"arn:aws:ec2:{A}:123456789012:volume/{made}")
+        self.assertRegex(point, rf"^arn:aws:ec2:{A}::snapshot/snap-[0-9a-f]{{17}}$")
+        refused = self.ec2(A, "DeleteSnapshot", 400, SnapshotId=point.rsplit("/", 1)[1])
+        self.assertIn("managed by the AWS Backup service", refused.findtext(".//Message"))
+        with self.volume(A, made).open("r+b") as file:
+            file.seek(5 << 20)
+            file.write(b"later")
+        point = self.copy(point)
+        self.run_lab("kill", A)
+        restored = self.restore(B, point, {"availabilityZone": B + "a", "volumeType": "gp3"})
+        self.assertTrue(restored.startswith(f"arn:aws:ec2:{B}:123456789012:volume/vol-"), restored)
+        restored = restored.rsplit("/", 1)[1]
+        with self.volume(B, restored).open("rb") as file:
+            self.assertEqual(file.read(5 << 20), bytes(5 << 20))
+            self.assertEqual(file.read(3 << 20), text)
+        told = self.ec2(B, "DescribeVolumes", **{"VolumeId.1": restored})
+        self.assertEqual((told.findtext(".//volumeType"), told.findtext(".//encrypted")), ("gp3", "true"))
 
     def test_a_killed_region_ends_its_copy_without_a_point(self):
         system, _ = self.make_files()
