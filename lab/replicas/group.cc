@@ -39,6 +39,7 @@ Value ToValue(const Group& group) {
   for (const auto& [region, member] : group.members) {
     members.Set(region, Value::Struct({{"status", Name(member.status)},
                                        {"problem", member.problem},
+                                       {"key", member.key},
                                        {"source", member.source.since_epoch.count()}}));
   }
   return Value::Struct({{"table", group.table},
@@ -54,9 +55,9 @@ Group GroupFrom(const Value& value) {
   group.witness = value.String("witness");
   if (!value.Sub("members").is_members()) return group;
   for (const auto& [region, member] : value.Sub("members").members()) {
-    group.members[region] = {StatusFrom(member.String("status")),
-                             std::string(member.String("problem")),
-                             base::WallTime{base::Duration(member.Int("source"))}};
+    group.members[region] = {
+        StatusFrom(member.String("status")), std::string(member.String("problem")),
+        std::string(member.String("key")), base::WallTime{base::Duration(member.Int("source"))}};
   }
   return group;
 }
@@ -67,6 +68,7 @@ Value Describe(const Group& group, std::string_view region) {
   for (const auto& [name, member] : group.members) {
     if (name == region) continue;
     Value one = Value::Struct({{"RegionName", name}, {"ReplicaStatus", Name(member.status)}});
+    if (!member.key.empty()) one.Set("KMSMasterKeyId", member.key);
     if (!member.problem.empty()) one.Set("ReplicaStatusDescription", member.problem);
     replicas.push_back(std::move(one));
   }

@@ -19,6 +19,7 @@ std::string_view Name(MemberStatus status);  // "CREATING"
 struct Member {
   MemberStatus status = MemberStatus::kCreating;
   std::string problem;      // why its creation failed
+  std::string key;          // KMS key of one's own that it is encrypted under; empty: none
   base::WallTime source{};  // when it was last copied from for a new replica; zero: never
 };
 

@@ -132,6 +132,8 @@ class Keeper : public tables::ReplicaKeeper {
   items::Verdict UpdateEventual(const std::string& table, const Value& input);
   items::Verdict UpdateStrong(const std::string& table, const Value& input);
   items::Verdict CheckStrong(const std::string& table);
+  std::string KeyHere(const std::string& table) const;
+  items::Verdict CheckKey(const std::string& table, const std::string& key) const;
   bool HasStream(Kept& kept);
   void Begin(const std::string& table, Job job);
   void GoOn(const std::string& table);

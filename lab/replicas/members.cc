@@ -29,6 +29,7 @@ constexpr std::size_t kStrongRegions = 3;
 struct Action {
   std::string_view kind;  // "Create", "Update", "Delete"
   std::string region;
+  std::string key;  // KMSMasterKeyId
 };
 
 // What each update asks for; what this lab does not do with a replica is refused by name.
@@ -42,7 +43,8 @@ items::Outcome<std::vector<Action>> ActionsOf(const Value& input) {
     }
     const auto& [kind, body] = update.members().front();
     for (const auto& [name, value] : body.members()) {
-      if (name != "RegionName")
+      const bool key = name == "KMSMasterKeyId" && kind == "Create";
+      if (name != "RegionName" && !key)
         return Refuse(fmt::format("{} of a replica is not served by this lab", name));
     }
     if (kind == "Update") {
@@ -50,10 +52,20 @@ items::Outcome<std::vector<Action>> ActionsOf(const Value& input) {
           "One or more parameter values were invalid: the update of a replica changes "
           "nothing");
     }
-    actions.push_back(
-        {kind == "Create" ? "Create" : "Delete", std::string(body.String("RegionName"))});
+    actions.push_back({kind == "Create" ? "Create" : "Delete",
+                       std::string(body.String("RegionName")),
+                       std::string(body.String("KMSMasterKeyId"))});
   }
   return actions;
+}
+
+const Member* MemberOf(const Group& group, const std::string& region) {
+  const auto found = group.members.find(region);
+  return found == group.members.end() ? nullptr : &found->second;
+}
+
+Value SpecUnder(const std::string& key) {
+  return Value::Struct({{"Enabled", true}, {"SSEType", "KMS"}, {"KMSMasterKeyId", key}});
 }
 
 // Of the members of UpdateTable, only these may come together with replicas.
@@ -122,6 +134,28 @@ Verdict Keeper::CheckRemove(const Kept& kept, const std::string& region) const {
   return {};
 }
 
+// One's own key that the table here is encrypted under.
+std::string Keeper::KeyHere(const std::string& table) const {
+  const auto blueprint = engine_->replication().Blueprint(table);
+  if (!blueprint.ok()) return "";
+  return std::string(blueprint->Sub("SSESpecification").String("KMSMasterKeyId"));
+}
+
+// Keys are of one Region: a replica of a table under a key of one's own needs one there. Whether it
+// is there is seen there.
+Verdict Keeper::CheckKey(const std::string& table, const std::string& key) const {
+  const bool own = !KeyHere(table).empty();
+  if (own && key.empty()) {
+    return Refuse(
+        "One or more parameter values were invalid: KMSMasterKeyId must be specified for the "
+        "replica because the table is encrypted under a customer managed key");
+  }
+  if (own || key.empty()) return {};
+  return Refuse(
+      "One or more parameter values were invalid: KMSMasterKeyId can be specified for a replica "
+      "only if the table is encrypted under a customer managed key");
+}
+
 Verdict Keeper::UpdateEventual(const std::string& table, const Value& input) {
   ASSIGN_OR_RETURN(const std::vector<Action> actions, ActionsOf(input));
   if (actions.size() != 1)
@@ -133,16 +167,19 @@ Verdict Keeper::UpdateEventual(const std::string& table, const Value& input) {
   Kept fresh;
   fresh.group.table = table;
   fresh.group.members[options_.region].status = MemberStatus::kActive;
+  fresh.group.members[options_.region].key = KeyHere(table);
   const Kept& kept = there == nullptr ? fresh : *there;
   const bool add = action.kind == "Create";
   RETURN_IF_ERROR(add ? CheckAdd(kept, action.region) : CheckRemove(kept, action.region));
+  if (add) RETURN_IF_ERROR(CheckKey(table, action.key));
   if (there == nullptr) {
     const base::Status begun = engine_->replication().Keep(table, tables::Replication::Kept::kYes);
     if (!begun.ok()) return ApiError{"InternalServerError", begun.error().message(), 500, {}};
     tables_[table] = std::move(fresh);
   }
-  Find(table)->group.members[action.region].status =
-      add ? MemberStatus::kCreating : MemberStatus::kDeleting;
+  Member& member = Find(table)->group.members[action.region];
+  member.status = add ? MemberStatus::kCreating : MemberStatus::kDeleting;
+  if (add) member.key = action.key;
   Begin(table, {add ? Job::Kind::kAdd : Job::Kind::kRemove, {action.region}});
   return {};
 }
@@ -186,6 +223,7 @@ Verdict Keeper::UpdateStrong(const std::string& table, const Value& input) {
   fresh.group.table = table;
   fresh.group.consistency = Consistency::kStrong;
   fresh.group.members[options_.region].status = MemberStatus::kActive;
+  fresh.group.members[options_.region].key = KeyHere(table);
   const Kept& kept = there == nullptr ? fresh : *there;
   for (const std::string& region : regions)
     RETURN_IF_ERROR(add ? CheckAdd(kept, region) : CheckRemove(kept, region));
@@ -200,14 +238,17 @@ Verdict Keeper::UpdateStrong(const std::string& table, const Value& input) {
         "us-east-2, us-west-2), EU (eu-central-1, eu-west-1, eu-west-2, eu-west-3) or AP "
         "(ap-northeast-1, ap-northeast-2, ap-northeast-3)");
   if (add) {
+    for (const Action& action : actions) RETURN_IF_ERROR(CheckKey(table, action.key));
     RETURN_IF_ERROR(CheckStrong(table));
     const base::Status begun = engine_->replication().Keep(table, tables::Replication::Kept::kYes);
     if (!begun.ok()) return ApiError{"InternalServerError", begun.error().message(), 500, {}};
     tables_[table] = std::move(fresh);
   }
-  for (const std::string& region : regions)
-    Find(table)->group.members[region].status =
-        add ? MemberStatus::kCreating : MemberStatus::kDeleting;
+  for (const Action& action : actions) {
+    Member& member = Find(table)->group.members[action.region];
+    member.status = add ? MemberStatus::kCreating : MemberStatus::kDeleting;
+    if (add) member.key = action.key;
+  }
   Begin(table, {add ? Job::Kind::kAdd : Job::Kind::kRemove, {regions.begin(), regions.end()}});
   return {};
 }
@@ -217,6 +258,10 @@ Verdict Keeper::Allow(std::string_view operation, std::string_view table, const 
   if (kept == nullptr || taking_settings_) return {};
   if (operation == "UpdateTimeToLive" && kept->group.strong())
     return Refuse("MRSC tables do not support Time to Live");
+  const std::string& key = kept->group.members.at(options_.region).key;
+  const Value* encryption = input.Find("SSESpecification");
+  if (encryption != nullptr && (!key.empty() || encryption->Has("KMSMasterKeyId")))
+    return Refuse("Changing the KMS keys of a table with replicas is not served by this lab");
   const Value* stream = input.Find("StreamSpecification");
   if (operation == "UpdateTable" && stream != nullptr && !kept->group.strong() &&
       !stream->Flag("StreamEnabled", true))
@@ -326,9 +371,12 @@ void Keeper::Announce(const std::string& table, const Then& then) {
 }
 
 void Keeper::Adopt(const std::string& table, const std::string& region) {
-  const auto input = [this, table] {
+  const auto input = [this, table, region] {
     const Kept* kept = Find(table);
-    const auto blueprint = engine_->replication().Blueprint(table);
+    auto blueprint = engine_->replication().Blueprint(table);
+    const Member* member = kept == nullptr ? nullptr : MemberOf(kept->group, region);
+    if (blueprint.ok() && member != nullptr && !member->key.empty())
+      blueprint->Set("SSESpecification", SpecUnder(member->key));
     const EngineAnswer ttl = Ask("DescribeTimeToLive", Value::Struct({{"TableName", table}}));
     return Value::Struct({{"group", kept == nullptr ? Value() : ToValue(kept->group)},
                           {"blueprint", blueprint.ok() ? *blueprint : Value()},

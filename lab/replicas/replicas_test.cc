@@ -127,6 +127,82 @@ TEST_F(ReplicasTest, WhatCannotBeIsRefused) {
   EXPECT_EQ(Replica(kB, "Delete", kA).status, 200);
 }
 
+class ReplicaKeysTest : public ReplicasTest {
+ protected:
+  ReplicaKeysTest() {
+    for (const std::string& region : {kA, kB, kC}) {
+      for (const char* name : {"alias/own", "alias/aws/dynamodb"}) {
+        const std::string arn = "arn:aws:kms:" + region + ":123456789012:key/" + name;
+        world_.keys[region][name] = world_.keys[region][arn] = {arn, true};
+      }
+      world_.Kill(region);
+      world_.Start(region);
+    }
+  }
+  static Value Under(const std::string& key) {
+    Value spec = Value::Struct({{"Enabled", true}, {"SSEType", "KMS"}});
+    if (!key.empty()) spec.Set("KMSMasterKeyId", key);
+    return Value::Struct({{"SSESpecification", spec}});
+  }
+  World::Answer AddUnder(const std::string& of, const std::string& key) {
+    Value create = Value::Struct({{"RegionName", of}, {"KMSMasterKeyId", key}});
+    Value input = Value::Struct({{"TableName", "carts"}});
+    input.Set("ReplicaUpdates", Value::List{Value::Struct({{"Create", create}})});
+    return world_.Call(kA, "UpdateTable", input);
+  }
+  void AwaitActive() {
+    ASSERT_TRUE(world_.TurnUntil([&] { return Table(kA).String("TableStatus") == "ACTIVE"; }));
+  }
+  std::string KeyOf(const std::string& region) {
+    return std::string(Table(region).Sub("SSEDescription").String("KMSMasterKeyArn"));
+  }
+};
+
+TEST_F(ReplicaKeysTest, ATableUnderAKeyOfOnesOwnNeedsOneForEachReplica) {
+  MakeTable(kA, Under("alias/own"));
+  EXPECT_EQ(KeyOf(kA), world_.keys[kA]["alias/own"].arn);
+  EXPECT_EQ(Replica(kA, "Create", kB).code(), "ValidationException");
+  ASSERT_EQ(AddUnder(kB, "alias/own").status, 200);
+  AwaitActive();
+  EXPECT_EQ(KeyOf(kB), world_.keys[kB]["alias/own"].arn);
+  EXPECT_EQ(Table(kA).Items("Replicas").front().String("KMSMasterKeyId"), "alias/own");
+  EXPECT_EQ(Table(kB).Items("Replicas").front().String("KMSMasterKeyId"), KeyOf(kA));
+  Value change = Value::Struct({{"TableName", "carts"}});
+  change.Set("SSESpecification", Under("").Sub("SSESpecification"));
+  EXPECT_EQ(world_.Call(kA, "UpdateTable", change).code(), "ValidationException");
+}
+
+TEST_F(ReplicaKeysTest, AKeyThatIsNotInTheReplicasRegionMakesNone) {
+  MakeTable(kA, Under("alias/own"));
+  world_.keys[kB]["alias/own"].usable = false;
+  ASSERT_EQ(AddUnder(kB, "alias/own").status, 200);
+  AwaitActive();
+  const Value replica = Table(kA).Items("Replicas").front();
+  EXPECT_EQ(replica.String("ReplicaStatus"), "CREATION_FAILED");
+  EXPECT_NE(replica.String("ReplicaStatusDescription").find("is not enabled"), std::string::npos);
+  EXPECT_TRUE(Table(kB).is_null());
+}
+
+TEST_F(ReplicaKeysTest, AReplicaOfATableUnderAwsKeysTakesNoOther) {
+  MakeTable(kA, Under(""));
+  EXPECT_EQ(KeyOf(kA), world_.keys[kA]["alias/aws/dynamodb"].arn);
+  EXPECT_EQ(AddUnder(kB, "alias/own").code(), "ValidationException");
+  Add(kA, kB);
+  EXPECT_EQ(KeyOf(kB), world_.keys[kB]["alias/aws/dynamodb"].arn);
+}
+
+TEST_F(ReplicaKeysTest, ATableIsNotMadeUnderAKeyThatIsNotThere) {
+  Value input = Under("alias/none");
+  input.Set("TableName", "carts").Set("BillingMode", "PAY_PER_REQUEST");
+  input.Set("AttributeDefinitions",
+            Value::List{Value::Struct({{"AttributeName", "pk"}, {"AttributeType", "S"}})});
+  input.Set("KeySchema",
+            Value::List{Value::Struct({{"AttributeName", "pk"}, {"KeyType", "HASH"}})});
+  const auto refused = world_.Call(kA, "CreateTable", input);
+  EXPECT_EQ(refused.code(), "ValidationException");
+  EXPECT_NE(refused.body.String("message").find("alias/none' does not exist"), std::string::npos);
+}
+
 TEST_F(ReplicasTest, ATableThatIsThereAlreadyIsNotTakenOver) {
   MakeTable(kA);
   MakeTable(kB);

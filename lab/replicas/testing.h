@@ -60,6 +60,8 @@ class World {
       After(region, delay, std::move(then));
     };
     engine.replicas = site.keeper.get();
+    if (!keys.empty())
+      engine.keys = [this, region](std::string_view name) { return KeyIn(region, name); };
     auto opened = tables::Engine::Open(std::move(engine));
     CHECK_MSG(opened.ok(), opened.error().message().c_str());
     site.engine = std::move(*opened);
@@ -127,6 +129,9 @@ class World {
   Keeper& KeeperOf(const std::string& region) { return *sites_[region].keeper; }
   std::vector<std::string>& Metrics(const std::string& region) { return sites_[region].metrics; }
   double Latency(const std::string& region) { return sites_[region].latency; }
+
+  // KMS of each Region: keys by name. While there are none, any name is taken.
+  std::map<std::string, std::map<std::string, tables::EncryptionKey, std::less<>>> keys;
 
   ports::SeededRandom random{1};
   base::MonotonicTime now{1h};
@@ -202,6 +207,11 @@ class World {
                                    });
                                  });
     });
+  }
+
+  std::optional<tables::EncryptionKey> KeyIn(const std::string& region, std::string_view name) {
+    const auto found = keys[region].find(name);
+    return found == keys[region].end() ? std::nullopt : std::optional(found->second);
   }
 
   static constexpr base::Duration kWay = 10ms;

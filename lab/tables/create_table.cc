@@ -103,8 +103,7 @@ Verdict ReadSettings(const Core& core, const Value& input, Table& table) {
   table.throughput.units = UnitsFrom(input.Find("ProvisionedThroughput"));
   ASSIGN_OR_RETURN(table.on_demand, LimitsFrom(input.Find("OnDemandThroughput"), table.billing));
   table.warm = WarmFrom(input.Find("WarmThroughput"));
-  ASSIGN_OR_RETURN(table.sse, EncryptionFrom(input.Find("SSESpecification"), core.options.region,
-                                             core.options.account));
+  ASSIGN_OR_RETURN(table.sse, EncryptionFrom(input.Find("SSESpecification"), core.options));
   ASSIGN_OR_RETURN(table.tags, TagsFrom(input.Items("Tags")));
   table.table_class_given = input.Has("TableClass");
   table.table_class = input.String("TableClass", "STANDARD");

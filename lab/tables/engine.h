@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -53,6 +54,12 @@ struct Metric {
   double value = 0;
 };
 
+// A KMS key of this Region, as tables see it.
+struct EncryptionKey {
+  std::string arn;
+  bool usable = false;
+};
+
 struct EngineOptions {
   std::filesystem::path directory;      // made when absent; held by one engine at a time
   std::string region;                   // "us-east-1"
@@ -70,6 +77,9 @@ struct EngineOptions {
   // Global tables: what keeps the replicas in the other Regions (lab/tables/replication.h). Null: a
   // request that names replicas is refused. Outlives the engine.
   ReplicaKeeper* replicas = nullptr;
+  // KMS of this Region: the key of that id, ARN, alias or alias ARN; nothing for one that is not
+  // there or that AWS keeps for another service. Empty: keys are taken by their names.
+  std::function<std::optional<EncryptionKey>(std::string_view name)> keys;
 };
 
 class Engine {

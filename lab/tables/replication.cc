@@ -10,6 +10,7 @@
 #include "lab/tables/describe_table.h"
 #include "lab/tables/log.h"
 #include "lab/tables/states.h"
+#include "lab/tables/table_spec.h"
 #include "lab/tables/write.h"
 
 namespace leeward::lab::tables {
@@ -254,6 +255,8 @@ base::Result<shapes::Value> Replication::Blueprint(std::string_view name) const 
   }
   if (!local.empty()) out.Set("LocalSecondaryIndexes", Value(std::move(local)));
   if (!global.empty()) out.Set("GlobalSecondaryIndexes", Value(std::move(global)));
+  const Value encryption = SpecOf(table->sse, core_.options);
+  if (!encryption.is_null()) out.Set("SSESpecification", encryption);
   if (const Stream* stream = table->stream()) {
     out.Set("StreamSpecification",
             Value::Struct(

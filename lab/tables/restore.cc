@@ -77,8 +77,15 @@ Verdict Override(const Core& core, const Value& input, Table& table) {
   RETURN_IF_ERROR(KeepNamed(input, "LocalSecondaryIndexOverride", IndexScope::kLocal, table));
   RETURN_IF_ERROR(KeepNamed(input, "GlobalSecondaryIndexOverride", IndexScope::kGlobal, table));
   if (const Value* sse = input.Find("SSESpecificationOverride")) {
-    ASSIGN_OR_RETURN(table.sse, EncryptionFrom(sse, core.options.region, core.options.account));
+    ASSIGN_OR_RETURN(table.sse, EncryptionFrom(sse, core.options));
+    return {};
   }
+  // A backup may have come from another Region, whose keys are none here.
+  const std::string here = "arn:aws:kms:" + core.options.region + ":";
+  if (!table.sse.String("KMSMasterKeyArn").starts_with(here)) table.sse = Value();
+  const Value again = SpecOf(table.sse, core.options);
+  if (again.is_null()) return {};
+  ASSIGN_OR_RETURN(table.sse, EncryptionFrom(&again, core.options));
   return {};
 }
 

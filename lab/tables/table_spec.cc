@@ -21,6 +21,24 @@ items::Type ScalarType(std::string_view name) {
   return name == "B" ? items::Type::kB : items::Type::kS;
 }
 
+constexpr std::string_view kManagedKey = "alias/aws/dynamodb";
+
+std::string ArnByName(std::string_view name, const EngineOptions& options) {
+  if (name.starts_with("arn:")) return std::string(name);
+  return fmt::format("arn:aws:kms:{}:{}:{}{}", options.region, options.account,
+                     name.starts_with("alias/") ? "" : "key/", name);
+}
+
+// An empty name is the key that AWS manages for tables.
+Outcome<std::string> KeyArnFrom(std::string_view name, const EngineOptions& options) {
+  const std::string_view asked = name.empty() ? kManagedKey : name;
+  const auto key = options.keys ? options.keys(asked) : std::nullopt;
+  if (key && key->usable) return key->arn;
+  if (!options.keys || name.empty()) return ArnByName(asked, options);
+  return ValidationError(fmt::format("KMS validation error: Key '{}' {}", ArnByName(name, options),
+                                     key ? "is not enabled" : "does not exist"));
+}
+
 const items::KeyPart* PartNamed(const std::vector<items::KeyPart>& parts, std::string_view name) {
   for (const items::KeyPart& part : parts) {
     if (part.name == name) return &part;
@@ -259,8 +277,7 @@ Outcome<std::optional<StreamView>> StreamFrom(const Value* spec) {
   return InvalidParameter("StreamViewType must be specified when StreamEnabled is true");
 }
 
-Outcome<Value> EncryptionFrom(const Value* spec, std::string_view region,
-                              std::string_view account) {
+Outcome<Value> EncryptionFrom(const Value* spec, const EngineOptions& options) {
   if (spec == nullptr) return Value();
   const std::string_view type = spec->String("SSEType");
   const std::string_view key = spec->String("KMSMasterKeyId");
@@ -275,12 +292,21 @@ Outcome<Value> EncryptionFrom(const Value* spec, std::string_view region,
   if (!key.empty() && type.empty()) {
     return InvalidParameter("KMSMasterKeyId can only be specified when SSEType is KMS");
   }
-  std::string arn(key.empty() ? "alias/aws/dynamodb" : key);
-  if (!arn.starts_with("arn:")) {
-    arn = fmt::format("arn:aws:kms:{}:{}:{}{}", region, account,
-                      arn.starts_with("alias/") ? "" : "key/", arn);
-  }
+  ASSIGN_OR_RETURN(const std::string arn, KeyArnFrom(key, options));
   return Value::Struct({{"Status", "ENABLED"}, {"SSEType", "KMS"}, {"KMSMasterKeyArn", arn}});
+}
+
+bool HasOwnKey(const Value& sse, const EngineOptions& options) {
+  if (sse.is_null()) return false;
+  const Outcome<std::string> managed = KeyArnFrom("", options);
+  return !managed.ok() || sse.String("KMSMasterKeyArn") != *managed;
+}
+
+Value SpecOf(const Value& sse, const EngineOptions& options) {
+  if (sse.is_null()) return {};
+  Value spec = Value::Struct({{"Enabled", true}, {"SSEType", "KMS"}});
+  if (HasOwnKey(sse, options)) spec.Set("KMSMasterKeyId", sse.String("KMSMasterKeyArn"));
+  return spec;
 }
 
 Outcome<Tags> TagsFrom(const Value::List& list) {

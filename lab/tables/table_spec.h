@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lab/tables/answer.h"
+#include "lab/tables/engine.h"
 #include "lab/tables/table.h"
 #include "shapes/value.h"
 
@@ -45,9 +46,13 @@ Verdict CheckProjectedNames(const std::vector<Index>& indexes);
 
 // StreamSpecification of a new stream; nullopt when it is off.
 Outcome<std::optional<StreamView>> StreamFrom(const shapes::Value* spec);
-// SSESpecification as SSEDescription shows it; an absent Value for what AWS owns.
-Outcome<shapes::Value> EncryptionFrom(const shapes::Value* spec, std::string_view region,
-                                      std::string_view account);
+// SSESpecification as SSEDescription shows it; an absent Value for what AWS owns. The key has to be
+// usable.
+Outcome<shapes::Value> EncryptionFrom(const shapes::Value* spec, const EngineOptions& options);
+// Whether the SSEDescription names a key of one's own.
+bool HasOwnKey(const shapes::Value& sse, const EngineOptions& options);
+// The same encryption asked for again; a key that AWS manages is not named.
+shapes::Value SpecOf(const shapes::Value& sse, const EngineOptions& options);
 using Tags = std::vector<std::pair<std::string, std::string>>;
 Outcome<Tags> TagsFrom(const shapes::Value::List& tags);
 

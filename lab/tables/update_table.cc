@@ -280,8 +280,7 @@ class Update {
 
   Verdict Settings() {
     if (const Value* spec = input_.Find("SSESpecification")) {
-      ASSIGN_OR_RETURN(table_.sse,
-                       EncryptionFrom(spec, core_.options.region, core_.options.account));
+      ASSIGN_OR_RETURN(table_.sse, EncryptionFrom(spec, core_.options));
       takes_a_while_ = true;
     }
     if (input_.Has("TableClass")) {
