@@ -173,6 +173,14 @@ TEST_F(BackupEbsTest, WhatARestoreMayNotBeToldIsRefused) {
   EXPECT_THAT(elsewhere.String("StatusMessage"), HasSubstr("us-west-2b"));
 }
 
+TEST_F(BackupEbsTest, AVolumeThatIsDeletedBeforeItsJobRunsFailsIt) {
+  const std::string volume = MakeVolume(a, "before");
+  const std::string id(Backed(a, "StartBackupJob", Asked(a, volume)).String("BackupJobId"));
+  ASSERT_FALSE(IsError(Ec2(a, "DeleteVolume", Value::Struct({{"VolumeId", IdOf(volume)}}))));
+  EXPECT_EQ(AwaitBackup(a, id).String("State"), "FAILED");
+  EXPECT_TRUE(PointsOf(a).empty());
+}
+
 TEST_F(BackupEbsTest, APlanBacksUpTheVolumesOfATag) {
   const std::string volume = MakeVolume(a, "before");
   const Value rule = Value::Struct({{"RuleName", "noon"},

@@ -121,6 +121,7 @@ void Backup::DropPoint(std::string arn) {
 }
 
 Flow<> Backup::RemoveData(std::string arn, std::filesystem::path folder, std::string type) {
+  if (arn.empty() && folder.empty()) co_return;  // nothing had been made
   base::Status removed = base::Ok();
   if (!folder.empty()) {
     std::function<base::Status()> remove = [folder] { return RemoveTree(folder); };

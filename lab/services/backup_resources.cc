@@ -20,7 +20,8 @@ Flow<base::Status> BackupResource::Forget(std::string point_arn) {
 
 BackupResources MakeBackupResources(Host& host) {
   BackupResources resources;
-  for (const auto make : {MakeDynamoDbBackups, MakeEbsBackups, MakeEfsBackups, MakeRdsBackups})
+  // Another process is asked for tables: its silence holds up nobody else of a plan.
+  for (const auto make : {MakeEbsBackups, MakeEfsBackups, MakeRdsBackups, MakeDynamoDbBackups})
     resources.push_back(make(host));
   return resources;
 }
