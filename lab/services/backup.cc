@@ -4,7 +4,6 @@
 
 #include <array>
 
-#include "base/bytes.h"
 #include "lab/core/remove_tree.h"
 #include "lab/services/saved_state.h"
 
@@ -172,16 +171,6 @@ fs::path Backup::ScratchOf(std::string_view job) const {
 
 std::string Backup::VaultArn(std::string_view name) const {
   return Arn(host_, "backup", fmt::format("backup-vault:{}", name));
-}
-
-// The one key that every Region has for AWS Backup.
-std::string Backup::KeyArn() const {
-  const std::string hex =
-      base::Sha256Hex(fmt::format("{}/{}/alias/aws/backup", host_.account(), host_.region()));
-  const std::string_view digits = hex;
-  return Arn(host_, "kms",
-             fmt::format("key/{}-{}-4{}-8{}-{}", digits.substr(0, 8), digits.substr(8, 4),
-                         digits.substr(12, 3), digits.substr(15, 3), digits.substr(18, 12)));
 }
 
 std::string Backup::NewId() {

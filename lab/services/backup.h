@@ -77,6 +77,13 @@ class Backup : public Service, public RecoveryPoints {
   Value* TagsOf(std::string_view arn);
   std::size_t CountPoints(std::string_view vault) const;
 
+  // backup_keys.cc
+  Problem CheckVaultKey(std::string_view key) const;
+  std::string KeyOf(std::string_view vault) const;
+  std::string OwnKeyOf(std::string_view vault) const;  // empty: the one that AWS manages
+  base::Status NeedKey(std::string_view key) const;
+  static void SetKey(Value& record, std::string_view key);
+
   // backup_points.cc
   Answer DescribeRecoveryPoint(const Value& input);
   Answer ListRecoveryPointsByBackupVault(const Value& input);
@@ -155,7 +162,6 @@ class Backup : public Service, public RecoveryPoints {
   std::filesystem::path FolderOf(std::string_view point) const;
   std::filesystem::path ScratchOf(std::string_view job) const;
   std::string VaultArn(std::string_view name) const;
-  std::string KeyArn() const;
   std::string NewId();  // a UUID
   base::Duration Paced(base::Duration aws) const;
   Flow<> Sweep();

@@ -121,6 +121,10 @@ Flow<base::Status> Backup::AskForCopy(std::string id) {
   const auto found = points_.find(job.record.String("SourceRecoveryPointArn"));
   if (found == points_.end()) co_return base::NotFound("The recovery point is gone.");
   const Point& point = found->second;
+  if (!point.folder.empty()) {
+    const base::Status usable = NeedKey(point.record.String("EncryptionKeyArn"));
+    if (!usable.ok()) co_return usable;
+  }
   Value ask = Value::Struct();
   ask.Set("Job", id).Set("Region", host_.region()).Set("Vault", place->name);
   ask.Set("Record", point.record).Set("Tags", point.tags).Set("Metadata", point.metadata);
@@ -227,13 +231,19 @@ Flow<> Backup::RunIncoming(std::shared_ptr<Incoming> incoming) {
     order.point_arn = incoming->source_point;
     order.job = incoming->job;
     order.work = incoming->work;
+    const bool covered = incoming->record.Flag("IsEncrypted", false);
+    order.source = covered ? Cover::kEncrypted : Cover::kOpen;
+    order.key = OwnKeyOf(incoming->vault);
     const base::Result<BackedUp> copied = co_await resource->CopyIn(order);
     if (copied.ok()) incoming->point = copied->point_arn;
+    if (copied.ok()) SetKey(incoming->record, copied->key);
     if (!copied.ok()) brought = copied.error();
   } else {
     const auto pull =
         std::make_shared<FolderPull>(host_, limits.incoming, *incoming, FolderOf(incoming->folder));
-    brought = co_await pull->Run();
+    brought = NeedKey(KeyOf(incoming->vault));
+    if (brought.ok()) brought = co_await pull->Run();
+    SetKey(incoming->record, KeyOf(incoming->vault));
   }
   if (brought.ok() && FindVault(incoming->vault) == nullptr)
     brought = base::NotFound(fmt::format("Backup vault {} not found", incoming->vault));
@@ -263,7 +273,7 @@ void Backup::KeepCopy(const Incoming& incoming) {
       TimeIn(incoming.record, "CreationDate").value_or(host_.clock().Now());
   point.record.Set("SourceBackupVaultArn", incoming.record.String("BackupVaultArn"));
   point.record.Set("RecoveryPointArn", point.arn).Set("BackupVaultName", point.vault);
-  point.record.Set("BackupVaultArn", VaultArn(point.vault)).Set("EncryptionKeyArn", KeyArn());
+  point.record.Set("BackupVaultArn", VaultArn(point.vault));
   point.record.Set("CompletionDate", host_.clock().Now());
   point.record.Erase("Lifecycle");
   point.record.Erase("CalculatedLifecycle");

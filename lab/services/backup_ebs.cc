@@ -60,7 +60,8 @@ ResourceSeen VolumeSeenOf(Host& host, const Value& volume) {
   seen.metadata.Set("volumeSize", std::to_string(volume.Int("Size")));
   seen.metadata.Set("availabilityZone", volume.String("AvailabilityZone"));
   seen.metadata.Set("encrypted", volume.Flag("Encrypted", false) ? "true" : "false");
-  if (volume.Has("KmsKeyId")) seen.metadata.Set("kmsKeyId", volume.String("KmsKeyId"));
+  seen.key = volume.String("KmsKeyId");
+  if (!seen.key.empty()) seen.metadata.Set("kmsKeyId", seen.key);
   return seen;
 }
 
@@ -154,6 +155,7 @@ class EbsBackups : public BackupResource {
     Value ask = Value::Struct();
     ask.Set("SourceRegion", ParseArn(order.point_arn).region);
     ask.Set("SourceSnapshotId", SnapshotIdIn(order.point_arn)).Set("Encrypted", true);
+    if (!order.key.empty()) ask.Set("KmsKeyId", order.key);
     ask.Set("Description", "This snapshot is copied by the AWS Backup service.");
     const Answer answer = co_await AskToCopy(*volumes, ask);
     if (const auto* error = std::get_if<ApiError>(&answer))
@@ -205,6 +207,7 @@ class EbsBackups : public BackupResource {
         BackedUp made;
         made.point_arn = SnapshotArn(host_.region(), id);
         made.bytes = seen->gigabytes * kVolumeGigabyte;
+        made.key = seen->key;
         co_return made;
       }
       if (host_.clock().Monotonic() - begun > kVolumeWithin)

@@ -168,12 +168,12 @@ Job& Backup::AddBackupJob(const Value& input, const ResourceSeen& seen) {
        {"State", "CREATED"},
        {"PercentDone", "0.0"},
        {"IamRoleArn", input.String("IamRoleArn")},
-       {"IsEncrypted", true},
-       {"EncryptionKeyArn", KeyArn()},
        {"IsParent", false},
        {"StartBy", now + std::chrono::minutes(input.Int("StartWindowMinutes", kStartWindow))}});
-  if (resource->keeper(management_) == Keeper::kVault)
+  const bool in_vault = resource->keeper(management_) == Keeper::kVault;
+  if (in_vault)
     job.record.Set("RecoveryPointArn", Arn(host_, "backup", "recovery-point:" + NewId()));
+  SetKey(job.record, in_vault ? KeyOf(vault) : seen.key);
   for (const auto& [from, to] :
        {std::pair{"Lifecycle", "RecoveryPointLifecycle"}, std::pair{"CreatedBy", "CreatedBy"}}) {
     if (const Value* given = input.Find(from)) job.record.Set(to, *given);
@@ -227,6 +227,8 @@ Flow<base::Status> Backup::TakeBackup(std::string id, WorkPtr work) {
   const base::Result<ResourceSeen> seen = co_await resource->Look(order.arn);
   if (!seen.ok()) co_return seen.error();
   if (in_vault) {
+    const base::Status usable = NeedKey(KeyOf(job.record.String("BackupVaultName")));
+    if (!usable.ok()) co_return usable;
     std::error_code error;
     std::filesystem::create_directories(ContentOf(order.folder), error);
     if (!error) {
@@ -265,6 +267,7 @@ void Backup::KeepBackup(Job& job, const ResourceSeen& seen, const BackedUp& take
   const bool in_vault = job.record.Has("RecoveryPointArn");
   const std::int64_t bytes = in_vault ? seal.bytes : taken.bytes;
   if (!in_vault) job.record.Set("RecoveryPointArn", taken.point_arn);
+  if (!in_vault) SetKey(job.record, taken.key);
   Point point;
   point.arn = job.record.String("RecoveryPointArn");
   point.vault = job.record.String("BackupVaultName");

@@ -17,6 +17,7 @@ constexpr std::string_view kSnapshot = "snapshot:";
 constexpr base::Duration kDatabaseAgain = std::chrono::milliseconds(200);
 constexpr base::Duration kDatabaseWithin = std::chrono::hours(2);
 constexpr double kGigabyte = 1 << 30;
+constexpr std::string_view kRdsKey = "alias/aws/rds";
 
 // What a restore may be told, and what RDS takes it as.
 enum class As { kText, kNumber, kFlag, kList };
@@ -130,6 +131,10 @@ class RdsBackups : public BackupResource {
     Value ask = Value::Struct();
     ask.Set("SourceDBSnapshotIdentifier", order.point_arn);
     ask.Set("TargetDBSnapshotIdentifier", id).Set("CopyTags", true);
+    // RDS's own key only for what cannot do without: keys are of one Region.
+    const bool covered = order.source == Cover::kEncrypted;
+    if (!order.key.empty() || covered)
+      ask.Set("KmsKeyId", order.key.empty() ? std::string(kRdsKey) : order.key);
     const Answer answer = co_await AskSibling(host_, "rds", "CopyDBSnapshot", ask);
     if (const auto* error = std::get_if<ApiError>(&answer))
       co_return base::ServiceBroken(error->message);
@@ -159,6 +164,7 @@ class RdsBackups : public BackupResource {
     ResourceSeen seen;
     seen.arn = instance.String("DBInstanceArn");
     seen.name = instance.String("DBInstanceIdentifier");
+    seen.key = instance.String("KmsKeyId");
     for (const Value& tag : instance.Items("TagList"))
       seen.tags.Set(tag.String("Key"), tag.String("Value"));
     for (const char* name : {"DBInstanceIdentifier", "DBInstanceClass", "Engine", "LicenseModel",
@@ -184,6 +190,7 @@ class RdsBackups : public BackupResource {
       if (snapshot.String("Status") == "available") {
         BackedUp made;
         made.point_arn = snapshot.String("DBSnapshotArn");
+        made.key = snapshot.String("KmsKeyId");
         made.bytes = static_cast<std::int64_t>(
             static_cast<double>(snapshot.Int("AllocatedStorage")) * kGigabyte);
         co_return made;

@@ -32,6 +32,7 @@ struct ResourceSeen {
   std::string name;
   shapes::Value tags = shapes::Value::Struct();      // by key
   shapes::Value metadata = shapes::Value::Struct();  // what a restore is told: strings
+  std::string key;  // ARN of what it is encrypted under; empty: it is not
 };
 
 struct BackupOrder {
@@ -44,6 +45,7 @@ struct BackupOrder {
 struct BackedUp {
   std::string point_arn;  // of what the service keeps; empty: the vault keeps it
   std::int64_t bytes = 0;
+  std::string key;  // ARN, of what the service keeps; empty: not encrypted
 };
 
 struct RestoreOrder {
@@ -57,8 +59,11 @@ struct RestoreOrder {
 };
 
 // Of a point that its service keeps, in the Region that it is copied to.
+enum class Cover { kOpen, kEncrypted };
 struct CopyInOrder {
   std::string point_arn;  // of the source
+  Cover source = Cover::kOpen;
+  std::string key;  // ARN, of the vault here; empty: the service's own, where AWS manages it
   std::string job;
   WorkPtr work;
 };

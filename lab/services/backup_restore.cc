@@ -77,9 +77,15 @@ Flow<> Backup::RunRestore(std::string id) {
     EndJob(begun, "FAILED", "The recovery point is gone.");
     co_return;
   }
+  const Point& point = found->second;
+  const base::Status usable =
+      point.folder.empty() ? base::Ok() : NeedKey(point.record.String("EncryptionKeyArn"));
+  if (!usable.ok()) {
+    EndFailed(begun, usable.error());
+    co_return;
+  }
   begun.record.Set("Status", "RUNNING");
   Save();
-  const Point& point = found->second;
   RestoreOrder order;
   order.point_arn = point.arn;
   order.metadata = point.metadata;

@@ -35,10 +35,8 @@ Answer Backup::CreateBackupVault(const Value& input) {
     return ApiError{"AlreadyExistsException", "Backup vault with the same name already exists", 400,
                     std::move(members)};
   }
-  const std::string_view key = input.String("EncryptionKeyArn");
-  if (!key.empty() && key != KeyArn()) {
-    return NotServed(fmt::format("The key {}", key));
-  }
+  const std::string key(input.String("EncryptionKeyArn"));
+  if (auto problem = CheckVaultKey(key)) return *problem;
   if (vaults_.size() >= limits.vaults) {
     return ApiError{
         "LimitExceededException",
@@ -54,7 +52,7 @@ Answer Backup::CreateBackupVault(const Value& input) {
                                 {"BackupVaultArn", VaultArn(name)},
                                 {"VaultType", "BACKUP_VAULT"},
                                 {"VaultState", "AVAILABLE"},
-                                {"EncryptionKeyArn", KeyArn()},
+                                {"EncryptionKeyArn", key.empty() ? KeyOf("") : key},
                                 {"CreationDate", now},
                                 {"Locked", false}});
   if (!request.empty()) vault.record.Set("CreatorRequestId", request);

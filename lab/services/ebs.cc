@@ -123,6 +123,7 @@ std::optional<SnapshotSeen> Ebs::SeeSnapshot(std::string_view id) const {
   seen.message = record.String("StateMessage");
   seen.volume = record.String("VolumeId");
   seen.gigabytes = static_cast<int>(record.Int("VolumeSize"));
+  seen.key = record.String("KmsKeyId");
   seen.started = record.Sub("StartTime").time();
   return seen;
 }

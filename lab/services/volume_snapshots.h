@@ -16,6 +16,7 @@ struct SnapshotSeen {
   std::string message;
   std::string volume;
   int gigabytes = 0;
+  std::string key;  // ARN; empty: not encrypted
   base::WallTime started;
 };
 

@@ -192,7 +192,7 @@ class BackupTest(cleaned.TestCase):
 
     def test_a_database_is_restored_away_when_its_region_is_killed(self):
         self.rds(A, "CreateDBInstance", DBInstanceIdentifier="orders", DBInstanceClass="db.t3.micro", Engine="postgres",
-                 AllocatedStorage="20", DBName="shop", MasterUsername="leeward", MasterUserPassword="correct-horse")
+                 AllocatedStorage="20", DBName="shop", MasterUsername="leeward", MasterUserPassword="correct-horse", StorageEncrypted="true")
         until(lambda: self.rds(A, "DescribeDBInstances", DBInstanceIdentifier="orders").findtext(".//DBInstanceStatus")
               == "available", "a database")
         self.psql(A, "orders", "CREATE TABLE t AS SELECT generate_series(1, 1000) AS x")
@@ -201,6 +201,8 @@ class BackupTest(cleaned.TestCase):
         point = self.back_up(A, f"arn:aws:rds:{A}:123456789012:db:orders")
         self.psql(A, "orders", "DELETE FROM t")
         point = self.copy(point)
+        (kept,) = self.call(B, "GET", "/backup-vaults/vault/recovery-points/")["RecoveryPoints"]
+        self.assertTrue(kept["EncryptionKeyArn"].startswith(f"arn:aws:kms:{B}:"), kept)
         self.run_lab("kill", A)
         self.assertEqual(self.restore(B, point, {"DBInstanceIdentifier": "orders-again", "DBInstanceClass": "db.t3.micro"}),
                          f"arn:aws:rds:{B}:123456789012:db:orders-again")
