@@ -25,7 +25,8 @@ base::Status SaveItemsOptions(const ItemsOptions& options, const std::string& pa
                                      {"secret_key", options.credentials.secret_key},
                                      {"root", options.credentials.root},
                                      {"internal_token", options.internal_token},
-                                     {"faults", options.faults}});
+                                     {"faults", options.faults},
+                                     {"keys", options.keys}});
   return files.WriteAtomically(path, shapes::ToJson(value));
 }
 
@@ -41,6 +42,7 @@ base::Result<ItemsOptions> LoadItemsOptions(const std::string& path, ports::File
   options.credentials = {read("account"), read("access_key"), read("secret_key"), read("root")};
   options.internal_token = read("internal_token");
   options.faults = read("faults");
+  options.keys = read("keys");
   for (const auto& [region, address] : value.Sub("peers").members()) {
     ASSIGN_OR_RETURN(options.peers[region], os::Address::ParseHostPort(address.str()));
   }

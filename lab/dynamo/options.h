@@ -25,6 +25,8 @@ struct ItemsOptions {
   // The item stores of the other Regions, by Region, as they are reached from here.
   std::map<std::string, os::Address> peers;
   std::string faults;
+  // The Region's KMS keys (keys_file.h). Empty: any is taken by its name.
+  std::string keys;
 };
 
 // The options as the Region's process hands them over, in a file.

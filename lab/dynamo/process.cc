@@ -7,6 +7,7 @@
 
 #include "lab/dynamo/front.h"
 #include "lab/dynamo/http_peers.h"
+#include "lab/dynamo/keys_file.h"
 #include "lab/dynamo/region_clock.h"
 #include "lab/dynamo/replicas_file.h"
 #include "lab/replicas/keeper.h"
@@ -68,7 +69,16 @@ class Process {
     options.soon = [this](std::function<void()> then) { loop_.Post(std::move(then)); };
     options.metric = [this](const tables::Metric& metric) { Keep(metric); };
     options.replicas = keeper_.get();
+    if (!options_.keys.empty()) options.keys = [this](std::string_view name) { return Key(name); };
     return options;
+  }
+
+  // A file that cannot be read has no keys: nothing is made under one that nobody saw.
+  std::optional<tables::EncryptionKey> Key(std::string_view name) {
+    auto key = FindKey(name, options_.keys, files_);
+    if (key.ok()) return *std::move(key);
+    spdlog::error("keys: {}", key.error().message());
+    return std::nullopt;
   }
 
   // Alone there are no other Regions, and requests that name replicas are refused.

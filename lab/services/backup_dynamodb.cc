@@ -98,6 +98,7 @@ class DynamoDbBackups : public BackupResource {
     ResourceSeen seen;
     seen.arn = described.String("TableArn");
     seen.name = described.String("TableName");
+    seen.key = described.Sub("SSEDescription").String("KMSMasterKeyArn");
     seen.metadata.Set("originalTableName", seen.name);
     Value named = Value::Struct();
     named.Set("ResourceArn", seen.arn);
@@ -145,8 +146,16 @@ class DynamoDbBackups : public BackupResource {
   }
 
   Problem CheckRestore(const Value& asked) const override {
-    if (!asked.String("targetTableName").empty()) return std::nullopt;
-    return InvalidValue("Invalid restore metadata. You must provide targetTableName");
+    if (asked.String("targetTableName").empty())
+      return InvalidValue("Invalid restore metadata. You must provide targetTableName");
+    const std::string_view encryption = asked.String("encryptionType", "Default");
+    if (encryption != "Default" && encryption != "KMS")
+      return InvalidValue("Invalid restore metadata. encryptionType is Default or KMS");
+    if (encryption != "KMS" && !asked.String("kmsMasterKeyArn").empty()) {
+      return InvalidValue(
+          "Invalid restore metadata. If kmsMasterKeyArn is specified, encryptionType must be KMS");
+    }
+    return std::nullopt;
   }
 
   Flow<base::Result<std::string>> Restore(RestoreOrder order) override {
@@ -290,6 +299,15 @@ class DynamoDbBackups : public BackupResource {
     const std::string name(order.asked.String("targetTableName"));
     Value ask = named;
     ask.Set("TargetTableName", name);
+    const std::string_view encryption = order.asked.String("encryptionType");
+    if (encryption == "Default")
+      ask.Set("SSESpecificationOverride", Value::Struct({{"Enabled", false}}));
+    if (encryption == "KMS") {
+      Value spec = Value::Struct({{"Enabled", true}, {"SSEType", "KMS"}});
+      const std::string_view key = order.asked.String("kmsMasterKeyArn");
+      if (!key.empty()) spec.Set("KMSMasterKeyId", key);
+      ask.Set("SSESpecificationOverride", std::move(spec));
+    }
     const base::Result<Value> begun = co_await Operation("RestoreTableFromBackup", ask);
     if (!begun.ok()) co_return begun.error();
     const base::MonotonicTime start = host_.clock().Monotonic();
@@ -318,6 +336,8 @@ class DynamoDbBackups : public BackupResource {
     BackedUp backed;
     backed.point_arn = named.String("BackupArn");
     backed.bytes = made->Sub("BackupDetails").Int("BackupSizeBytes");
+    const base::Result<ResourceSeen> seen = co_await Look(order.arn);
+    if (seen.ok()) backed.key = seen->key;
     co_return backed;
   }
 

@@ -7,6 +7,7 @@
 
 #include "lab/core/credentials.h"
 #include "lab/core/item_peers.h"
+#include "lab/dynamo/keys_file.h"
 #include "lab/dynamo/region_clock.h"
 #include "os/files.h"
 #include "os/process.h"
@@ -50,12 +51,14 @@ base::Status DynamoDb::Start() {
   options.credentials = host_.credentials().settings();
   options.internal_token = host_.InternalToken();
   options.faults = faults;
+  options.keys = KeysFile();
   if (auto* knows = dynamic_cast<KnowsItemStores*>(&host_)) {
     for (const auto& peer : knows->ItemStoresElsewhere())
       options.peers[peer.region] = {peer.address, peer.port, ""};
   }
   os::SystemFiles files;
   RETURN_IF_ERROR(dynamo::SaveItemsOptions(options, folder_ / "options.json", files));
+  KeysChanged();
   Publish();
   Spawn();
   return base::Ok();
@@ -65,6 +68,21 @@ void DynamoDb::Hear(const RegionFaults& faults) {
   if (!faults_) return;
   faults_->Set(dynamo::kClockOffset, faults.clock_offset.count());
   faults_->Set(dynamo::kControlPlaneDown, faults.control_plane_down ? 1 : 0);
+}
+
+// What KMS knows, but for the keys that AWS keeps for other services.
+void DynamoDb::KeysChanged() {
+  if (folder_.empty()) return;  // not started
+  std::vector<dynamo::KnownKey> known;
+  if (const auto* keys = FindSibling<Keys>(host_, "kms")) {
+    for (KeyNamed& key : keys->All()) {
+      if (!key.managed_by.empty() && key.managed_by != kName) continue;
+      known.push_back({{key.seen.arn, key.seen.usable}, std::move(key.names)});
+    }
+  }
+  os::SystemFiles files;
+  const base::Status saved = dynamo::SaveKeys(known, KeysFile(), files);
+  if (!saved.ok()) fmt::print(stderr, "dynamodb: {}\n", saved.error().message());
 }
 
 void DynamoDb::Spawn() {

@@ -12,6 +12,7 @@
 
 #include "lab/core/service.h"
 #include "lab/dynamo/options.h"
+#include "lab/services/keys.h"
 #include "lab/services/region_links.h"
 #include "os/shared_numbers.h"
 
@@ -28,7 +29,7 @@ struct DynamoDbLimits {
   base::Duration steady{30'000'000'000};  // alive for so long: the pause starts again
 };
 
-class DynamoDb : public Service, public ReadsItsOwn {
+class DynamoDb : public Service, public ReadsItsOwn, public KeepsKeys {
  public:
   explicit DynamoDb(Host& host, DynamoDbLimits limits = {});
 
@@ -39,6 +40,7 @@ class DynamoDb : public Service, public ReadsItsOwn {
   base::Status Start() override;
   bool Settled() const override { return state_ != State::kStarting || failures_ > 0; }
   void Hear(const RegionFaults& faults) override;
+  void KeysChanged() override;
   std::string Door() const override { return state_ == State::kUp ? Socket() : ""; }
 
  private:
@@ -52,6 +54,7 @@ class DynamoDb : public Service, public ReadsItsOwn {
   void Publish();
   void Report(std::string_view why);
   std::string Socket() const { return folder_ / "socket"; }
+  std::string KeysFile() const { return folder_ / "keys.json"; }
 
   Host& host_;
   DynamoDbLimits limits_;

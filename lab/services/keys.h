@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lab/core/service.h"
 
@@ -14,11 +15,25 @@ struct KeySeen {
   std::string arn;
   bool usable = false;  // enabled
 };
+struct KeyNamed {
+  KeySeen seen;
+  std::string managed_by;          // the service that AWS keeps it for, or empty
+  std::vector<std::string> names;  // id, ARN, aliases and their ARNs
+};
 class Keys {
  public:
   virtual ~Keys() = default;
   // By id, ARN, alias or alias ARN; nothing for a key that is not in this Region.
   virtual std::optional<KeySeen> See(std::string_view key) const = 0;
+  virtual std::vector<KeyNamed> All() const = 0;
+};
+
+// A service that keeps the Region's keys beside it: told of every change before whoever made it is
+// answered.
+class KeepsKeys {
+ public:
+  virtual ~KeepsKeys() = default;
+  virtual void KeysChanged() = 0;
 };
 
 // The key that a request names, or the service's own where it names none; nothing for one that is

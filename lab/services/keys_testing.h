@@ -23,6 +23,12 @@ class FakeKeys : public Service, public Keys {
     return found == seen_.end() ? std::nullopt : std::optional(found->second);
   }
 
+  std::vector<KeyNamed> All() const override {
+    std::vector<KeyNamed> all;
+    for (const auto& [name, seen] : seen_) all.push_back({seen, "", {name}});
+    return all;
+  }
+
   // By id, ARN and alias. Its ARN.
   std::string Put(const std::string& id, const std::string& alias, bool usable) {
     const std::string arn = Arn(host_, "kms", "key/" + id);

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "lab/services/kms_cipher.h"
+#include "lab/services/region_links.h"
 #include "lab/services/saved_state.h"
 
 namespace leeward::lab::kms {
@@ -83,6 +84,7 @@ base::Status Kms::Start() {
     left_.emplace_back(saved.String("Id"), saved.String("Region"));
   }
   MakeManagedKeys();
+  TellKeepers();
   TellForever().Detach();
   return base::Ok();
 }
@@ -164,6 +166,30 @@ void Kms::Save() {
                            {"Aliases", Value(std::move(aliases))},
                            {"Left", Value(std::move(left))}}),
             StateReaders::kOwner);
+  TellKeepers();
+}
+
+std::vector<KeyNamed> Kms::All() const {
+  std::map<std::string_view, KeyNamed> all;
+  for (const auto& [id, key] : keys_) {
+    const std::string arn = ArnOfKey(host_, id);
+    all[id] = {{arn, !CheckUsable(host_, key)}, key.managed_by, {id, arn}};
+  }
+  std::vector<KeyNamed> list;
+  for (const auto& [name, alias] : aliases_) {
+    const auto key = all.find(alias.key_id);
+    if (key == all.end()) continue;
+    key->second.names.push_back(name);
+    key->second.names.push_back(ArnOfAlias(name));
+  }
+  for (auto& [id, key] : all) list.push_back(std::move(key));
+  return list;
+}
+
+void Kms::TellKeepers() {
+  for (const std::string_view service : {"dynamodb"}) {
+    if (auto* keeper = FindSibling<KeepsKeys>(host_, service)) keeper->KeysChanged();
+  }
 }
 
 }  // namespace leeward::lab::kms

@@ -41,6 +41,7 @@ class Kms : public Service, public Keys {
   void HandleInternal(std::string_view operation, const shapes::Value& input, Reply reply) override;
 
   std::optional<KeySeen> See(std::string_view key) const override;
+  std::vector<KeyNamed> All() const override;
 
   Limits limits;
 
@@ -115,6 +116,7 @@ class Kms : public Service, public Keys {
   std::string NewId(std::string_view prefix);
   std::string ArnOfAlias(std::string_view alias) const;
   void Save();
+  void TellKeepers();  // the services that keep keys beside them
 
   Host& host_;
   std::map<std::string, Key, std::less<>> keys_;       // by id
