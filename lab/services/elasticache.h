@@ -67,6 +67,7 @@ class ElastiCache : public Service, public GuardedByGroups {
   // elasticache_create.cc
   void CreateReplicationGroup(const Value& input, Reply reply);
   Problem CheckPlacement(const Value& input) const;
+  Problem CheckEncryption(const Value& input) const;
   Problem CheckSecurityGroups(const Value& input) const;
   Problem CheckSource(const Value& input) const;
   Value SettingsOf(const Value& input) const;

@@ -37,9 +37,9 @@ constexpr auto kSizes = std::to_array<std::string_view>({
 constexpr auto kSmallSizes = std::to_array<std::string_view>({"micro", "small", "medium"});
 // Asked for, these would have to be real; no part of the lab stands behind them.
 constexpr auto kUnservedFlags = std::to_array<std::string_view>({
-    "TransitEncryptionEnabled", "AtRestEncryptionEnabled", "DataTieringEnabled"});
+    "TransitEncryptionEnabled", "DataTieringEnabled"});
 constexpr auto kUnserved = std::to_array<std::string_view>({
-    "TransitEncryptionMode", "KmsKeyId", "UserGroupIds", "UserGroupIdsToAdd", "UserGroupIdsToRemove",
+    "TransitEncryptionMode", "UserGroupIds", "UserGroupIdsToAdd", "UserGroupIdsToRemove",
     "RemoveUserGroups", "LogDeliveryConfigurations", "NotificationTopicArn", "NotificationTopicStatus",
     "SnapshotArns", "ServerlessCacheSnapshotName", "AuthTokenUpdateStrategy"});
 constexpr auto kDecidedByPrimary = std::to_array<std::string_view>({

@@ -7,6 +7,7 @@
 #include "lab/services/ask_region.h"
 #include "lab/services/ec2_vpc.h"
 #include "lab/services/elasticache.h"
+#include "lab/services/keys.h"
 
 namespace leeward::lab::elasticache {
 namespace {
@@ -22,7 +23,8 @@ constexpr std::string_view kKept[] = {"SnapshotRetentionLimit", "SnapshotWindow"
                                       "CacheNodeType"};
 // A secondary has these of its datastore.
 constexpr std::string_view kInherited[] = {"CacheNodeType", "Engine", "EngineVersion",
-                                           "ParameterGroup"};
+                                           "ParameterGroup", "AtRestEncryptionEnabled"};
+constexpr std::string_view kCacheKey = "alias/aws/elasticache";
 
 // The answer of a Region that is not in the lab, or does not know the datastore.
 bool ElsewhereMaybe(const ApiError& error) {
@@ -61,11 +63,32 @@ Value ElastiCache::SettingsOf(const Value& input) const {
                      {"SnapshotWindow", "05:00-06:00"},
                      {"PreferredMaintenanceWindow", "sun:07:00-sun:08:00"},
                      {"AutoMinorVersionUpgrade", true},
+                     {"AtRestEncryptionEnabled", input.Flag("AtRestEncryptionEnabled", false)},
                      {"ReplicationGroupCreateTime", host_.clock().Now()}});
   for (const std::string_view name : kKept) {
     if (const Value* value = input.Find(name)) settings.Set(name, *value);
   }
+  // A key of AWS's own is not shown.
+  if (input.Has("KmsKeyId")) {
+    const auto key = SeeKey(host_, input.String("KmsKeyId"), kCacheKey);
+    settings.Set("KmsKeyId", key ? key->arn : std::string(input.String("KmsKeyId")));
+  }
   return settings;
+}
+
+// Encryption at rest is told of and nothing more: nodes write no file but snapshots. A secondary is
+// encrypted as its primary is, under a key of its own Region.
+Problem ElastiCache::CheckEncryption(const Value& input) const {
+  if (!input.Has("KmsKeyId")) return {};
+  const bool secondary = input.Has("GlobalReplicationGroupId");
+  if (!secondary && !input.Flag("AtRestEncryptionEnabled", false)) {
+    return BadCombination("KmsKeyId can only be specified when AtRestEncryptionEnabled is true.");
+  }
+  const auto key = SeeKey(host_, input.String("KmsKeyId"), kCacheKey);
+  if (key && key->usable) return {};
+  return BadValue(
+      fmt::format("The KMS key {} {}.", input.String("KmsKeyId"),
+                  key ? "is not enabled" : fmt::format("does not exist in {}", host_.region())));
 }
 
 Problem ElastiCache::CheckPlacement(const Value& input) const {
@@ -169,6 +192,7 @@ void ElastiCache::CreateReplicationGroup(const Value& input, Reply reply) {
                        400,
                        {}};
   }
+  if (!problem) problem = CheckEncryption(input);
   if (!problem) problem = CheckPlacement(input);
   if (!problem) problem = CheckSource(input);
   if (!problem && groups_.size() >= kMostGroups) {
@@ -206,6 +230,7 @@ Flow<> ElastiCache::BeginSecondary(Value input, Reply reply) {
   ask.Set("Region", host_.region());
   ask.Set("GroupId", Lower(input.String("ReplicationGroupId")));
   ask.Set("AutomaticFailover", input.Flag("AutomaticFailoverEnabled", false));
+  ask.Set("Encrypted", input.Has("KmsKeyId"));
   const Answer answer = co_await AskToJoin(ask);
   joining_.erase(id);
   if (IsError(answer)) {

@@ -56,6 +56,7 @@ Answer ElastiCache::CreateGlobalReplicationGroup(const Value& input) {
   for (const std::string_view name : {"CacheNodeType", "Engine", "EngineVersion"}) {
     members.Set(name, group->settings.String(name));
   }
+  members.Set("AtRestEncryptionEnabled", group->settings.Flag("AtRestEncryptionEnabled", false));
   record.settings = {1, host_.region(), "creating", std::move(members)};
   record.members[host_.region()] = {host_.region(),
                                     group->id,
@@ -155,6 +156,10 @@ Answer ElastiCache::JoinGlobal(const Value& input) {
   const GroupPtr group = MemberOf(record.id);
   if (!IsSettled(record) || group == nullptr || group->status != GroupStatus::kAvailable) {
     return GlobalState(fmt::format("{} is not in available state: {}.", record.id, Status(record)));
+  }
+  if (input.Flag("Encrypted", false) && !group->settings.Flag("AtRestEncryptionEnabled", false)) {
+    return BadCombination(
+        fmt::format("KmsKeyId cannot be specified: {} is not encrypted at rest.", record.id));
   }
   MemberPart& member = record.members[region];
   member.region = region;

@@ -149,7 +149,7 @@ Value Describe(const Host& host, const GlobalRecord& record, MemberInfo info) {
   out.Set("ClusterEnabled", false);
   out.Set("AuthTokenEnabled", false);
   out.Set("TransitEncryptionEnabled", false);
-  out.Set("AtRestEncryptionEnabled", false);
+  if (!out.Has("AtRestEncryptionEnabled")) out.Set("AtRestEncryptionEnabled", false);
   // A datastore is in no Region.
   out.Set("ARN", fmt::format("arn:aws:elasticache::{}:globalreplicationgroup:{}", host.account(),
                              record.id));

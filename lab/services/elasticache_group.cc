@@ -139,24 +139,26 @@ Value Describe(Host& host, const Group& group, Role role) {
   const Value& settings = group.settings;
   Value clusters = Value::EmptyList();
   for (const CacheNode& node : group.nodes) clusters.list().emplace_back(node.id);
-  Value out = Value::Struct({{"ReplicationGroupId", group.id},
-                             {"Status", Name(group.status)},
-                             {"PendingModifiedValues", Value::Struct()},
-                             {"MemberClusters", std::move(clusters)},
-                             {"NodeGroups", Value(Value::List{DescribeShard(host, group)})},
-                             {"ClusterEnabled", false},
-                             {"ClusterMode", "disabled"},
-                             {"AuthTokenEnabled", false},
-                             {"TransitEncryptionEnabled", false},
-                             {"AtRestEncryptionEnabled", false},
-                             {"DataTiering", "disabled"},
-                             {"LogDeliveryConfigurations", Value::EmptyList()},
-                             {"NetworkType", "ipv4"},
-                             {"IpDiscovery", "ipv4"},
-                             {"ARN", Arn(host, "elasticache", "replicationgroup:" + group.id)}});
+  Value out =
+      Value::Struct({{"ReplicationGroupId", group.id},
+                     {"Status", Name(group.status)},
+                     {"PendingModifiedValues", Value::Struct()},
+                     {"MemberClusters", std::move(clusters)},
+                     {"NodeGroups", Value(Value::List{DescribeShard(host, group)})},
+                     {"ClusterEnabled", false},
+                     {"ClusterMode", "disabled"},
+                     {"AuthTokenEnabled", false},
+                     {"TransitEncryptionEnabled", false},
+                     {"AtRestEncryptionEnabled", settings.Flag("AtRestEncryptionEnabled", false)},
+                     {"DataTiering", "disabled"},
+                     {"LogDeliveryConfigurations", Value::EmptyList()},
+                     {"NetworkType", "ipv4"},
+                     {"IpDiscovery", "ipv4"},
+                     {"ARN", Arn(host, "elasticache", "replicationgroup:" + group.id)}});
   CopyMembers(settings, out,
               {"Description", "CacheNodeType", "Engine", "SnapshotRetentionLimit", "SnapshotWindow",
-               "ReplicationGroupCreateTime", "AutoMinorVersionUpgrade", "SnapshottingClusterId"});
+               "ReplicationGroupCreateTime", "AutoMinorVersionUpgrade", "SnapshottingClusterId",
+               "KmsKeyId"});
   out.Set("AutomaticFailover", group.automatic_failover() ? "enabled" : "disabled");
   out.Set("MultiAZ", settings.Flag("MultiAZ", false) ? "enabled" : "disabled");
   // A group that is being created has no addresses yet.
@@ -185,24 +187,25 @@ Value DescribeCluster(Host& host, const Group& group, const CacheNode& node, Nod
   Value parameters = Value::Struct({{"CacheParameterGroupName", settings.String("ParameterGroup")},
                                     {"ParameterApplyStatus", "in-sync"},
                                     {"CacheNodeIdsToReboot", Value::EmptyList()}});
-  Value out = Value::Struct({{"CacheClusterId", node.id},
-                             {"CacheClusterStatus", status},
-                             {"NumCacheNodes", 1},
-                             {"PreferredAvailabilityZone", node.zone},
-                             {"PendingModifiedValues", Value::Struct()},
-                             {"CacheSecurityGroups", Value::EmptyList()},
-                             {"CacheParameterGroup", std::move(parameters)},
-                             {"CacheSubnetGroupName", settings.String("SubnetGroup")},
-                             {"SecurityGroups", std::move(groups)},
-                             {"ReplicationGroupId", group.id},
-                             {"AuthTokenEnabled", false},
-                             {"TransitEncryptionEnabled", false},
-                             {"AtRestEncryptionEnabled", false},
-                             {"ReplicationGroupLogDeliveryEnabled", false},
-                             {"LogDeliveryConfigurations", Value::EmptyList()},
-                             {"NetworkType", "ipv4"},
-                             {"IpDiscovery", "ipv4"},
-                             {"ARN", Arn(host, "elasticache", "cluster:" + node.id)}});
+  Value out =
+      Value::Struct({{"CacheClusterId", node.id},
+                     {"CacheClusterStatus", status},
+                     {"NumCacheNodes", 1},
+                     {"PreferredAvailabilityZone", node.zone},
+                     {"PendingModifiedValues", Value::Struct()},
+                     {"CacheSecurityGroups", Value::EmptyList()},
+                     {"CacheParameterGroup", std::move(parameters)},
+                     {"CacheSubnetGroupName", settings.String("SubnetGroup")},
+                     {"SecurityGroups", std::move(groups)},
+                     {"ReplicationGroupId", group.id},
+                     {"AuthTokenEnabled", false},
+                     {"TransitEncryptionEnabled", false},
+                     {"AtRestEncryptionEnabled", settings.Flag("AtRestEncryptionEnabled", false)},
+                     {"ReplicationGroupLogDeliveryEnabled", false},
+                     {"LogDeliveryConfigurations", Value::EmptyList()},
+                     {"NetworkType", "ipv4"},
+                     {"IpDiscovery", "ipv4"},
+                     {"ARN", Arn(host, "elasticache", "cluster:" + node.id)}});
   CopyMembers(settings, out,
               {"CacheNodeType", "Engine", "EngineVersion", "PreferredMaintenanceWindow",
                "AutoMinorVersionUpgrade", "SnapshotRetentionLimit", "SnapshotWindow"});

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "lab/services/elasticache_test_world.h"
+#include "lab/services/keys_testing.h"
 
 namespace leeward::lab::elasticache {
 namespace {
@@ -530,6 +531,56 @@ TEST_F(ElastiCacheTest, WhatADatastoreDoesNotTakeIsRefused) {
   EXPECT_EQ(
       Code(a, "ModifyReplicationGroup", Named("sessions").Set("CacheNodeType", "cache.m5.large")),
       "InvalidParameterCombination");
+}
+
+TEST_F(ElastiCacheTest, GroupsAreEncryptedUnderKeysOfTheirRegions) {
+  FakeKeys keys_of_a(a.host);
+  FakeKeys keys_of_b(b.host);
+  a.host.services["kms"] = &keys_of_a;
+  b.host.services["kms"] = &keys_of_b;
+  const std::string here = keys_of_a.Put("own", "alias/own", true);
+  EXPECT_THAT(Refusal(a, Group("sessions").Set("KmsKeyId", "alias/own")),
+              HasSubstr("only be specified when AtRestEncryptionEnabled is true"));
+  const Value encrypted = Group("sessions").Set("AtRestEncryptionEnabled", true);
+  EXPECT_THAT(Refusal(a, Value(encrypted).Set("KmsKeyId", "alias/none")),
+              HasSubstr("does not exist in us-east-1"));
+  EXPECT_THAT(Refusal(a, Value(encrypted).Set("KmsKeyId", "alias/aws/rds")),
+              HasSubstr("does not exist"));
+  keys_of_a.Put("own", "alias/own", false);
+  EXPECT_THAT(Refusal(a, Value(encrypted).Set("KmsKeyId", "alias/own")),
+              HasSubstr("is not enabled"));
+  keys_of_a.Put("own", "alias/own", true);
+  Done(a, "CreateReplicationGroup", Value(encrypted).Set("KmsKeyId", "alias/own"));
+  Await(a, "sessions", "available");
+  EXPECT_TRUE(Look(a, "sessions").Flag("AtRestEncryptionEnabled", false));
+  EXPECT_EQ(Look(a, "sessions").String("KmsKeyId"), here);
+  EXPECT_TRUE(Cluster(a, "sessions-001").Flag("AtRestEncryptionEnabled", false));
+
+  Done(a, "CreateGlobalReplicationGroup",
+       Value::Struct({{"GlobalReplicationGroupIdSuffix", "sessions"},
+                      {"PrimaryReplicationGroupId", "sessions"}}));
+  AwaitGlobal(a, "primary-only");
+  EXPECT_TRUE(LookGlobal(a).Flag("AtRestEncryptionEnabled", false));
+  EXPECT_THAT(Refusal(b, Secondary("sessions-b").Set("KmsKeyId", "alias/own")),
+              HasSubstr("does not exist in us-west-2"));
+  const std::string there = keys_of_b.Put("own", "alias/own", true);
+  Done(b, "CreateReplicationGroup", Secondary("sessions-b").Set("KmsKeyId", "alias/own"));
+  Await(b, "sessions-b", "available");
+  EXPECT_TRUE(Look(b, "sessions-b").Flag("AtRestEncryptionEnabled", false));
+  EXPECT_EQ(Look(b, "sessions-b").String("KmsKeyId"), there);
+  a.host.services.erase("kms");
+  b.host.services.erase("kms");
+}
+
+TEST_F(ElastiCacheTest, ASecondaryHasAKeyOnlyWhereItsPrimaryIsEncrypted) {
+  MakeGlobal();
+  FakeKeys keys(c.host);
+  c.host.services["kms"] = &keys;
+  keys.Put("own", "alias/own", true);
+  EXPECT_THAT(Refusal(c, Secondary("sessions-c").Set("KmsKeyId", "alias/own")),
+              HasSubstr("is not encrypted at rest"));
+  EXPECT_EQ(Status(c, "sessions-c"), "gone");
+  c.host.services.erase("kms");
 }
 
 TEST_F(ElastiCacheTest, PlannedFailoverAndBackKeepsWhatHadCrossed) {
