@@ -192,8 +192,7 @@ base::Status CheckBuckets(World& world, const Project& project, const model::Com
 
 // Keys and aliases are of one Region; a service says so late, or not at all.
 base::Status CheckKey(World& world, const Project& project, const Region& active,
-                      const model::Component& component) {
-  const std::string key = model::KmsKeyOf(component.kind);
+                      const model::Component& component, const std::string& key) {
   const std::vector<model::Component>& all = project.application.components;
   // A component of its own makes it.
   const bool made = std::any_of(all.begin(), all.end(), [&](const model::Component& one) {
@@ -321,7 +320,10 @@ base::Status CheckNamed(World& world, const Project& project, const model::Snaps
     }
     if (const auto* s3 = std::get_if<model::S3>(&component.kind))
       RETURN_IF_ERROR(CheckBuckets(world, project, component, *s3));
-    RETURN_IF_ERROR(CheckKey(world, project, region, component));
+    for (const std::string& key :
+         {model::KmsKeyOf(component.kind), model::VaultKeyOf(component.kind)}) {
+      RETURN_IF_ERROR(CheckKey(world, project, region, component, key));
+    }
   }
   return base::Ok();
 }

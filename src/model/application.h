@@ -56,6 +56,7 @@ struct Backed {
   std::string role;  // name or path of the IAM role that AWS Backup assumes; default: its own
   base::Duration every = std::chrono::hours(1);  // by AWS Backup's plan; whole hours of a day
   int days = 7;                                  // that a recovery point is kept, in either Region
+  std::string vault_key;  // KMS key of vaults that are made; empty: AWS's own
 
   bool restores() const { return recovery == Recovery::kRestore; }
 };
@@ -101,6 +102,7 @@ struct Dynamodb {
   std::string table;
   Consistency consistency = Consistency::kEventual;
   ThirdMember third = ThirdMember::kWitness;  // of kStrong
+  std::string kms_key;  // of a replica or of one that is restored; empty: as AWS has it
   Backed backup = {};
 };
 
@@ -116,6 +118,7 @@ struct Elasticache {
   std::string
       security_group;        // name of the group in the standby's Region; empty: the VPC's default
   std::string subnet_group;  // cache subnet group in the standby's Region; empty: the default
+  std::string kms_key;       // of a secondary that is made; empty: AWS's own
 };
 
 // A file system that has the same name in both Regions, and how the standby's is mounted.
@@ -242,6 +245,15 @@ inline std::string KmsKeyOf(const ComponentKind& kind) {
   if (const auto* rds = std::get_if<Rds>(&kind)) return rds->kms_key;
   if (const auto* efs = std::get_if<Efs>(&kind)) return efs->kms_key;
   if (const auto* ebs = std::get_if<Ebs>(&kind)) return ebs->kms_key;
+  if (const auto* table = std::get_if<Dynamodb>(&kind)) return table->kms_key;
+  if (const auto* cache = std::get_if<Elasticache>(&kind)) return cache->kms_key;
+  return "";
+}
+
+// The key of vaults that are made for it; empty: none is named.
+inline std::string VaultKeyOf(const ComponentKind& kind) {
+  if (const auto* efs = std::get_if<Efs>(&kind)) return efs->backup.vault_key;
+  if (const auto* table = std::get_if<Dynamodb>(&kind)) return table->backup.vault_key;
   return "";
 }
 

@@ -111,6 +111,11 @@ model::Step& TellSource(const Draft& draft, model::Step& step) {
   return step;
 }
 
+void TellVault(const model::Backed& backup, model::Step& step) {
+  step.parameters["vault"] = backup.vault;
+  if (!backup.vault_key.empty()) step.parameters["vault-kms-key"] = backup.vault_key;
+}
+
 model::Step& TellWriter(const Draft& draft, model::Step& step) {
   step.parameters["writer-region"] = draft.Other(step.region).str();
   return step;

@@ -105,6 +105,8 @@ struct Draft {
 // What steps of several component kinds are told alike; each returns its step.
 // The other Region, whose data the step's Region has or gets.
 model::Step& TellSource(const Draft& draft, model::Step& step);
+// Where AWS Backup keeps the component, and under which key.
+void TellVault(const model::Backed& backup, model::Step& step);
 // The other Region, which has the writer.
 model::Step& TellWriter(const Draft& draft, model::Step& step);
 // Of a store's `measure`: its source, and how much may be lost.

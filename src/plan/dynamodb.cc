@@ -36,6 +36,7 @@ const std::vector<StepTemplate> kTemplates = {
      OnFailure::kStop,
      {{kItems, "DescribeTable", Where::kOther},
       {kItems, "UpdateTable", Where::kOther},
+      {"kms", "DescribeKey", Where::kHere, kItems, "kms-key"},
       {kItems, "DescribeTable"},
       {kItems, "DescribeContinuousBackups", Where::kOther},
       {kItems, "DescribeContinuousBackups"},
@@ -170,6 +171,8 @@ const std::vector<StepTemplate> kTemplates = {
       {kItems, "DescribeTable"},
       {kBackups, "ListBackupVaults", Where::kOther},
       {kBackups, "ListBackupVaults"},
+      {"kms", "DescribeKey", Where::kOther, kItems, "vault-kms-key"},
+      {"kms", "DescribeKey", Where::kHere, kItems, "vault-kms-key"},
       {kBackups, "CreateBackupVault", Where::kOther},
       {kBackups, "CreateBackupVault"},
       {kBackups, "ListBackupPlans", Where::kOther},
@@ -206,6 +209,7 @@ const std::vector<StepTemplate> kTemplates = {
      OnFailure::kStop,
      {{kItems, "DescribeTable"},
       {kBackups, "ListRecoveryPointsByBackupVault"},
+      {"kms", "DescribeKey", Where::kHere, kItems, "kms-key"},
       {kBackups, "StartRestoreJob"},
       {kBackups, "DescribeRestoreJob"},
       {kItems, "GetResourcePolicy"},
@@ -228,6 +232,7 @@ const std::vector<StepTemplate> kTemplates = {
       {kItems, "DeleteResourcePolicy"},
       {kItems, "PutItem"},
       {kBackups, "ListBackupVaults"},
+      {"kms", "DescribeKey", Where::kHere, kItems, "vault-kms-key"},
       {kBackups, "CreateBackupVault"},
       {kBackups, "StartBackupJob"},
       {kBackups, "DescribeBackupJob"},
@@ -245,6 +250,8 @@ const std::vector<StepTemplate> kTemplates = {
       {kItems, "DescribeTable"},
       {kBackups, "ListBackupVaults", Where::kOther},
       {kBackups, "ListBackupVaults"},
+      {"kms", "DescribeKey", Where::kOther, kItems, "vault-kms-key"},
+      {"kms", "DescribeKey", Where::kHere, kItems, "vault-kms-key"},
       {kBackups, "CreateBackupVault", Where::kOther},
       {kBackups, "CreateBackupVault"},
       {kBackups, "StartBackupJob", Where::kOther},
@@ -303,8 +310,9 @@ model::Step& EmitFor(const char* kind, const model::Component& component,
   const model::Dynamodb& table = Of(component);
   model::Step& step = draft.Emit(kind, component.name, region);
   step.parameters["table"] = table.table;
+  if (!table.kms_key.empty()) step.parameters["kms-key"] = table.kms_key;
   if (table.backup.restores())
-    step.parameters["vault"] = table.backup.vault;
+    TellVault(table.backup, step);
   else
     step.parameters["consistency"] = model::Name(table.consistency);
   return step;

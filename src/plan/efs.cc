@@ -144,6 +144,8 @@ const std::vector<StepTemplate> kTemplates = {
       {kFiles, "DescribeFileSystems"},
       {kFilesBackups, "ListBackupVaults", Where::kOther},
       {kFilesBackups, "ListBackupVaults"},
+      {"kms", "DescribeKey", Where::kOther, kFiles, "vault-kms-key"},
+      {"kms", "DescribeKey", Where::kHere, kFiles, "vault-kms-key"},
       {kFilesBackups, "CreateBackupVault", Where::kOther},
       {kFilesBackups, "CreateBackupVault"},
       {kFilesBackups, "ListBackupPlans", Where::kOther},
@@ -209,6 +211,8 @@ const std::vector<StepTemplate> kTemplates = {
       {kFiles, "DescribeFileSystems"},
       {kFilesBackups, "ListBackupVaults", Where::kOther},
       {kFilesBackups, "ListBackupVaults"},
+      {"kms", "DescribeKey", Where::kOther, kFiles, "vault-kms-key"},
+      {"kms", "DescribeKey", Where::kHere, kFiles, "vault-kms-key"},
       {kFilesBackups, "CreateBackupVault", Where::kOther},
       {kFilesBackups, "CreateBackupVault"},
       {kFilesBackups, "StartBackupJob", Where::kOther},
@@ -267,7 +271,7 @@ model::Step& EmitFor(const char* kind, const model::Component& component,
   const std::string key = model::KmsKeyOf(component.kind);
   if (!key.empty()) step.parameters["kms-key"] = key;
   const model::Backed& backup = std::get<model::Efs>(component.kind).backup;
-  if (backup.restores()) step.parameters["vault"] = backup.vault;
+  if (backup.restores()) TellVault(backup, step);
   return step;
 }
 

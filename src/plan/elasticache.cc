@@ -32,6 +32,7 @@ const std::vector<StepTemplate> kTemplates = {
       {kCache, "CreateGlobalReplicationGroup", Where::kOther},
       {"ec2", "DescribeSecurityGroups"},
       {kCache, "DescribeReplicationGroups"},
+      {"kms", "DescribeKey", Where::kHere, kCache, "kms-key"},
       {kCache, "CreateReplicationGroup"}},
      Part::kReplicates},
     {"elasticache.measure",
@@ -133,6 +134,8 @@ model::Step& EmitFor(const char* kind, const model::Component& component,
   model::Step& step = draft.Emit(kind, component.name, region);
   step.parameters["replication-group"] =
       std::get<model::Elasticache>(component.kind).replication_group;
+  const std::string key = model::KmsKeyOf(component.kind);
+  if (!key.empty()) step.parameters["kms-key"] = key;
   return step;
 }
 

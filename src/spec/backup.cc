@@ -64,6 +64,11 @@ const std::vector<Field<Backed>>& BackupFields() {
       TextField("backup-role", &Backed::role, kAnyText, Need::kOptional,
                 "IAM role that AWS Backup assumes, by name with its path; default: "
                 "service-role/AWSBackupDefaultServiceRole"),
+      KmsKeyField<Backed>("alias/aws/backup",
+                          "KMS key of vaults that are made: an alias that is there in both "
+                          "Regions, or the id of a multi-Region key; default: the one that AWS "
+                          "manages",
+                          "vault-kms-key", &Backed::vault_key),
       BackupEveryField(),
       IntegerField("backup-days", &Backed::days, {1, kMostBackupDays}, Need::kOptional,
                    "days that a recovery point is kept, in either Region; default: 7"),

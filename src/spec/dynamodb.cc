@@ -17,6 +17,10 @@ const Kind& DynamodbKind() {
                     Need::kOptional, "of its replicas; default: eventual"),
           WordField("third", &Dynamodb::third, model::AllOf<model::ThirdMember>(), Need::kOptional,
                     "what a strong table has in the witness Region; default: witness"),
+          KmsKeyField<Dynamodb>("alias/aws/dynamodb",
+                                "KMS key of a replica of a table under a key of one's own, or of "
+                                "what is restored: an alias that is there in both Regions, or the "
+                                "id of a multi-Region key; default: as AWS has it"),
       }))};
   return kKind;
 }

@@ -42,6 +42,10 @@ const Kind& ElasticacheKind() {
                     "name of the standby's security group in both Regions; default: the VPC's"),
           TextField("subnet-group", &Elasticache::subnet_group, kAnyText, Need::kOptional,
                     "the standby's cache subnet group, of the same name in both Regions"),
+          KmsKeyField<Elasticache>("alias/aws/elasticache",
+                                   "KMS key of the secondary of a group that is encrypted at rest: "
+                                   "an alias that is there in both Regions, or the id of a "
+                                   "multi-Region key; default: AWS's own"),
       })};
   return kKind;
 }

@@ -101,8 +101,9 @@ std::string WhatIsWrongWithKey(const std::string& text, const std::string& manag
 // home makes copies too, so that the name has to mean a key in either Region. `managed` is the
 // alias of the service's own key.
 template <typename K>
-Field<K> KmsKeyField(const char* managed, const char* help) {
-  Field<K> field = TextField<K>("kms-key", &K::kms_key, kAnyText, Need::kOptional, help);
+Field<K> KmsKeyField(const char* managed, const char* help, const char* option = "kms-key",
+                     std::string K::*key = &K::kms_key) {
+  Field<K> field = TextField<K>(option, key, kAnyText, Need::kOptional, help);
   field.read = [read = field.read, managed](Context& context, const YAML::Node& node,
                                             const std::string& name, K& kind) {
     const std::string fix = node.IsScalar() ? WhatIsWrongWithKey(node.Scalar(), managed) : "";

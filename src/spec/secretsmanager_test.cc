@@ -60,6 +60,8 @@ components:
   orders: { kind: rds, database: shop, user: owner, kms-key: alias/aws/rds }
   uploads: { kind: efs, kms-key: alias/shop }
   disks: { kind: ebs, kms-key: mrk-1234 }
+  carts: { kind: dynamodb, kms-key: alias/shop, recovery: restore, rpo: 2h, vault-kms-key: mrk-5678 }
+  sessions: { kind: elasticache, kms-key: alias/aws/elasticache }
   web: { kind: ecs, needs: [uploads] }
 )";
   const auto parsed = Parse(kStores, "shop.yaml");
@@ -68,7 +70,14 @@ components:
   EXPECT_EQ(model::KmsKeyOf(components[0].kind), "alias/aws/rds");
   EXPECT_EQ(model::KmsKeyOf(components[1].kind), "alias/shop");
   EXPECT_EQ(model::KmsKeyOf(components[2].kind), "mrk-1234");
-  EXPECT_EQ(model::KmsKeyOf(components[3].kind), "");
+  EXPECT_EQ(model::KmsKeyOf(components[3].kind), "alias/shop");
+  EXPECT_EQ(model::VaultKeyOf(components[3].kind), "mrk-5678");
+  EXPECT_EQ(model::KmsKeyOf(components[4].kind), "alias/aws/elasticache");
+  EXPECT_EQ(model::VaultKeyOf(components[4].kind), "");
+  EXPECT_EQ(model::KmsKeyOf(components[5].kind), "");
+  std::string vault = kStores;
+  vault.replace(vault.find("mrk-5678"), 8, "alias/aws/dynamodb");
+  EXPECT_NE(AboutSecrets(vault).find("alias/aws/backup"), std::string::npos);
   std::string text = kStores;
   text.replace(text.find("alias/shop"), 10, "alias/aws/efs");
   EXPECT_NE(AboutSecrets(text).find("the key that AWS manages for this service is "

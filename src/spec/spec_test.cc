@@ -611,8 +611,8 @@ TEST(SpecTest, MistakesInFileSystemsAreNamed) {
        "alone; write its creation token or its Name tag"},
       {"file-system: shop pages", "files: shop", "files: shop",
        "unknown key 'files' in component pages; remove it, or write kind, needs, rpo, file-system, "
-       "security-group, subnets, kms-key, recovery, vault, backup-role, backup-every or "
-       "backup-days"},
+       "security-group, subnets, kms-key, recovery, vault, backup-role, vault-kms-key, "
+       "backup-every or backup-days"},
       {"needs: [uploads, pages]", "needs: [uploads]", "{ kind: efs, file-system",
        "component pages is needed by no component of kind ecs, so a move could end no writer of "
        "it; add it to the 'needs' of the services that mount it"},

@@ -4,6 +4,7 @@
 
 #include "decide/decide.h"
 #include "steps/gates.h"
+#include "steps/kms_keys.h"
 
 namespace leeward::steps {
 namespace {
@@ -213,20 +214,34 @@ Result<std::optional<BackupPoint>> NewestPointHere(const Work& work, const Secur
                         "that has its recovery points (`vault` in the spec)");
 }
 
-Result<bool> HasVault(const Work& work, const Region& region, const std::string& vault) {
+Result<std::optional<Value>> FindVault(const Work& work, const Region& region,
+                                       const std::string& vault) {
   ASSIGN_OR_RETURN(const Value answer,
                    work.Pages(region, kBackup, "ListBackupVaults", Value::Struct()));
-  const Value::List& vaults = answer.Items("BackupVaultList");
-  return std::any_of(vaults.begin(), vaults.end(),
-                     [&](const Value& one) { return one.String("BackupVaultName") == vault; });
+  for (const Value& one : answer.Items("BackupVaultList")) {
+    if (one.String("BackupVaultName") == vault) return std::optional<Value>(one);
+  }
+  return std::optional<Value>();
 }
 
-Status EnsureVault(const Work& work, const Region& region, const std::string& vault) {
-  ASSIGN_OR_RETURN(const bool there, HasVault(work, region, vault));
+Status EnsureVault(const Work& work, const Region& region, const model::Backed& backup) {
+  const std::string& vault = backup.vault;
+  ASSIGN_OR_RETURN(const std::optional<Value> there, FindVault(work, region, vault));
+  std::string key;
+  if (!backup.vault_key.empty()) {
+    ASSIGN_OR_RETURN(key, NeedKmsKey(work, region, backup.vault_key, "vault-kms-key"));
+  }
+  if (there && !key.empty() && there->String("EncryptionKeyArn") != key) {
+    return base::WrongState("backup vault " + Place(vault, region) + " is under the key " +
+                            std::string(there->String("EncryptionKeyArn")) +
+                            ", and AWS changes no vault's key: name another 'vault', or correct "
+                            "'vault-kms-key'");
+  }
   if (there) return base::Ok();
   work.Say("making the backup vault " + Place(vault, region));
-  const auto made = work.CallPatiently(region, kBackup, "CreateBackupVault",
-                                       Value::Struct({{"BackupVaultName", vault}}));
+  Value input = Value::Struct({{"BackupVaultName", vault}});
+  if (!key.empty()) input.Set("EncryptionKeyArn", key);
+  const auto made = work.CallPatiently(region, kBackup, "CreateBackupVault", input);
   // Made by another, between the look and the call.
   if (made.ok() || made.error().service_code() == "AlreadyExistsException") return base::Ok();
   return made.error();
@@ -235,7 +250,7 @@ Status EnsureVault(const Work& work, const Region& region, const std::string& va
 Result<std::string> WouldMakeVaults(const Work& work, const std::string& vault) {
   std::string text;
   for (const Region& region : {work.region(), work.Other(work.region())}) {
-    ASSIGN_OR_RETURN(const bool there, HasVault(work, region, vault));
+    ASSIGN_OR_RETURN(const std::optional<Value> there, FindVault(work, region, vault));
     if (!there) text += "make vault " + Place(vault, region) + ", ";
   }
   return text;

@@ -37,9 +37,11 @@ StepOutcome PointBound(const Work& work, const std::optional<base::WallTime>& be
 
 // nullopt: none is complete in the step's Region's vault. kNotFound: there is no vault.
 Result<std::optional<BackupPoint>> NewestPointHere(const Work& work, const Secured& kept);
-// Whether the vault is there.
-Result<bool> HasVault(const Work& work, const Region& region, const std::string& vault);
-Status EnsureVault(const Work& work, const Region& region, const std::string& vault);
+// nullopt: the vault is not there.
+Result<std::optional<Value>> FindVault(const Work& work, const Region& region,
+                                       const std::string& vault);
+// kWrongState: it is there under another key than the spec's.
+Status EnsureVault(const Work& work, const Region& region, const model::Backed& backup);
 // "make vault leeward-shop in us-west-2, " of either Region; empty where it is there.
 Result<std::string> WouldMakeVaults(const Work& work, const std::string& vault);
 // "leeward-shop-carts".

@@ -14,6 +14,7 @@ Table ReadTable(const Value& told) {
   table.version = told.String("GlobalTableVersion");
   table.strong = told.String("MultiRegionConsistency") == "STRONG";
   table.deletion_protection = told.Flag("DeletionProtectionEnabled", false);
+  table.under_kms = told.Sub("SSEDescription").String("SSEType") == "KMS";
   if (told.Sub("StreamSpecification").Flag("StreamEnabled", false)) {
     table.stream_arn = told.String("LatestStreamArn");
     table.stream_view = told.Sub("StreamSpecification").String("StreamViewType");

@@ -33,6 +33,7 @@ struct Table {
   std::string arn, status, version, stream_arn, stream_view;
   bool strong = false;
   bool deletion_protection = false;
+  bool under_kms = false;  // under a key of the account's, be it AWS's; not one that AWS owns
   std::map<Region, std::string> replicas;  // of other Regions → status
   std::map<Region, std::string> why;       // of a replica that is not well, in AWS's words
   std::map<Region, std::string> witnesses;

@@ -40,8 +40,8 @@ Result<StepOutcome> DynamodbFinalBackup(const Work& work) {
     return base::Invalid("the plan denies no writes before its last backup; make a new plan");
   ASSIGN_OR_RETURN(const Table table, TableToBackUp(work, *dynamodb, source));
   const Secured kept = KeptTable(*dynamodb, table.arn);
-  RETURN_IF_ERROR(EnsureVault(work, source, kept.backup.vault));
-  RETURN_IF_ERROR(EnsureVault(work, work.region(), kept.backup.vault));
+  RETURN_IF_ERROR(EnsureVault(work, source, kept.backup));
+  RETURN_IF_ERROR(EnsureVault(work, work.region(), kept.backup));
   ASSIGN_OR_RETURN(const std::string point, BackUpNow(work, source, kept, "last"));
   ASSIGN_OR_RETURN(const BackupPoint copy, CopyNow(work, source, kept, point));
   return StepOutcome{"complete: the last backup, begun " + base::FormatIso8601(*copy.begun) +
@@ -66,7 +66,7 @@ Result<StepOutcome> DynamodbPreserveOld(const Work& work) {
   }
   ASSIGN_OR_RETURN(const StepOutcome closed, DynamodbQuiesce(work));
   const Secured kept = KeptTable(*dynamodb, old->arn);
-  RETURN_IF_ERROR(EnsureVault(work, work.region(), kept.backup.vault));
+  RETURN_IF_ERROR(EnsureVault(work, work.region(), kept.backup));
   ASSIGN_OR_RETURN(const std::string point, BackUpNow(work, work.region(), kept, "old"));
   ASSIGN_OR_RETURN(const BackupPoint whole, NeedPoint(work, work.region(), kept.backup, point));
   RETURN_IF_ERROR(DeleteTable(work, *dynamodb, *old));

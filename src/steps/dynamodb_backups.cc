@@ -4,6 +4,7 @@
 #include "steps/backups.h"
 #include "steps/dynamodb.h"
 #include "steps/gates.h"
+#include "steps/kms_keys.h"
 #include "steps/promoted.h"
 
 namespace leeward::steps {
@@ -46,8 +47,8 @@ Result<StepOutcome> DynamodbCopyBackups(const Work& work) {
   const Region source(source_region);
   ASSIGN_OR_RETURN(const Table table, TableToBackUp(work, *dynamodb, source));
   const Secured kept = KeptTable(*dynamodb, table.arn);
-  RETURN_IF_ERROR(EnsureVault(work, source, kept.backup.vault));
-  RETURN_IF_ERROR(EnsureVault(work, work.region(), kept.backup.vault));
+  RETURN_IF_ERROR(EnsureVault(work, source, kept.backup));
+  RETURN_IF_ERROR(EnsureVault(work, work.region(), kept.backup));
   RETURN_IF_ERROR(EnsurePlan(work, source, kept));
   ASSIGN_OR_RETURN(const std::string point, BackUpNow(work, source, kept, "protect"));
   ASSIGN_OR_RETURN(const BackupPoint copy, CopyNow(work, source, kept, point));
@@ -94,8 +95,12 @@ Result<StepOutcome> DynamodbRestore(const Work& work) {
     as_of = base::FormatIso8601(*point.begun);
     work.Say("restoring " + point.arn + " of " + as_of + " as " +
              Place(dynamodb->table, work.region()));
-    const auto made = RestoreNow(work, KeptTable(*dynamodb, point.resource), point.arn,
-                                 Value::Struct({{"targetTableName", dynamodb->table}}));
+    Value metadata = Value::Struct({{"targetTableName", dynamodb->table}});
+    if (!dynamodb->kms_key.empty()) {
+      ASSIGN_OR_RETURN(const std::string key, NeedKmsKey(work, work.region(), dynamodb->kms_key));
+      metadata.Set("encryptionType", "KMS").Set("kmsMasterKeyArn", key);
+    }
+    const auto made = RestoreNow(work, KeptTable(*dynamodb, point.resource), point.arn, metadata);
     if (!made.ok()) return made.error();
   }
   ASSIGN_OR_RETURN(const Table table, AwaitTable(work, work.region(), dynamodb->table));

@@ -108,6 +108,52 @@ TEST_F(DynamodbBackupsTest, ATableThatIsHereAlreadyHasNoToldLoss) {
   EXPECT_FALSE(measured->outputs.contains("bound_ns"));
 }
 
+class DynamodbKeysTest : public DynamodbBackupsTest {
+ protected:
+  DynamodbKeysTest() {
+    auto& carts = std::get<model::Dynamodb>(shop_.application.components.back().kind);
+    carts.kms_key = "alias/shop";
+    carts.backup.vault_key = "alias/vault";
+    shop_.aws.On("kms:DescribeKey", [](const SeenCall& call) -> Result<Value> {
+      const std::string name(call.input.String("KeyId"));
+      return Value::Struct(
+          {{"KeyMetadata",
+            Value::Struct({{"KeyState", "Enabled"}, {"Arn", call.options.region + ":" + name}})}});
+    });
+    shop_.aws.On("backup:ListBackupVaults", [this](const SeenCall&) -> Result<Value> {
+      return Value::Struct({{"BackupVaultList", Value(vaults_)}});
+    });
+    // What follows is not looked at.
+    for (const char* operation : {"backup:CreateBackupVault", "backup:StartRestoreJob"}) {
+      shop_.aws.On(operation,
+                   [](const SeenCall&) -> Result<Value> { return base::Denied("enough"); });
+    }
+  }
+  Value::List vaults_;
+};
+
+TEST_F(DynamodbKeysTest, VaultsAreMadeUnderTheKeyThatTheSpecNamesAndUnderNoOther) {
+  tables_["us-east-1"] = Table(shop_.home);
+  ASSERT_FALSE(Run("dynamodb.copy-backups").ok());
+  const auto made = shop_.aws.Calls("backup:CreateBackupVault");
+  ASSERT_EQ(made.size(), 1u);
+  EXPECT_EQ(made[0].input.String("EncryptionKeyArn"), "us-east-1:alias/vault");
+  vaults_ = {Value::Struct({{"BackupVaultName", "leeward-shop"}, {"EncryptionKeyArn", "another"}})};
+  const auto refused = shop_.Run("dynamodb.copy-backups/carts");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message().find("is under the key another"), std::string::npos)
+      << refused.error().message();
+}
+
+TEST_F(DynamodbKeysTest, ATableIsRestoredUnderTheKeyThatTheSpecNames) {
+  points_ = {Point("new", std::chrono::minutes(10), "COMPLETED")};
+  ASSERT_FALSE(Run("dynamodb.restore").ok());
+  const auto begun = shop_.aws.Calls("backup:StartRestoreJob");
+  ASSERT_EQ(begun.size(), 1u);
+  EXPECT_EQ(begun[0].input.Sub("Metadata").String("encryptionType"), "KMS");
+  EXPECT_EQ(begun[0].input.Sub("Metadata").String("kmsMasterKeyArn"), "us-west-2:alias/shop");
+}
+
 TEST_F(DynamodbBackupsTest, ATableInTheOtherRegionIsNotBackedUpOver) {
   tables_["us-east-1"] = Table(shop_.home);
   tables_["us-west-2"] = Table(shop_.recovery);

@@ -3,6 +3,7 @@
 
 #include "probe/canary.h"
 #include "steps/dynamodb.h"
+#include "steps/kms_keys.h"
 
 namespace leeward::steps {
 namespace {
@@ -50,21 +51,42 @@ Status EnsureStream(const Work& work, const Dynamodb& dynamodb, const Region& re
   return active.ok() ? base::Ok() : Status(active.error());
 }
 
-Value Create(const Region& region) {
-  return Value::Struct({{"Create", Value::Struct({{"RegionName", region.str()}})}});
+// The key that AWS manages is that of a replica for which none is named.
+constexpr char kAwsTableKey[] = "alias/aws/dynamodb";
+
+Value Create(const Region& region, const std::string& key) {
+  Value create = Value::Struct({{"RegionName", region.str()}});
+  if (!key.empty() && key != kAwsTableKey) create.Set("KMSMasterKeyId", key);
+  return Value::Struct({{"Create", create}});
+}
+
+Status CheckReplicaKey(const Work& work, const Dynamodb& dynamodb, const Region& source,
+                       const Table& table) {
+  const std::string& key = dynamodb.kms_key;
+  if (key.empty()) return base::Ok();
+  if (!table.under_kms) {
+    return base::WrongState(Place(dynamodb.table, source) +
+                            " is under a key that AWS owns, and so are its replicas; leave "
+                            "'kms-key' out, or encrypt it under a key of your own first");
+  }
+  RETURN_IF_ERROR(NeedKmsKey(work, work.region(), key));
+  const bool third = dynamodb.consistency == Consistency::kStrong &&
+                     dynamodb.third == model::ThirdMember::kReplica;
+  if (third) RETURN_IF_ERROR(NeedKmsKey(work, work.application().regions.witness, key));
+  return base::Ok();
 }
 
 // One call makes an eventual replica; one call makes both further members of a strong table.
 Value Creation(const Work& work, const Dynamodb& dynamodb) {
-  Value::List replicas = {Create(work.region())};
+  Value::List replicas = {Create(work.region(), dynamodb.kms_key)};
   Value input = Value::Struct({{"TableName", dynamodb.table}});
   if (dynamodb.consistency == Consistency::kStrong) {
     const Region& third = work.application().regions.witness;
     input.Set("MultiRegionConsistency", "STRONG");
     if (dynamodb.third == model::ThirdMember::kReplica)
-      replicas.push_back(Create(third));
+      replicas.push_back(Create(third, dynamodb.kms_key));
     else
-      input.Set("GlobalTableWitnessUpdates", Value::List{Create(third)});
+      input.Set("GlobalTableWitnessUpdates", Value::List{Create(third, "")});
   }
   input.Set("ReplicaUpdates", std::move(replicas));
   return input;
@@ -87,6 +109,7 @@ Status CreateReplica(const Work& work, const Dynamodb& dynamodb, const Region& s
     }
     RETURN_IF_ERROR(CheckEmpty(work, dynamodb, source));
   }
+  RETURN_IF_ERROR(CheckReplicaKey(work, dynamodb, source, table));
   RETURN_IF_ERROR(EnsureStream(work, dynamodb, source, table));
   work.Say("adding a replica of " + dynamodb.table + " in " + work.region().str());
   return Update(work, source, Creation(work, dynamodb));

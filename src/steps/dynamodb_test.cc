@@ -122,6 +122,30 @@ TEST_F(DynamodbTest, AStrongTableIsMadeFromAnEmptyOneAloneInThreeRegions) {
   EXPECT_EQ(measured->outputs.at("bound_ns"), "0");
 }
 
+TEST_F(DynamodbTest, AReplicaIsMadeUnderTheKeyThatTheSpecNamesOnceItIsThere) {
+  SetCarts({.table = "carts", .kms_key = "alias/shop"});
+  EXPECT_NE(Detail(Replicate()).find("under a key that AWS owns"), std::string::npos);
+  items_.encryption = "KMS";
+  bool there = false;
+  shop_.aws.On("kms:DescribeKey", [&](const SeenCall& call) -> Result<Value> {
+    EXPECT_EQ(call.options.region, "us-west-2");
+    if (!there) return base::NotFound("kms: NotFoundException");
+    return Value::Struct({{"KeyMetadata", Value::Struct({{"KeyState", "Enabled"}})}});
+  });
+  EXPECT_NE(Detail(Replicate()).find("there is no KMS key 'alias/shop' in us-west-2"),
+            std::string::npos);
+  EXPECT_TRUE(shop_.aws.Calls("dynamodb:UpdateTable").empty());
+  there = true;
+  const auto made = Replicate();
+  ASSERT_TRUE(made.ok()) << Detail(made);
+  Value create;
+  for (const SeenCall& call : shop_.aws.Calls("dynamodb:UpdateTable")) {
+    if (call.input.Has("ReplicaUpdates"))
+      create = call.input.Items("ReplicaUpdates").front().Sub("Create");
+  }
+  EXPECT_EQ(create.String("KMSMasterKeyId"), "alias/shop");
+}
+
 TEST_F(DynamodbTest, ATableThatIsBusyIsWaitedForAndAThrottledOneAskedAgain) {
   int refusals = 0;
   shop_.aws.On("dynamodb:UpdateTable", [&](const SeenCall&) -> Result<Value> {

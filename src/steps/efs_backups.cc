@@ -61,8 +61,8 @@ Result<StepOutcome> EfsCopyBackups(const Work& work) {
   const Region source(source_region);
   ASSIGN_OR_RETURN(const FileSystem system, FilesToBackUp(work, *efs, source));
   const Secured kept = KeptFiles(*efs, system.arn);
-  RETURN_IF_ERROR(EnsureVault(work, source, kept.backup.vault));
-  RETURN_IF_ERROR(EnsureVault(work, work.region(), kept.backup.vault));
+  RETURN_IF_ERROR(EnsureVault(work, source, kept.backup));
+  RETURN_IF_ERROR(EnsureVault(work, work.region(), kept.backup));
   RETURN_IF_ERROR(EnsurePlan(work, source, kept));
   ASSIGN_OR_RETURN(const auto made, BackUpAndCopy(work, kept, source, "protect"));
   const std::string as_of = base::FormatIso8601(*made.second.begun);
@@ -103,8 +103,8 @@ Result<StepOutcome> EfsFinalBackup(const Work& work) {
     return base::Invalid("the plan ends no tasks before its last backup; make a new plan");
   ASSIGN_OR_RETURN(const FileSystem system, FilesToBackUp(work, *efs, source));
   const Secured kept = KeptFiles(*efs, system.arn);
-  RETURN_IF_ERROR(EnsureVault(work, source, kept.backup.vault));
-  RETURN_IF_ERROR(EnsureVault(work, work.region(), kept.backup.vault));
+  RETURN_IF_ERROR(EnsureVault(work, source, kept.backup));
+  RETURN_IF_ERROR(EnsureVault(work, work.region(), kept.backup));
   ASSIGN_OR_RETURN(const auto made, BackUpAndCopy(work, kept, source, "last"));
   return StepOutcome{"complete: the last backup, begun " + base::FormatIso8601(*made.second.begun) +
                          " when no task was left, has arrived",

@@ -24,6 +24,7 @@ Group ReadGroup(const Value& told) {
   group.nodes = static_cast<std::int64_t>(told.Items("MemberClusters").size());
   group.automatic_failover = told.String("AutomaticFailover").starts_with("enabl");
   group.multi_az = told.String("MultiAZ") == "enabled";
+  group.encrypted_at_rest = told.Flag("AtRestEncryptionEnabled", false);
   group.encrypted_in_transit = told.Flag("TransitEncryptionEnabled", false) &&
                                told.String("TransitEncryptionMode", "required") == "required";
   const Value& datastore = told.Sub("GlobalReplicationGroupInfo");

@@ -32,7 +32,7 @@ struct Group {
   std::int64_t shards = 0;
   std::int64_t nodes = 0;  // of all shards
   bool automatic_failover = false, multi_az = false;
-  bool encrypted_in_transit = false;
+  bool encrypted_in_transit = false, encrypted_at_rest = false;
   std::string datastore;  // id of its Global Datastore; empty: in none
   std::string role;       // there: "PRIMARY", "SECONDARY"
 };

@@ -1,6 +1,7 @@
 // Putting a secondary in place.
 #include "probe/canary.h"
 #include "steps/elasticache.h"
+#include "steps/kms_keys.h"
 #include "steps/rds.h"
 
 namespace leeward::steps {
@@ -60,6 +61,15 @@ Status CreateSecondary(const Work& work, const Elasticache& cache, const Region&
                                {"AutomaticFailoverEnabled", there.automatic_failover},
                                {"MultiAZEnabled", there.multi_az}});
   if (!security.empty()) input.Set("SecurityGroupIds", Value::List{security});
+  if (!cache.kms_key.empty()) {
+    if (!there.encrypted_at_rest) {
+      return base::WrongState(Place(cache.replication_group, source) +
+                              " is not encrypted at rest, and so is no secondary of it; leave "
+                              "'kms-key' out, or make it anew of a snapshot, encrypted");
+    }
+    RETURN_IF_ERROR(NeedKmsKey(work, work.region(), cache.kms_key));
+    input.Set("KmsKeyId", cache.kms_key);
+  }
   if (!cache.subnet_group.empty()) input.Set("CacheSubnetGroupName", cache.subnet_group);
   work.Say("creating a secondary of " + datastore + " in " + work.region().str());
   const auto created = work.Await<bool>(

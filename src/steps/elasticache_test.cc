@@ -37,6 +37,7 @@ class ElasticacheTest : public ::testing::Test {
     bool exists = false;
     std::string datastore, role, engine = "redis", status = "available";
     int shards = 1;
+    bool encrypted = false;
   };
 
   explicit ElasticacheTest(const Limits& limits = QuickLimits()) : shop_(limits) {
@@ -71,6 +72,7 @@ class ElasticacheTest : public ::testing::Test {
                                  {"ARN", "arn:" + side.region},
                                  {"Status", side.status},
                                  {"Engine", side.engine},
+                                 {"AtRestEncryptionEnabled", side.encrypted},
                                  {"MemberClusters", Value::List{"sessions-001"}},
                                  {"NodeGroups", shards}});
     if (!side.datastore.empty()) {
@@ -197,6 +199,24 @@ TEST_F(ElasticacheTest, WhatCannotBeReplicatedIsRefusedByName) {
   recovery_.status = "create-failed";
   EXPECT_NE(Detail(shop_.Run("elasticache.replicate/sessions")).find("create-failed"),
             std::string::npos);
+}
+
+TEST_F(ElasticacheTest, ASecondaryIsMadeUnderTheKeyThatTheSpecNames) {
+  for (model::Component& component : shop_.application.components) {
+    auto* cache = std::get_if<model::Elasticache>(&component.kind);
+    if (cache != nullptr) cache->kms_key = "alias/shop";
+  }
+  shop_.aws.On("kms:DescribeKey", [](const SeenCall& call) -> Result<Value> {
+    EXPECT_EQ(call.options.region, "us-west-2");
+    return Value::Struct({{"KeyMetadata", Value::Struct({{"KeyState", "Enabled"}})}});
+  });
+  const auto open = Run("elasticache.replicate", shop_.recovery, {{"source-region", "us-east-1"}});
+  EXPECT_NE(Detail(open).find("is not encrypted at rest"), std::string::npos) << Detail(open);
+  home_.encrypted = true;
+  const auto made = shop_.Run("elasticache.replicate/sessions");
+  ASSERT_TRUE(made.ok()) << Detail(made);
+  EXPECT_EQ(shop_.aws.Calls("elasticache:CreateReplicationGroup").front().input.String("KmsKeyId"),
+            "alias/shop");
 }
 
 TEST_F(ElasticacheTest, AHalfMadeSecondaryIsWaitedForByTheNextRun) {

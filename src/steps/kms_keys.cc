@@ -10,20 +10,20 @@ std::string WhyNotUsable(const Value& described) {
   return "is " + std::string(state.empty() ? "in no known state" : state);
 }
 
-Result<std::string> NeedKmsKey(const Work& work, const Region& region, const std::string& key) {
+Result<std::string> NeedKmsKey(const Work& work, const Region& region, const std::string& key,
+                               const std::string& option) {
   const auto told =
       work.CallPatiently(region, "kms", "DescribeKey", Value::Struct({{"KeyId", key}}));
   if (!told.ok() && told.error().code() == base::ErrorCode::kNotFound) {
     return base::NotFound("there is no KMS key '" + key + "' in " + region.str() +
-                          ", and keys and aliases are of one Region: make it there, or correct "
-                          "'kms-key' of " +
-                          work.step().component.str());
+                          ", and keys and aliases are of one Region: make it there, or correct '" +
+                          option + "' of " + work.step().component.str());
   }
   if (!told.ok()) return told.error();
   const std::string why = WhyNotUsable(*told);
   if (!why.empty()) {
     return base::WrongState("KMS key '" + key + "' in " + region.str() + " " + why +
-                            "; enable it, or name another in 'kms-key' of " +
+                            "; enable it, or name another in '" + option + "' of " +
                             work.step().component.str());
   }
   return std::string(told->Sub("KeyMetadata").String("Arn"));

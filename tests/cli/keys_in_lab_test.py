@@ -3,9 +3,11 @@
 for before anything is made."""
 
 import unittest
+import urllib.parse
 
 from files_lab import HOME, LAB, RECOVERY, wait
 from one_line import CANNOT_REACH, DONE
+from items_ask import ask as ask_items
 from secrets_in_lab_test import ALIAS, SecretsLab
 import signed
 
@@ -17,6 +19,8 @@ components:
   disks: { kind: ebs, tag: app=disks, kms-key: alias/shop }
   uploads: { kind: efs, kms-key: alias/shop }
   orders: { kind: rds, database: shop, user: owner, password-env: SHOP_DB_PASSWORD, kms-key: alias/shop }
+  carts: { kind: dynamodb, kms-key: alias/shop }
+  sessions: { kind: elasticache, kms-key: alias/shop }
   writer: { kind: ecs, cluster: shop, service: writer, standby: 0, needs: [uploads] }
 """
 PASSWORD = "correct-horse-battery"
@@ -37,6 +41,30 @@ class KeysTest(SecretsLab):
     def instance(self, region):
         return self.rds(region, "DescribeDBInstances", DBInstanceIdentifier="orders")
 
+    def items(self, region, operation, **body):
+        status, answer = ask_items(urllib.parse.urlparse(self.gateway).netloc, region, operation, body, timeout=20)
+        self.assertEqual(status, 200, answer)
+        return answer
+
+    def table(self, region):
+        return self.items(region, "DescribeTable", TableName="carts")["Table"]
+
+    def cache(self, region, action, **parameters):
+        status, body = signed.call(self.gateway, region, action, service="elasticache", version="2015-02-02",
+                                   parameters={"ReplicationGroupId": "sessions", **parameters})
+        self.assertEqual(status, 200, body)
+        return body
+
+    def make_table_and_cache(self):
+        self.items(HOME, "CreateTable", TableName="carts", BillingMode="PAY_PER_REQUEST",
+                   AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+                   KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+                   SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": ALIAS})
+        self.cache(HOME, "CreateReplicationGroup", ReplicationGroupDescription="sessions", Engine="redis",
+                   CacheNodeType="cache.r6g.large", NumCacheClusters="1", AtRestEncryptionEnabled="true", KmsKeyId=ALIAS)
+        wait(lambda: self.table(HOME)["TableStatus"] == "ACTIVE", "a table")
+        wait(lambda: "<Status>available<" in self.cache(HOME, "DescribeReplicationGroups"), "a cache")
+
     def make_stores(self):
         self.query(HOME, "CreateVolume", AvailabilityZone=HOME + "a", Size="1", Encrypted="true", KmsKeyId=ALIAS, **{
             "TagSpecification.1.ResourceType": "volume", "TagSpecification.1.Tag.1.Key": "app", "TagSpecification.1.Tag.1.Value": "disks"})
@@ -51,6 +79,7 @@ class KeysTest(SecretsLab):
 
     def test_copies_are_encrypted_under_the_key_of_their_own_region(self):
         home = self.make_key(HOME)
+        self.make_table_and_cache()
         self.make_stores()
         told = self.act("protect", code=CANNOT_REACH)
         self.assertIn("there is no KMS key 'alias/shop' in us-west-2 (there is one in us-east-1)", told)
@@ -62,6 +91,9 @@ class KeysTest(SecretsLab):
         self.assertIn("<StorageEncrypted>true<", self.instance(RECOVERY))
         (replica,) = self.efs(RECOVERY, "GET", "file-systems")["FileSystems"]
         self.assertTrue(replica["KmsKeyId"].endswith("key/" + there), replica)
+        for region, key in ((HOME, home), (RECOVERY, there)):
+            self.assertTrue(self.table(region)["SSEDescription"]["KMSMasterKeyArn"].endswith("key/" + key), self.table(region))
+            self.assertIn(f"key/{key}<", self.cache(region, "DescribeReplicationGroups"))
         self.assertIn(f"key/{home}<", self.query(HOME, "DescribeSnapshots", **{"Owner.1": "self"}))
         self.assertIn(f"key/{there}<", self.query(RECOVERY, "DescribeSnapshots", **{"Owner.1": "self"}))
 

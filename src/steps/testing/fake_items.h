@@ -72,6 +72,7 @@ class FakeItems {
   int throttled = 0;    // so many calls
   std::string replica;  // its status; empty: there is none
   std::string version = "2019.11.21", stream_view, consistency;
+  std::string encryption;  // SSEType; empty: a key that AWS owns
   bool replicating = true;
 
  private:
@@ -85,6 +86,7 @@ class FakeItems {
     Value type = Value::Struct({{"AttributeName", "id"}, {"AttributeType", "S"}});
     Value table = Value::Struct({{"TableName", "carts"},
                                  {"TableArn", Arn(call.options.region)},
+                                 {"SSEDescription", Value::Struct({{"SSEType", encryption}})},
                                  {"TableStatus", side.status},
                                  {"DeletionProtectionEnabled", side.protection},
                                  {"KeySchema", Value::List{key}},
