@@ -17,6 +17,37 @@ Status SetDesired(const Work& work, base::Duration limit, const model::Ecs& ecs,
   return updated.ok() ? base::Ok() : Status(updated.error());
 }
 
+// "3 of 4 tasks run", and while some are missing what ECS told last, which is why. A task has no id
+// in it, so that a service that tries again and again says the same.
+std::string HowManyRun(const Value& service, std::int64_t wanted) {
+  constexpr std::string_view kTask = "(task ", kSome = "(a task)";
+  const std::int64_t running = service.Int("runningCount");
+  std::string text = std::to_string(running) + " of " + std::to_string(wanted) + " tasks run";
+  const Value::List& events = service.Items("events");
+  if (running >= wanted || events.empty()) return text;
+  std::string event(events.front().String("message"));
+  for (auto at = event.find(kTask); at != std::string::npos; at = event.find(kTask, at)) {
+    const auto end = event.find(')', at);
+    event.replace(at, end == std::string::npos ? end : end + 1 - at, kSome);
+    at += kSome.size();
+  }
+  return text + "; ECS says: " + event;
+}
+
+// Looks once. How many run when that are `wanted`; until then an error that says why, told once.
+Result<std::optional<std::int64_t>> EnoughRun(const Work& work, const model::Ecs& ecs,
+                                              std::int64_t wanted, std::string& said) {
+  ASSIGN_OR_RETURN(const std::optional<Value> service, DescribeService(work, work.region(), ecs));
+  // One that was just made may not be listed yet.
+  if (!service) return base::ServiceBroken("there is no " + ServicePlace(work, ecs));
+  const std::string text = HowManyRun(*service, wanted);
+  if (text != said) work.Say(text);
+  said = text;
+  const std::int64_t running = service->Int("runningCount");
+  if (running < wanted) return base::ServiceBroken(text);
+  return std::optional<std::int64_t>(running);
+}
+
 }  // namespace
 
 Result<std::optional<Value>> DescribeService(const Work& work, const Region& region,
@@ -117,16 +148,12 @@ Result<StepOutcome> EcsScale(const Work& work) {
 Result<StepOutcome> EcsReady(const Work& work) {
   ASSIGN_OR_RETURN(const model::Ecs* ecs, work.Component<model::Ecs>());
   ASSIGN_OR_RETURN(const std::int64_t wanted, work.IntParameter("healthy"));
+  std::string said;
   if (ecs->load_balancer.empty()) {
-    ASSIGN_OR_RETURN(const std::int64_t running,
-                     work.Await<std::int64_t>(
-                         "tasks of " + ServicePlace(work, *ecs), work.ApiPace(),
-                         [&]() -> Result<std::optional<std::int64_t>> {
-                           ASSIGN_OR_RETURN(const std::optional<Value> service,
-                                            DescribeService(work, work.region(), *ecs));
-                           const std::int64_t now = service ? service->Int("runningCount") : 0;
-                           return now >= wanted ? std::optional<std::int64_t>(now) : std::nullopt;
-                         }));
+    ASSIGN_OR_RETURN(
+        const std::int64_t running,
+        work.Await<std::int64_t>("tasks of " + ServicePlace(work, *ecs), work.ApiPace(),
+                                 [&] { return EnoughRun(work, *ecs, wanted, said); }));
     return StepOutcome{std::to_string(running) + " tasks run", {}};
   }
   const model::ComponentName& name = work.step().component;
@@ -161,21 +188,17 @@ Result<StepOutcome> EcsReady(const Work& work) {
 Result<StepOutcome> EcsSettle(const Work& work) {
   ASSIGN_OR_RETURN(const model::Ecs* ecs, work.Component<model::Ecs>());
   ASSIGN_OR_RETURN(const std::int64_t desired, work.IntParameter("desired"));
-  std::int64_t said = -1;
-  return work.Await<StepOutcome>(
-      "all tasks of " + ServicePlace(work, *ecs), work.ApiPace(),
-      [&]() -> Result<std::optional<StepOutcome>> {
-        ASSIGN_OR_RETURN(const std::optional<Value> service,
-                         DescribeService(work, work.region(), *ecs));
-        if (!service) return base::NotFound("there is no " + ServicePlace(work, *ecs));
-        const std::int64_t running = service->Int("runningCount");
-        const std::string text =
-            std::to_string(running) + " of " + std::to_string(desired) + " tasks run";
-        if (running != said) work.Say(text);
-        said = running;
-        if (running != desired) return std::optional<StepOutcome>();
-        return std::optional<StepOutcome>(StepOutcome{text, {}});
-      });
+  std::string said;
+  ASSIGN_OR_RETURN(
+      const std::int64_t running,
+      work.Await<std::int64_t>("all tasks of " + ServicePlace(work, *ecs), work.ApiPace(),
+                               [&]() -> Result<std::optional<std::int64_t>> {
+                                 ASSIGN_OR_RETURN(const std::optional<std::int64_t> now,
+                                                  EnoughRun(work, *ecs, desired, said));
+                                 // More than are wanted are on their way out.
+                                 return now == desired ? now : std::nullopt;
+                               }));
+  return StepOutcome{std::to_string(running) + " of " + std::to_string(desired) + " tasks run", {}};
 }
 
 }  // namespace leeward::steps

@@ -45,6 +45,29 @@ TEST(RunnerTest, AStepEndsSoonWhenItIsCancelledOrItsTimeIsUp) {
   EXPECT_EQ(shop.Run("ecs.settle/web").error().code(), ErrorCode::kCancelled);
 }
 
+TEST(RunnerTest, TasksThatDoNotComeUpAreToldWithWhatEcsSaysOfThem) {
+  Shop shop;
+  int looks = 0;
+  shop.aws.On("ecs:DescribeServices", [&looks](const SeenCall&) -> Result<Value> {
+    const std::string event = "(service web) has stopped 1 tasks: (task " +
+                              std::to_string(++looks) + "). CannotPullContainerError: denied";
+    const Value events = Value::List{Value::Struct({{"message", event}})};
+    const Value service =
+        Value::Struct({{"status", "ACTIVE"}, {"runningCount", 1}, {"events", events}});
+    return Value::Struct({{"services", Value::List{service}}});
+  });
+  shop.Add("ecs.settle/web", shop.recovery, {{"desired", "3"}});
+  shop.patience = std::chrono::milliseconds(200);
+  const auto late = shop.Run("ecs.settle/web");
+  EXPECT_EQ(late.error().code(), ErrorCode::kUnreachable);
+  const std::string why =
+      "1 of 3 tasks run; ECS says: (service web) has stopped 1 tasks: (a task). "
+      "CannotPullContainerError: denied";
+  EXPECT_NE(late.error().message().find(why), std::string::npos) << late.error().message();
+  EXPECT_GT(looks, 1);
+  EXPECT_EQ(shop.Said(), std::vector<std::string>{why}) << "the same is said once";
+}
+
 TEST(GateTest, LossIsComparedWithTheBudgetAndUnknownIsNotZero) {
   Shop shop;
   shop.Add("rds.measure/orders", shop.recovery);

@@ -7,8 +7,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "os/clock.h"
 #include "os/random.h"
@@ -85,7 +88,7 @@ class Shop {
                                      1,
                                      clock.Monotonic() + patience,
                                      [this] { return cancelled; },
-                                     [](std::string_view) {},
+                                     [this](std::string_view line) { Hear(line); },
                                      execution};
     auto outcome = runner.Run(context);
     if (outcome.ok()) {
@@ -103,6 +106,12 @@ class Shop {
   void Know(const std::string& component, const Region& region, const std::string& name,
             const std::string& value) {
     inventory.facts[{ComponentName(component), region, name}] = value;
+  }
+
+  // What steps said for people, in turn.
+  std::vector<std::string> Said() const {
+    const std::lock_guard lock(hearing_);
+    return said_;
   }
 
   const SaveRepairList save_repair_list;
@@ -147,6 +156,15 @@ class Shop {
   os::SystemRandom random;
   probe::Resolver resolver;
   Runner runner;
+
+ private:
+  void Hear(std::string_view line) {
+    const std::lock_guard lock(hearing_);
+    said_.emplace_back(line);
+  }
+
+  mutable std::mutex hearing_;
+  std::vector<std::string> said_;
 };
 
 }  // namespace leeward::steps::testing
