@@ -91,9 +91,10 @@ class SyncPromotion {
                                                    {"Status", "DISABLED"}})}}));
     if (off.ok()) return base::Ok();
     // Refused while something is under way, it is asked again when that has been cancelled.
+    if (off.error().code() != base::ErrorCode::kInvalid) return off.error();
     last_ = off.error().message();
     work_.Say(last_);
-    return off.error().code() == base::ErrorCode::kInvalid ? base::Ok() : Status(off.error());
+    return base::Ok();
   }
 
   Status Untag() {

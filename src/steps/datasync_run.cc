@@ -51,9 +51,9 @@ class SyncRun {
       return base::Ok();
     }
     // Its schedule may have begun one since the look.
-    last_ = started.error().message();
     if (started.error().code() != ErrorCode::kInvalid || ++refused_ >= kMostRefusals)
       return started.error();
+    last_ = started.error().message();
     work_.Say(last_);
     return base::Ok();
   }
