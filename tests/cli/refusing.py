@@ -5,35 +5,16 @@ Standard library only. The lab has no users whose rights could be taken away and
 
 import http.client
 import http.server
-import json
-import re
 import threading
-import urllib.parse
 
-THROTTLED, DENIED = "throttled", "denied"
-CODES = {("dynamodb", THROTTLED): ("ThrottlingException", 400), ("dynamodb", DENIED): ("AccessDeniedException", 400),
-         ("elasticache", THROTTLED): ("Throttling", 400), ("elasticache", DENIED): ("AccessDenied", 403)}
+from operations import DENIED, THROTTLED, Call  # noqa: F401  (for those who use this)
+
+OF_ONE_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
-class Call:
-    """What a signed request asks for."""
-
-    def __init__(self, headers, body):
-        scope = re.search(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/", headers.get("Authorization", ""))
-        self.region, self.service = scope.groups() if scope else ("", "")
-        target = headers.get("X-Amz-Target", "")
-        form = urllib.parse.parse_qs(body.decode()) if not target and body else {}
-        self.operation = target.rpartition(".")[2] or form.get("Action", [""])[0]
-        self.text = body.decode(errors="replace")
-
-    def refusal(self, how):
-        code, status = CODES[self.service, how]
-        message = "Rate exceeded" if how == THROTTLED else (
-            f"User: arn:aws:iam::000000000000:user/test is not authorized to perform: {self.service}:{self.operation}")
-        if self.service == "dynamodb":
-            return status, json.dumps({"__type": f"com.amazon.coral.service#{code}", "message": message}).encode()
-        return status, (f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
-                        "<RequestId>00000000-0000-0000-0000-000000000000</RequestId></ErrorResponse>").encode()
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # a program asks for many things at once
 
 
 class Refusing:
@@ -43,8 +24,7 @@ class Refusing:
     def __init__(self, gateway):
         self.gateway = gateway.removeprefix("http://")
         self.clear()
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), self.handler())
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
         self.thread.start()
 
@@ -62,20 +42,21 @@ class Refusing:
         self.server.shutdown()
         self.server.server_close()
 
-    def answer(self, headers, body, path):
-        call = Call(headers, body)
+    def answer(self, method, headers, body, path):
+        """(status, headers, body)"""
+        call = Call(method, path, headers, body)
         how = self.refuse(call)
         if how:
             self.refused.append(call)
-            status, answer = call.refusal(how)
-            return status, "text/xml" if answer.startswith(b"<") else "application/x-amz-json-1.0", answer
+            return call.refusal(how)
         connection = http.client.HTTPConnection(self.gateway, timeout=30)
         try:
-            connection.request("POST", path, body, headers)
+            connection.request(method, path, body, headers)
             answer = connection.getresponse()
             data = self.change(call, answer.read())
             self.after(call)
-            return answer.status, answer.headers.get("Content-Type", ""), data
+            dropped = OF_ONE_HOP - ({"content-length"} if method == "HEAD" else set())
+            return answer.status, {name: value for name, value in answer.getheaders() if name.lower() not in dropped}, data
         finally:
             connection.close()
 
@@ -88,18 +69,23 @@ class Refusing:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
                 try:
-                    status, kind, data = refusing.answer(dict(self.headers), body, self.path)
+                    status, headers, data = refusing.answer(self.command, dict(self.headers), body, self.path)
                 except OSError:  # nobody answers in that Region
                     self.close_connection = True
                     return
                 try:
-                    self.send_response(status)
-                    self.send_header("Content-Type", kind)
-                    self.send_header("Content-Length", str(len(data)))
+                    self.send_response_only(status)
+                    for name, value in headers.items():
+                        self.send_header(name, value)
+                    if status != 204 and self.command != "HEAD":
+                        self.send_header("Content-Length", str(len(data)))
                     self.end_headers()
-                    self.wfile.write(data)
+                    if self.command != "HEAD":
+                        self.wfile.write(data)
                 except OSError:  # the program was ended meanwhile
                     self.close_connection = True
+
+            do_GET = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_POST
 
             def handle(self):
                 try:
