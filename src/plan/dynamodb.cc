@@ -3,6 +3,7 @@
 // its backups to the other, and a table is made of the newest when it is needed; a planned move
 // makes it of a last backup that is taken once the writers are denied.
 #include "model/names.h"
+#include "plan/backups.h"
 #include "plan/draft.h"
 
 namespace leeward::plan {
@@ -14,6 +15,9 @@ using model::Phase;
 constexpr char kItems[] = "dynamodb";
 constexpr char kStreams[] = "dynamodbstreams";
 constexpr char kBackups[] = "backup";
+
+const BackedKind kBackedTable = {
+    kItems, {{kItems, "DescribeTable"}}, {{kItems, "DescribeTable", Where::kOther}}};
 
 const std::vector<StepTemplate> kTemplates = {
     {"dynamodb.check-source",
@@ -159,46 +163,8 @@ const std::vector<StepTemplate> kTemplates = {
       {kItems, "DeleteResourcePolicy"},
       {kItems, "PutItem"}},
      Part::kRetires},
-    {"dynamodb.copy-backups",
-     Phase::kPrepare,
-     "back {component} up in {other} and copy it to {region}, and have AWS Backup go on so",
-     "what {component} is restored of must be in {region} before {other} is lost",
-     "delete the plan in {other}, and the recovery points in both vaults",
-     &Timeouts::create,
-     Attempts::kSeveral,
-     OnFailure::kStop,
-     {{kItems, "DescribeTable", Where::kOther},
-      {kItems, "DescribeTable"},
-      {kBackups, "ListBackupVaults", Where::kOther},
-      {kBackups, "ListBackupVaults"},
-      {"kms", "DescribeKey", Where::kOther, kItems, "vault-kms-key"},
-      {"kms", "DescribeKey", Where::kHere, kItems, "vault-kms-key"},
-      {kBackups, "CreateBackupVault", Where::kOther},
-      {kBackups, "CreateBackupVault"},
-      {kBackups, "ListBackupPlans", Where::kOther},
-      {kBackups, "CreateBackupPlan", Where::kOther},
-      {kBackups, "GetBackupPlan", Where::kOther},
-      {kBackups, "UpdateBackupPlan", Where::kOther},
-      {kBackups, "ListBackupSelections", Where::kOther},
-      {kBackups, "GetBackupSelection", Where::kOther},
-      {kBackups, "DeleteBackupSelection", Where::kOther},
-      {kBackups, "CreateBackupSelection", Where::kOther},
-      {kBackups, "StartBackupJob", Where::kOther},
-      {kBackups, "DescribeBackupJob", Where::kOther},
-      {kBackups, "StartCopyJob", Where::kOther},
-      {kBackups, "DescribeCopyJob", Where::kOther},
-      {kBackups, "DescribeRecoveryPoint"}},
-     Part::kReplicates},
-    {"dynamodb.measure-backup",
-     Phase::kDecide,
-     "measure what {component} would lose",
-     "the loss bound is journalled and compared with the RPO before anything is restored",
-     "nothing to take back",
-     &Timeouts::look,
-     Attempts::kSeveral,
-     OnFailure::kStop,
-     {{kItems, "DescribeTable"}, {kBackups, "ListRecoveryPointsByBackupVault"}},
-     Part::kMeasures},
+    CopyBackupsTemplate("dynamodb.copy-backups", kBackedTable),
+    MeasureBackupTemplate("dynamodb.measure-backup", kBackedTable),
     {"dynamodb.restore",
      Phase::kPromote,
      "restore {component} in {region} of its newest recovery point",
@@ -238,28 +204,8 @@ const std::vector<StepTemplate> kTemplates = {
       {kBackups, "DescribeBackupJob"},
       {kItems, "DeleteTable"}},
      Part::kKeeps},
-    {"dynamodb.final-backup",
-     Phase::kPromote,
-     "take the last backup of {component} in {other} and copy it to {region}",
-     "a planned move makes its table of what was written last",
-     "delete the recovery point in both vaults",
-     &Timeouts::create,
-     Attempts::kSeveral,
-     OnFailure::kStop,
-     {{kItems, "DescribeTable", Where::kOther},
-      {kItems, "DescribeTable"},
-      {kBackups, "ListBackupVaults", Where::kOther},
-      {kBackups, "ListBackupVaults"},
-      {"kms", "DescribeKey", Where::kOther, kItems, "vault-kms-key"},
-      {"kms", "DescribeKey", Where::kHere, kItems, "vault-kms-key"},
-      {kBackups, "CreateBackupVault", Where::kOther},
-      {kBackups, "CreateBackupVault"},
-      {kBackups, "StartBackupJob", Where::kOther},
-      {kBackups, "DescribeBackupJob", Where::kOther},
-      {kBackups, "StartCopyJob", Where::kOther},
-      {kBackups, "DescribeCopyJob", Where::kOther},
-      {kBackups, "DescribeRecoveryPoint"}},
-     Part::kCompletes},
+    FinalBackupTemplate("dynamodb.final-backup",
+                        "a planned move makes its table of what was written last", kBackedTable),
     {"dynamodb.retire-old",
      Phase::kReprotect,
      "delete the left {component} in {region}",

@@ -11,6 +11,7 @@
 #include "model/names.h"
 #include "model/testing/shop.h"
 #include "plan/draft.h"
+#include "plan/testing/shop_plans.h"
 
 namespace leeward::plan {
 namespace {
@@ -22,8 +23,9 @@ using model::Plan;
 using model::Region;
 using model::Step;
 using model::StepId;
-
-const Region kHome("us-east-1"), kRecovery("us-west-2");
+using testing::kHome;
+using testing::kRecovery;
+using testing::WaitsFor;
 
 model::Verdict VerdictOf(const Region& region, Health health) {
   model::Verdict verdict;
@@ -55,15 +57,6 @@ Plan MustMake(Action action, const model::Snapshot& snapshot, const Options& opt
   base::Result<Plan> plan = MakeFor(action, snapshot, options);
   CHECK_MSG(plan.ok(), plan.ok() ? "" : plan.error().message().c_str());
   return *std::move(plan);
-}
-
-// Whether `step` cannot start before `before` is done.
-bool WaitsFor(const Plan& plan, const std::string& step, const std::string& before) {
-  const Step* found = plan.Find(StepId(step));
-  CHECK_MSG(found != nullptr, step.c_str());
-  return std::any_of(found->after.begin(), found->after.end(), [&](const StepId& id) {
-    return id.str() == before || WaitsFor(plan, id.str(), before);
-  });
 }
 
 void ExpectGolden(const std::string& name, const std::string& actual) {
