@@ -10,9 +10,15 @@
 
 #include "base/testing/golden.h"
 #include "model/names.h"
+#include "spec/testing/mistakes.h"
 
 namespace leeward::spec {
 namespace {
+
+using testing::Complaints;
+using testing::Mistake;
+using testing::PlaceOf;
+using testing::Replaced;
 
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path);
@@ -22,23 +28,6 @@ std::string ReadFile(const std::string& path) {
 }
 
 std::string ShopText() { return ReadFile("examples/shop/orders-only.yaml"); }
-
-std::string Replaced(std::string text, const std::string& from, const std::string& to) {
-  const auto at = text.find(from);
-  CHECK_MSG(at != std::string::npos, from.c_str());
-  return text.replace(at, from.size(), to);
-}
-
-// All diagnostics, one a line; empty when the spec is right.
-std::string Complaints(const std::string& text) {
-  const auto parsed = Parse(text, "shop.yaml");
-  std::string all;
-  if (const auto* diagnostics = std::get_if<Diagnostics>(&parsed)) {
-    EXPECT_FALSE(diagnostics->empty());
-    for (const Diagnostic& one : *diagnostics) all += ToText(one) + "\n";
-  }
-  return all;
-}
 
 TEST(SpecTest, TheShopIsRead) {
   const auto parsed = Parse(ShopText(), "shop.yaml");
@@ -181,21 +170,6 @@ TEST(SpecTest, ThePlaceOfTheLeaseIsReadOrRefused) {
   for (int i = 0; i < 9; ++i) many += ",http://a";
   EXPECT_FALSE(StoreRead(many));
 }
-
-// "shop.yaml:7:25" for the first `token` at or behind the first `near`.
-std::string PlaceOf(const std::string& text, const std::string& near, const std::string& token) {
-  const auto at = text.find(token, text.find(near));
-  CHECK_MSG(at != std::string::npos, token.c_str());
-  const std::string before = text.substr(0, at);
-  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
-  const auto column = at - (before.rfind('\n') + 1) + 1;  // npos + 1 is 0
-  return "shop.yaml:" + std::to_string(line) + ":" + std::to_string(column);
-}
-
-// `to` is written for `from`; the complaint points at `token`.
-struct Mistake {
-  std::string from, to, token, complaint;
-};
 
 const std::vector<Mistake> kMistakes = {
     {"instance: orders", "instnace: orders", "instnace",
@@ -454,244 +428,6 @@ TEST(SpecTest, AHookThatNoGuardWouldRunIsRefused) {
             PlaceOf(text, hook, "{ run") +
                 ": 'on-fence' would never be run: without a store for the lease there is no guard; "
                 "add 'store' to failover, or leave 'on-fence' out\n");
-}
-
-constexpr char kStores[] = R"(apiVersion: leeward/v1
-application: shop
-regions: { home: us-east-1, recovery: us-west-2, witness: eu-west-1 }
-objectives: { rto: 15m, rpo: 5s }
-components:
-  carts:    { kind: dynamodb }
-  prices:   { kind: dynamodb, table: shop.prices, consistency: strong, third: replica }
-  sessions: { kind: elasticache, engine: valkey, auth-token-env: SESSIONS_TOKEN }
-  web:      { kind: ecs, environment: { CARTS: carts, REDIS: sessions }, needs: [carts, sessions] }
-workload:
-  url: http://shop.example.test
-  write: POST /orders
-  read: GET /orders/{id}
-  reads: { carts: "GET /carts/{id}", sessions: "HEAD /sessions/{id}" }
-  rate: 10/s
-  sessions:
-    - { mode: redis, store: sessions, rate: 500/s }
-    - { mode: dynamodb, store: carts, rate: 400/s }
-    - { mode: sync, rate: 30/s }
-    - { mode: tokens, store: carts, rate: 0.5/s }
-)";
-
-TEST(SpecTest, TablesAndCachesAreReadWithTheirDefaults) {
-  const auto parsed = Parse(kStores, "shop.yaml");
-  ASSERT_TRUE(std::holds_alternative<model::Application>(parsed)) << Complaints(kStores);
-  const auto& shop = std::get<model::Application>(parsed);
-  const auto& carts = std::get<model::Dynamodb>(shop.components[0].kind);
-  EXPECT_EQ(carts.table, "carts");
-  EXPECT_EQ(carts.consistency, model::Consistency::kEventual);
-  const auto& prices = std::get<model::Dynamodb>(shop.components[1].kind);
-  EXPECT_EQ(prices.table, "shop.prices");
-  EXPECT_EQ(prices.third, model::ThirdMember::kReplica);
-  const auto& sessions = std::get<model::Elasticache>(shop.components[2].kind);
-  EXPECT_EQ(sessions.replication_group, "sessions");
-  EXPECT_EQ(sessions.datastore, "sessions");
-  EXPECT_EQ(sessions.engine, model::CacheEngine::kValkey);
-  EXPECT_EQ(sessions.auth_token_env, "SESSIONS_TOKEN");
-  EXPECT_EQ(std::get<model::Ecs>(shop.components[3].kind).environment.at("REDIS").str(),
-            "sessions");
-  const auto& reads = shop.workload->reads;
-  ASSERT_EQ(reads.size(), 2u);
-  EXPECT_EQ(reads.at(model::ComponentName("sessions")).method, "HEAD");
-  EXPECT_EQ(reads.at(model::ComponentName("carts")).path, "/carts/{id}");
-}
-
-TEST(SpecTest, SessionLoadsAreRead) {
-  const auto shop = std::get<model::Application>(Parse(kStores, "shop.yaml"));
-  std::string read;
-  for (const model::SessionLoad& load : shop.workload->sessions)
-    read += fmt::format("{} in '{}' {:.1f}; ", model::Name(load.mode), load.store.str(), load.rate);
-  EXPECT_EQ(read,
-            "redis in 'sessions' 500.0; dynamodb in 'carts' 400.0; sync in '' 30.0; "
-            "tokens in 'carts' 0.5; ");
-}
-
-TEST(SpecTest, MistakesInSessionLoadsAreNamed) {
-  const std::vector<std::array<std::string, 3>> mistakes = {
-      {"mode: redis, store: sessions", "mode: redsi, store: sessions",
-       "'mode' in session load 1 is 'redsi', which is not known; did you mean redis?"},
-      {"mode: redis, store: sessions", "mode: redis, store: session",
-       "session load 1 names component 'session', which does not exist; did you mean sessions?"},
-      {"mode: redis, store: sessions", "mode: redis, store: carts",
-       "session load 1, of mode redis, has a store of kind dynamodb; write a component of kind "
-       "elasticache"},
-      {"mode: tokens, store: carts", "mode: tokens, store: web",
-       "session load 4, of mode tokens, has a store of kind ecs; write a component of kind "
-       "elasticache or dynamodb"},
-      {"mode: dynamodb, store: carts", "mode: dynamodb",
-       "session load 2, of mode dynamodb, has no store; add store: a component of kind dynamodb"},
-      {"mode: sync, rate", "mode: sync, store: carts, rate",
-       "session load 3, of mode sync, has a store; leave it out: each Region's service keeps its "
-       "own"},
-      {"mode: sync, rate", "mode: redis, store: sessions, rate",
-       "session load 3 is another of mode redis; write each mode once"},
-  };
-  for (const auto& [from, to, complaint] : mistakes) {
-    const std::string said = Complaints(Replaced(kStores, from, to));
-    EXPECT_TRUE(said.ends_with(": " + complaint + "\n")) << said;
-    EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
-  }
-}
-
-TEST(SpecTest, MistakesInTablesAndCachesAreNamed) {
-  const std::vector<Mistake> mistakes = {
-      {"engine: valkey", "engine: memcached", "memcached",
-       "'engine' in component sessions is 'memcached', which has no replication between Regions; "
-       "write redis or valkey: Global Datastore knows no other"},
-      {"engine: valkey", "engine: redsi", "redsi",
-       "'engine' in component sessions is 'redsi', which is not known; did you mean redis?"},
-      {", witness: eu-west-1", "", "strong",
-       "component prices is strong, which takes exactly three Regions, and the spec has two; "
-       "add the third as 'witness' in regions, or write eventual"},
-      {"carts:    { kind: dynamodb }", "carts:    { kind: dynamodb, third: replica }", "replica",
-       "'third' in component carts is only for strong tables; leave it out, or write "
-       "consistency: strong"},
-      {"table: shop.prices", "table: a/b", "a/b",
-       "'table' in component prices is 'a/b'; write a table's name: 3 to 255 letters, digits, "
-       "'-', '_' and '.'"},
-      {"engine: valkey", "replication-group: my--cache", "my--cache",
-       "'replication-group' in component sessions is 'my--cache'; write 1 to 40 letters, digits "
-       "and single '-', beginning with a letter and not ending with '-'"},
-      {"REDIS: sessions", "REDIS: web", "web }",
-       "component web names component 'web', which is not a store; write a component of kind "
-       "rds, dynamodb, elasticache, efs, datasync, ebs or s3"},
-      {"carts: \"GET /carts/{id}\"", "carts: \"GET /carts\"", "\"GET /carts",
-       "'carts' in 'reads' asks for no write: its path has no {id}; write a path such as "
-       "/carts/{id}"},
-      {"carts: \"GET", "cart: \"GET", "\"GET",
-       "'reads' in workload names component 'cart', which does not exist; did you mean carts?"},
-      {"sessions: \"HEAD", "web: \"HEAD", "\"HEAD",
-       "'reads' in workload names component 'web', which is not a store; write a component of "
-       "kind rds, dynamodb, elasticache, efs, datasync, ebs or s3"},
-  };
-  for (const Mistake& mistake : mistakes) {
-    const std::string text = Replaced(kStores, mistake.from, mistake.to);
-    const std::string near = mistake.to.empty() ? "consistency" : mistake.to;
-    EXPECT_EQ(Complaints(text),
-              PlaceOf(text, near, mistake.token) + ": " + mistake.complaint + "\n")
-        << mistake.to;
-  }
-}
-
-constexpr char kFiles[] = R"(apiVersion: leeward/v1
-application: shop
-regions: { home: us-east-1, recovery: us-west-2 }
-objectives: { rto: 15m, rpo: 15m }
-components:
-  orders:  { kind: rds, database: shop, user: shop }
-  uploads: { kind: efs, security-group: uploads-nfs, subnets: private, rpo: 1h }
-  pages:   { kind: efs, file-system: shop pages }
-  web:     { kind: ecs, environment: { UPLOADS: uploads }, needs: [uploads, pages] }
-)";
-
-TEST(SpecTest, FileSystemsAreReadWithTheirDefaults) {
-  const auto parsed = Parse(kFiles, "shop.yaml");
-  ASSERT_TRUE(std::holds_alternative<model::Application>(parsed)) << Complaints(kFiles);
-  const auto& shop = std::get<model::Application>(parsed);
-  EXPECT_EQ(shop.RpoOf(model::ComponentName("uploads")), std::chrono::hours(1));
-  EXPECT_EQ(shop.RpoOf(model::ComponentName("orders")), std::chrono::minutes(15));
-  const auto& uploads = std::get<model::Efs>(shop.components[1].kind);
-  EXPECT_EQ(uploads.file_system, "uploads");
-  EXPECT_EQ(uploads.security_group, "uploads-nfs");
-  EXPECT_EQ(uploads.subnets, "private");
-  const auto& pages = std::get<model::Efs>(shop.components[2].kind);
-  EXPECT_EQ(pages.file_system, "shop pages");
-  EXPECT_EQ(pages.security_group + pages.subnets, "");
-}
-
-TEST(SpecTest, MistakesInFileSystemsAreNamed) {
-  const std::vector<Mistake> mistakes = {
-      {"file-system: shop pages", "file-system: fs-0123456789abcdef0", "fs-0",
-       "'file-system' in component pages is 'fs-0123456789abcdef0', which names it in one Region "
-       "alone; write its creation token or its Name tag"},
-      {"file-system: shop pages", "files: shop", "files: shop",
-       "unknown key 'files' in component pages; remove it, or write kind, needs, rpo, file-system, "
-       "security-group, subnets, kms-key, recovery, vault, backup-role, vault-kms-key, "
-       "backup-every or backup-days"},
-      {"needs: [uploads, pages]", "needs: [uploads]", "{ kind: efs, file-system",
-       "component pages is needed by no component of kind ecs, so a move could end no writer of "
-       "it; add it to the 'needs' of the services that mount it"},
-      {"environment: { UPLOADS: uploads }", "rpo: 5s", "rpo: 5s",
-       "unknown key 'rpo' in component web; remove it, or write kind, needs, cluster, service, "
-       "standby, active, environment, load-balancer, target-group, port or health"},
-  };
-  for (const Mistake& mistake : mistakes) {
-    const std::string text = Replaced(kFiles, mistake.from, mistake.to);
-    const std::string near = mistake.token.starts_with("{") ? "pages: " : mistake.to;
-    EXPECT_EQ(Complaints(text),
-              PlaceOf(text, near, mistake.token) + ": " + mistake.complaint + "\n")
-        << mistake.to;
-  }
-}
-
-constexpr char kSynced[] = R"(apiVersion: leeward/v1
-application: shop
-regions: { home: us-east-1, recovery: us-west-2 }
-objectives: { rto: 15m, rpo: 2h }
-components:
-  uploads: { kind: datasync }
-  pages: { kind: datasync, file-system: shop pages, every: 90m, verify: all, overwrite: never, deleted: remove, owner: drop, permissions: drop, times: drop, bytes-per-second: 125829120, include: [/images, /pages/2026*], exclude: ["*.tmp", /cache], transfer: changed }
-  web: { kind: ecs, environment: { UPLOADS: uploads }, needs: [uploads, pages] }
-)";
-
-TEST(SpecTest, SyncedFileSystemsAreReadWithSafeDefaults) {
-  const auto parsed = Parse(kSynced, "shop.yaml");
-  ASSERT_TRUE(std::holds_alternative<model::Application>(parsed)) << Complaints(kSynced);
-  const auto& shop = std::get<model::Application>(parsed);
-  const auto& uploads = std::get<model::DataSync>(shop.components[0].kind);
-  EXPECT_EQ(uploads.file_system, "uploads");
-  EXPECT_EQ(uploads.every, std::chrono::hours(1));
-  EXPECT_EQ(uploads.deleted, model::SyncDeleted::kKeep);
-  EXPECT_EQ(uploads.overwrite, model::SyncOverwrite::kAlways);
-  EXPECT_EQ(uploads.verify, model::SyncVerify::kTransferred);
-  const auto& pages = std::get<model::DataSync>(shop.components[1].kind);
-  EXPECT_EQ(pages.file_system, "shop pages");
-  EXPECT_EQ(pages.every, std::chrono::minutes(90));
-  EXPECT_EQ(pages.deleted, model::SyncDeleted::kRemove);
-  EXPECT_EQ(pages.owner, model::SyncAttribute::kDrop);
-  EXPECT_EQ(pages.bytes_per_second, 125'829'120);
-  EXPECT_EQ(pages.include, (std::vector<std::string>{"/images", "/pages/2026*"}));
-  EXPECT_EQ(pages.exclude, (std::vector<std::string>{"*.tmp", "/cache"}));
-}
-
-TEST(SpecTest, MistakesInSyncedFileSystemsAreNamed) {
-  const std::vector<std::pair<std::pair<std::string, std::string>, std::string>> mistakes = {
-      {{"every: 90m", "every: 5m"},
-       "'every' in component pages is '5m', and DataSync's least is an hour; write 1h or more, or "
-       "kind: efs, whose replication follows within minutes"},
-      {{"every: 90m", "every: 3601s"},
-       "'every' in component pages is '3601s', and DataSync counts in minutes; write whole "
-       "minutes, such as 90m"},
-      {{"transfer: changed", "transfer: all"},
-       "'deleted' in component pages is 'remove', and 'transfer' is 'all': then DataSync does not "
-       "compare the two sides, and cannot tell what was deleted; write transfer: changed, or "
-       "deleted: keep"},
-      {{"/images,", "images,"}, "an entry of 'include' in component pages is 'images'"},
-      {{"shop pages", "fs-0123456789abcdef0"}, "which names it in one Region alone"},
-      {{"uploads: { kind: datasync }", "uploads: { kind: efs, file-system: shop pages }"},
-       "component pages and component uploads both keep a copy of 'shop pages': the copy of EFS's "
-       "replication is read-only, so DataSync cannot write to it; keep one of the two: they are "
-       "alternatives"},
-      {{"needs: [uploads, pages]", "needs: [uploads]"},
-       "component pages is needed by no component of kind ecs"},
-  };
-  for (const auto& [change, complaint] : mistakes) {
-    const std::string told = Complaints(Replaced(kSynced, change.first, change.second));
-    EXPECT_NE(told.find(complaint), std::string::npos) << told;
-    EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 1) << told;
-  }
-}
-
-TEST(SpecTest, AFileSystemAloneIsNoStoreThatCanBeAsked) {
-  std::string text = Replaced(kFiles, "  orders:  { kind: rds, database: shop, user: shop }\n", "");
-  text += "detection: { down-when: [ store and control-plane ] }\n";
-  EXPECT_NE(Complaints(text).find("no component is a store that can be asked"), std::string::npos)
-      << Complaints(text);
 }
 
 TEST(SpecTest, FiveMistakesAreAllReportedInFileOrder) {

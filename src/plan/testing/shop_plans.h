@@ -8,6 +8,7 @@
 #include <utility>
 #include <variant>
 
+#include "base/check.h"
 #include "base/testing/golden.h"
 #include "model/testing/shop.h"
 #include "plan/plan.h"
