@@ -2,6 +2,8 @@
 // copy up when it failed, and copies nothing that was there before its rule: neither is ever made
 // good by waiting, so both are counted and named.
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "steps/s3.h"
 
@@ -59,8 +61,13 @@ Result<std::optional<std::string>> CopyOf(const Work& work, const std::string& b
   return std::optional<std::string>(told->String("ReplicationStatus"));
 }
 
+// What is copied stays so.
+bool IsCopied(const std::string& status) {
+  return status == "COMPLETED" || status == "COMPLETE" || status == "REPLICA";
+}
+
 void Count(const ObjectVersion& version, const std::string& status, CopyGap& gap) {
-  if (status == "COMPLETED" || status == "COMPLETE" || status == "REPLICA") return;
+  if (IsCopied(status)) return;
   std::int64_t& count = status == "PENDING"  ? gap.pending
                         : status == "FAILED" ? gap.failed
                                              : gap.never;
@@ -69,10 +76,11 @@ void Count(const ObjectVersion& version, const std::string& status, CopyGap& gap
   gap.names.push_back(version.key + " (" + (status.empty() ? "no rule" : status) + ")");
 }
 
-}  // namespace
+// Keys and versions that an earlier look of the same wait found copied.
+using CopiedVersions = std::set<std::pair<std::string, std::string>>;
 
-Result<CopyGap> GapOf(const Work& work, const S3& s3, const Region& region,
-                      std::optional<base::WallTime> before) {
+Result<CopyGap> LookForGap(const Work& work, const S3& s3, const Region& region,
+                           std::optional<base::WallTime> before, CopiedVersions& copied) {
   ASSIGN_OR_RETURN(Listed listed, ListVersionsOf(work, s3, region, before));
   std::sort(listed.versions.begin(), listed.versions.end(),
             [](const ObjectVersion& one, const ObjectVersion& other) {
@@ -87,13 +95,27 @@ Result<CopyGap> GapOf(const Work& work, const S3& s3, const Region& region,
   if (listed.versions.size() > kMostAsked) listed.versions.resize(kMostAsked);
   const std::string& bucket = s3.bucket(work.application().regions, region);
   for (const ObjectVersion& version : listed.versions) {
+    const std::pair name(version.key, version.version);
+    if (copied.contains(name)) {
+      ++gap.asked;
+      continue;
+    }
     ASSIGN_OR_RETURN(const std::optional<std::string> status,
                      CopyOf(work, bucket, region, version));
     if (!status) continue;
     ++gap.asked;
     Count(version, *status, gap);
+    if (IsCopied(*status)) copied.insert(name);
   }
   return gap;
+}
+
+}  // namespace
+
+Result<CopyGap> GapOf(const Work& work, const S3& s3, const Region& region,
+                      std::optional<base::WallTime> before) {
+  CopiedVersions none;
+  return LookForGap(work, s3, region, before, none);
 }
 
 std::string GapTold(const CopyGap& gap, const std::string& place, const Region& other) {
@@ -123,17 +145,18 @@ Status CheckNothingGivenUp(const Work& work, const S3& s3, const Region& region,
 // not.
 Status AwaitCopied(const Work& work, const S3& s3, base::WallTime before) {
   const Region& source = work.Other(work.region());
-  const auto copied =
-      work.Await<bool>("what was written to " + BucketPlace(work, s3, source) + " to be copied",
-                       work.ApiPace(), [&]() -> Result<std::optional<bool>> {
-                         ASSIGN_OR_RETURN(const CopyGap gap, GapOf(work, s3, source, before));
-                         RETURN_IF_ERROR(CheckNothingGivenUp(work, s3, source, gap));
-                         if (gap.pending > 0) return std::optional<bool>();
-                         if (gap.whole) return std::optional<bool>(true);
-                         ASSIGN_OR_RETURN(const std::optional<CopyLag> lag, LagInto(work, s3));
-                         if (lag && lag->whole_until() >= before) return std::optional<bool>(true);
-                         return std::optional<bool>();
-                       });
+  CopiedVersions known;
+  const auto copied = work.Await<bool>(
+      "what was written to " + BucketPlace(work, s3, source) + " to be copied", work.ApiPace(),
+      [&]() -> Result<std::optional<bool>> {
+        ASSIGN_OR_RETURN(const CopyGap gap, LookForGap(work, s3, source, before, known));
+        RETURN_IF_ERROR(CheckNothingGivenUp(work, s3, source, gap));
+        if (gap.pending > 0) return std::optional<bool>();
+        if (gap.whole) return std::optional<bool>(true);
+        ASSIGN_OR_RETURN(const std::optional<CopyLag> lag, LagInto(work, s3));
+        if (lag && lag->whole_until() >= before) return std::optional<bool>(true);
+        return std::optional<bool>();
+      });
   return copied.ok() ? base::Ok() : Status(copied.error());
 }
 

@@ -301,6 +301,21 @@ TEST_F(S3MoveTest, APlannedMoveWaitsForTheLastObject) {
   for (const char* key : {"a.png", "b.png", "c.png", "d.png"}) EXPECT_TRUE(aws_.Has(kWest, key));
 }
 
+TEST_F(S3MoveTest, WhatIsCopiedIsNotAskedForAgain) {
+  ASSERT_TRUE(Replicate().ok());
+  for (const char* key : {"a.png", "b.png"}) aws_.Write(kEast, key);
+  const int soon = std::exchange(aws_.looks, 60);
+  aws_.Write(kEast, "late.png");
+  aws_.looks = soon;  // the canary is not held up
+  ASSERT_TRUE(DrainTo().ok());
+  std::map<std::string, int> asked;
+  for (const SeenCall& call : shop_.aws.Calls("s3:HeadObject"))
+    ++asked[std::string(call.input.String("Key"))];
+  EXPECT_LE(asked["a.png"], 3);
+  EXPECT_LE(asked["b.png"], 3);
+  EXPECT_GT(asked["late.png"], 3);
+}
+
 TEST_F(S3MoveTest, APlannedMoveStopsAtWhatS3GaveUp) {
   ASSERT_TRUE(Replicate().ok());
   aws_.refused.insert("bad.png");
