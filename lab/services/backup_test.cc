@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "base/testing/full_disk.h"
 #include "lab/services/backup_test_world.h"
 
 namespace leeward::lab::backup {
@@ -231,6 +232,21 @@ TEST_F(BackupTest, ABackupThatTheRegionWasKilledInHasFailed) {
   EXPECT_EQ(job.String("State"), "FAILED");
   EXPECT_TRUE(PointsOf(a).empty());
   EXPECT_TRUE(world.RunUntil([&] { return CountFolders(a) == 0; }));
+}
+
+TEST_F(BackupTest, ADiskThatIsFullFailsTheJobAndLeavesNothing) {
+  Fill();
+  {
+    const base::testing::FullDisk full;
+    const std::string id(Backed(a, "StartBackupJob", Asked(a, Resource())).String("BackupJobId"));
+    const Value job = AwaitBackup(a, id);
+    EXPECT_EQ(job.String("State"), "FAILED");
+    EXPECT_THAT(job.String("StatusMessage"), HasSubstr("File too large"));
+  }
+  EXPECT_TRUE(PointsOf(a).empty());
+  EXPECT_TRUE(world.RunUntil([&] { return CountFolders(a) == 0; }));
+  BackUp(a, Resource());
+  EXPECT_EQ(PointsOf(a).size(), 1u);
 }
 
 TEST_F(BackupTest, AStoppedJobIsAbortedAndAnEndedOneIsNotStopped) {

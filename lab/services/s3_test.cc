@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "base/testing/full_disk.h"
 #include "lab/services/s3_test_world.h"
 
 namespace leeward::lab::s3 {
@@ -70,6 +71,24 @@ TEST_F(S3Test, WhatAnUnfinishedWriteLeftIsRemoved) {
   EXPECT_EQ(Files(".data"), 1);
   EXPECT_FALSE(std::filesystem::exists(objects / "orphan.0000000000000009.json.AbCdEf"));
   EXPECT_EQ(Read("k"), "kept");
+}
+
+TEST_F(S3Test, AFullDiskRefusesWhatItCannotKeepAndLosesNothing) {
+  Make("shop", "Enabled");
+  Put("k", "kept");
+  {
+    const base::testing::FullDisk full;
+    const Value more = Of("shop", "k").Set("Body", Bytes("more"));
+    EXPECT_EQ(home_.Refusal("PutObject", more), "InternalError");
+    EXPECT_EQ(home_.Refusal("DeleteObject", Of("shop", "k")), "InternalError");
+    EXPECT_EQ(Read("k"), "kept");
+  }
+  EXPECT_EQ(Ids().size(), 1u);
+  EXPECT_EQ(Files(".data"), 1u);
+  Put("k", "more");
+  home_.Restart();
+  EXPECT_EQ(Read("k"), "more");
+  EXPECT_EQ(Ids().size(), 2u);
 }
 
 TEST_F(S3Test, WithoutVersionsAWriteReplacesWhatWasThere) {

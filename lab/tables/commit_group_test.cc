@@ -1,10 +1,7 @@
 // Writes of one turn: made together, answered after that, and seen by everybody in between.
 #include "lab/tables/commit_group.h"
 
-#include <signal.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
+#include "base/testing/full_disk.h"
 #include "lab/tables/tables_test_world.h"
 
 namespace leeward::lab::tables {
@@ -49,25 +46,6 @@ class CommitGroupTest : public TablesWorld {
   }
 
   std::vector<WireAnswer> answers_;
-};
-
-// For as long as it lives no file of this process grows: a full disk.
-class FullDisk {
- public:
-  FullDisk() {
-    signal(SIGXFSZ, SIG_IGN);
-    getrlimit(RLIMIT_FSIZE, &before_);
-    rlimit none = before_;
-    none.rlim_cur = 0;
-    setrlimit(RLIMIT_FSIZE, &none);
-  }
-  ~FullDisk() {
-    setrlimit(RLIMIT_FSIZE, &before_);
-    signal(SIGXFSZ, SIG_DFL);
-  }
-
- private:
-  rlimit before_{};
 };
 
 TEST_F(CommitGroupTest, AWriteIsAnsweredAtTheEndOfItsTurnAndNotBefore) {
@@ -167,7 +145,7 @@ TEST_F(CommitGroupTest, WhatCannotBeWrittenIsAnsweredAsSuchAndChangesNothing) {
   RunWithoutClosing([this] {
     Put("kept");
     EndTurn();
-    const FullDisk full;
+    const base::testing::FullDisk full;
     const std::size_t first = Put("a");
     const std::size_t second = Put("b");
     EndTurn();
@@ -182,7 +160,7 @@ TEST_F(CommitGroupTest, WhatCannotBeWrittenIsAnsweredAsSuchAndChangesNothing) {
 
 TEST_F(CommitGroupTest, AReaderInTheTurnOfAFailedWriteFindsTheTruth) {
   RunWithoutClosing([this] {
-    const FullDisk full;
+    const base::testing::FullDisk full;
     const std::size_t put = Put("a");
     EXPECT_FALSE(Holds("a"));
     EXPECT_FALSE(Answered(put));
