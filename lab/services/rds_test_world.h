@@ -224,6 +224,41 @@ class TestWorld {
   std::vector<std::thread> threads_;
 };
 
+// Work of a Region on other threads, which end with the Region's process.
+class RegionsWork {
+ public:
+  // For another thread; left out when the Region was killed before its turn.
+  std::function<void()> Of(std::function<void()> work) {
+    return [state = state_, work = std::move(work), life = state_->life] {
+      {
+        const std::lock_guard lock(state->mutex);
+        if (life != state->life) return;
+        ++state->running;
+      }
+      work();
+      const std::lock_guard lock(state->mutex);
+      --state->running;
+      state->ended.notify_all();
+    };
+  }
+  // What is being done is waited for, since no thread can be ended from outside.
+  void End() {
+    std::unique_lock lock(state_->mutex);
+    ++state_->life;
+    EXPECT_TRUE(state_->ended.wait_for(lock, std::chrono::seconds(30),
+                                       [this] { return state_->running == 0; }));
+  }
+
+ private:
+  struct State {
+    std::mutex mutex;
+    std::condition_variable ended;
+    int life = 0;
+    int running = 0;
+  };
+  std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
 class TestRegion : public Host, public Network {
  public:
   TestRegion(TestWorld& world, std::string region, int block)
@@ -253,7 +288,7 @@ class TestRegion : public Host, public Network {
     world_.After(delay, Guarded(std::move(then)));
   }
   void RunBlocking(std::function<void()> work, std::function<void()> done) override {
-    world_.Blocking(std::move(work), Guarded(std::move(done)));
+    world_.Blocking(work_.Of(std::move(work)), Guarded(std::move(done)));
   }
   base::Result<ChildId> Spawn(const ChildSpec& spec,
                               std::function<void(ExitStatus)> exited) override {
@@ -319,6 +354,7 @@ class TestRegion : public Host, public Network {
   void Kill() {
     ++generation_;
     world_.KillChildren(std::exchange(spawned_, {}));
+    work_.End();
   }
 
   std::map<std::string, Service*> services;
@@ -335,6 +371,7 @@ class TestRegion : public Host, public Network {
   std::map<std::string, std::string> addresses_;
   std::map<std::string, std::unique_ptr<TestLink>> links_;
   std::set<ChildId> spawned_;
+  RegionsWork work_;
 
   std::function<void()> Guarded(std::function<void()> then) {
     return [this, then = std::move(then), generation = generation_] {
