@@ -17,7 +17,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lab"))
 import signed  # noqa: E402
 from items_ask import ask, wait  # noqa: E402
-from one_line import CANNOT_REACH, DONE, FAILED, KEYS, LAB, LEEWARD, USAGE, OneLine  # noqa: E402
+from one_line import CANNOT_REACH, DONE, FAILED, LEEWARD, USAGE, OneLine  # noqa: E402
 from refusing import DENIED, THROTTLED, Refusing  # noqa: E402
 
 HOME, RECOVERY = "us-east-1", "us-west-2"
@@ -37,16 +37,10 @@ components:
 class StoresCase(OneLine):
     def setUp(self):
         super().setUp()
-        self.lab_state = os.path.join(self.folder, "lab")
-        self.addCleanup(self.run_program, LAB, "down", "--state", self.lab_state)
-        up = self.run_program(LAB, "up", "--json", "--state", self.lab_state, "--gateway", "127.0.0.1:0", "--dns", "127.0.0.1:0",
-                              timeout=120)
-        self.assertEqual(up.returncode, DONE, up.stderr)
-        info = json.loads(up.stdout)
-        self.gateway = info["gateway"]
+        self.gateway, self.variables = self.begin_lab()
         self.between = Refusing(self.gateway)
         self.addCleanup(self.between.close)
-        self.variables = {**KEYS, "AWS_ENDPOINT_URL": self.between.url, "LEEWARD_RESOLVER": info["dns"]}
+        self.variables["AWS_ENDPOINT_URL"] = self.between.url
         self.spec = self.write("shop.yaml", SPEC)
 
     # --- what is there ---

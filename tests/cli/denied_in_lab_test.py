@@ -11,7 +11,7 @@ import re
 import sys
 import unittest
 
-from one_line import CANNOT_REACH, DONE, FAILED, KEYS, LAB, ROOT, OneLine
+from one_line import CANNOT_REACH, DONE, FAILED, LAB, ROOT, OneLine
 from refusing import DENIED, Refusing
 
 HOME, RECOVERY = "us-east-1", "us-west-2"
@@ -92,14 +92,8 @@ class DeniedTest(OneLine):
 
     def setUp(self):
         super().setUp()
-        self.lab_state = os.path.join(self.folder, "lab")
-        self.addCleanup(self.run_program, LAB, "down", "--state", self.lab_state)
-        up = self.run_program(LAB, "up", "--json", "--state", self.lab_state, "--gateway", "127.0.0.1:0", "--dns", "127.0.0.1:0",
-                              timeout=120)
-        self.assertEqual(up.returncode, DONE, up.stderr)
-        info = json.loads(up.stdout)
-        self.variables = {**KEYS, "AWS_ENDPOINT_URL": info["gateway"], "LEEWARD_RESOLVER": info["dns"]}
-        self.between = Refusing(info["gateway"])
+        gateway, self.variables = self.begin_lab()
+        self.between = Refusing(gateway)
         self.addCleanup(self.between.close)
 
     def done(self, *arguments, **variables):

@@ -11,7 +11,7 @@ import urllib.parse
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lab"))
 import signed  # noqa: E402
 from items_ask import wait  # noqa: E402
-from one_line import DONE, KEYS, LAB, OneLine  # noqa: E402
+from one_line import DONE, LAB, OneLine  # noqa: E402,F401  (LAB for those who use this)
 
 HOME, RECOVERY = "us-east-1", "us-west-2"
 # A new file every few milliseconds, where that is allowed: under another name, then moved.
@@ -34,14 +34,7 @@ class FilesLab(OneLine):
 
     def setUp(self):
         super().setUp()
-        self.lab_state = os.path.join(self.folder, "lab")
-        self.addCleanup(self.run_program, LAB, "down", "--state", self.lab_state)
-        up = self.run_program(LAB, "up", "--json", "--state", self.lab_state, "--gateway", "127.0.0.1:0", "--dns", "127.0.0.1:0",
-                              timeout=120)
-        self.assertEqual(up.returncode, DONE, up.stderr)
-        info = json.loads(up.stdout)
-        self.gateway = info["gateway"]
-        self.variables = {**KEYS, "AWS_ENDPOINT_URL": self.gateway, "LEEWARD_RESOLVER": info["dns"]}
+        self.gateway, self.variables = self.begin_lab()
         self.spec = self.write("shop.yaml", self.SPEC)
 
     # --- what is there ---

@@ -1,5 +1,6 @@
 """What bad input meets: one clear line, the code for scripts, and nothing changed. Standard library only."""
 
+import json
 import os
 import subprocess
 import sys
@@ -50,6 +51,16 @@ class OneLine(cleaned.TestCase):
         environment.update(variables)
         return subprocess.run([program, *arguments], env=environment, capture_output=True, text=True, timeout=timeout,
                               stdin=subprocess.DEVNULL, preexec_fn=before, check=False)
+
+    def begin_lab(self):
+        """A lab of the test's own, ended with it; its gateway's address, and what `leeward` has to be told of it."""
+        self.lab_state = os.path.join(self.folder, "lab")
+        self.addCleanup(self.run_program, LAB, "down", "--state", self.lab_state)
+        up = self.run_program(LAB, "up", "--json", "--state", self.lab_state, "--gateway", "127.0.0.1:0", "--dns", "127.0.0.1:0",
+                              timeout=120)
+        self.assertEqual(up.returncode, DONE, up.stderr)
+        info = json.loads(up.stdout)
+        return info["gateway"], {**KEYS, "AWS_ENDPOINT_URL": info["gateway"], "LEEWARD_RESOLVER": info["dns"]}
 
     def leeward(self, *arguments, **rest):
         return self.run_program(LEEWARD, *arguments, **rest)
